@@ -1,0 +1,121 @@
+"""The choices that make an agent, and its network as planning functions."""
+
+import dataclasses
+from typing import Callable, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.networks import functional
+from tf_muzero.networks import heads
+from tf_muzero.networks.value_transform import Support
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Parameters
+from tf_muzero.types import RecurrentFn
+from tf_muzero.types import RootOutput
+from tf_muzero.types import StepOutput
+
+
+class PlanningModel(NamedTuple):
+  """A network as functions of explicit parameters, as a search needs them.
+
+  Attributes:
+    root_fn: (parameters, seed [2], observation [B, ...]) -> RootOutput.
+    recurrent_fn: (parameters, seed [2], action, embedding) -> StepOutput.
+    mode_fn: (parameters, observation) -> most probable action [B, ...].
+    sample_fn: (parameters, seed [2], observation) -> sampled action [B, ...].
+  """
+  root_fn: Callable[[Parameters, tf.Tensor, tf.Tensor], RootOutput]
+  recurrent_fn: RecurrentFn
+  mode_fn: Callable[[Parameters, tf.Tensor], tf.Tensor]
+  sample_fn: Callable[[Parameters, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+  """What a network is and what its outputs mean.
+
+  Attributes:
+    network_fn: makes the Keras network, such as `state.StateNetwork`.
+    value_support: bins of the value.
+    reward_support: bins of the reward.
+    discount: factor per decision, in [0, 1].
+    num_candidates: K actions that a search draws at a node; continuous only.
+  """
+  network_fn: Callable[..., keras.Model]
+  value_support: Support
+  reward_support: Support
+  discount: float
+  num_candidates: int
+
+  def __post_init__(self):
+    if not 0.0 <= self.discount <= 1.0:
+      raise ValueError(f'discount must be in [0, 1], got {self.discount}.')
+    if self.num_candidates < 1:
+      raise ValueError(
+          f'num_candidates must be >= 1, got {self.num_candidates}.')
+
+  def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
+                ) -> heads.PolicyHead:
+    """Returns the policy's head; see `heads.make_head`."""
+    return heads.make_head(
+        spec.action, num_candidates=self.num_candidates, max_scale=max_scale)
+
+  def make_network(self, spec: EnvironmentSpec, num_datapoints: int = 0
+                   ) -> keras.Model:
+    """Returns a fresh network with all its variables."""
+    leaves = tf.nest.flatten(spec.observation)
+    return self.network_fn(
+        spec, self.make_head(spec),
+        observation_size=sum(int(np.prod(x.shape)) for x in leaves),
+        num_value_bins=self.value_support.num_bins,
+        num_reward_bins=self.reward_support.num_bins,
+        num_datapoints=num_datapoints)
+
+  def plan_with(self, network: keras.Model, spec: EnvironmentSpec,
+                max_scale: float = np.inf) -> PlanningModel:
+    """Returns the network as functions of parameters.
+
+    Args:
+      network: of this agent and spec, created outside of any strategy. Its
+        own weights do not matter: only its graph is used.
+      spec: what it sees and does.
+      max_scale: see `heads.squashed_gaussian`.
+    """
+    head = self.make_head(spec, max_scale)
+
+    def initial(observation):
+      embedding = network.represent(observation)
+      return (embedding,) + network.predict_heads(embedding)
+
+    def recurrent(embedding, action):
+      embedding, reward_logits = network.step(embedding, action)
+      return (embedding, reward_logits) + network.predict_heads(embedding)
+
+    apply_initial = functional.functionalize(initial, network.variables)
+    apply_recurrent = functional.functionalize(recurrent, network.variables)
+
+    def root_fn(parameters, seed, observation):
+      embedding, policy, value_logits = apply_initial(parameters, observation)
+      candidates, prior_logits = head.candidates_fn(policy, seed)
+      return RootOutput(candidates, prior_logits,
+                        self.value_support.decode(value_logits), embedding)
+
+    def recurrent_fn(parameters, seed, action, embedding):
+      embedding, reward_logits, policy, value_logits = apply_recurrent(
+          parameters, embedding, action)
+      candidates, prior_logits = head.candidates_fn(policy, seed)
+      value = self.value_support.decode(value_logits)
+      return StepOutput(
+          self.reward_support.decode(reward_logits),
+          tf.fill(tf.shape(value), self.discount), candidates, prior_logits,
+          value, embedding)
+
+    def mode_fn(parameters, observation):
+      return head.mode_fn(apply_initial(parameters, observation)[1])
+
+    def sample_fn(parameters, seed, observation):
+      return head.sample_fn(apply_initial(parameters, observation)[1], seed)
+
+    return PlanningModel(root_fn, recurrent_fn, mode_fn, sample_fn)

@@ -1,0 +1,87 @@
+"""A Keras network as a function of explicit parameter tensors.
+
+Why: a search inside `tf.data` must see new weights, also in other processes,
+and a `tf.Variable` captured by a dataset cannot travel. So the network's graph
+is traced once, its variable reads are cut out, and tensors put in their place.
+"""
+
+from typing import Callable, Sequence
+
+import tensorflow as tf
+
+from tf_muzero.types import Nest, Parameters
+
+
+def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable]
+                  ) -> Callable[..., Nest]:
+  """Returns `apply(parameters, *inputs)`, which is `fn(*inputs)` with them.
+
+  Args:
+    fn: function of tensors that reads no variables but `variables`.
+    variables: in the order that `parameters` will have.
+  """
+  traces: dict[tuple, Callable] = {}
+
+  def apply(parameters: Parameters, *inputs: tf.Tensor) -> Nest:
+    specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in inputs)
+    if specs not in traces:
+      with tf.init_scope():
+        traces[specs] = _trace(fn, variables, specs)
+    return traces[specs](parameters, *inputs)
+
+  def call(parameters: Parameters, *inputs: tf.Tensor) -> Nest:
+    inputs = tuple(tf.convert_to_tensor(x) for x in inputs)
+    if tf.executing_eagerly():
+      return tf.function(apply)(tuple(parameters), *inputs)
+    return apply(parameters, *inputs)
+
+  return call
+
+
+def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
+           specs: Sequence[tf.TensorSpec]) -> Callable[..., Nest]:
+  """Returns `fn` for inputs of these specs, as a function of parameters."""
+
+  @tf.function
+  def traced(*inputs):
+    return fn(*inputs)
+
+  concrete = traced.get_concrete_function(*specs)
+  graph = concrete.graph
+  indices = {id(v.handle): i for i, v in enumerate(variables)}
+  handle_names = {}
+  for outer, inner in graph.captures:
+    if id(outer) not in indices:
+      raise ValueError(f'{fn} reads {outer}, which is not among the variables.')
+    handle_names[inner.name] = indices[id(outer)]
+  reads = {
+      op.outputs[0].name: handle_names[op.inputs[0].name]
+      for op in graph.get_operations() if op.type == 'ReadVariableOp'}
+  inputs = [t.name for t in graph.inputs if t.dtype != tf.resource]
+  outputs = [t.name for t in graph.outputs]
+  graph_def = _without_variables(graph.as_graph_def())
+
+  def apply(parameters, *args):
+    # Identities, since tensors of an outer graph cannot be mapped to directly.
+    mapping = {k: tf.identity(parameters[i]) for k, i in reads.items()}
+    mapping.update((k, tf.identity(x)) for k, x in zip(inputs, args))
+    results = tf.graph_util.import_graph_def(
+        graph_def, input_map=mapping, return_elements=outputs, name='network')
+    return tf.nest.pack_sequence_as(
+        concrete.structured_outputs, results, expand_composites=True)
+
+  return apply
+
+
+def _without_variables(graph_def):
+  """Returns the graph without its inputs, variable reads and devices."""
+  nodes = [n for n in graph_def.node
+           if n.op not in ('Placeholder', 'ReadVariableOp')]
+  del graph_def.node[:]
+  graph_def.node.extend(nodes)
+  for node in graph_def.node:
+    node.device = ''
+    data_inputs = [i for i in node.input if not i.startswith('^')]
+    del node.input[:]
+    node.input.extend(data_inputs)
+  return graph_def

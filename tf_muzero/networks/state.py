@@ -1,0 +1,143 @@
+"""The network for state vectors: pre-activation residual MLPs."""
+
+import math
+from typing import Optional
+
+from dm_env import specs
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.networks import heads
+from tf_muzero.types import EnvironmentSpec
+
+# Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
+_EPSILON = 1e-5
+
+
+class StateNetwork(keras.Model):
+  """Representation, dynamics and prediction for flat observations.
+
+  Each is a residual MLP with layer normalisation (MuZero Unplugged, section
+  4.2: ResNet-v2 with LayerNorm, 10 blocks of 2 layers, 512 units). Embeddings
+  are scaled to [0, 1] per sample (MuZero, appendix G).
+  """
+
+  def __init__(
+      self, environment_spec: EnvironmentSpec, head: heads.PolicyHead, *,
+      observation_size: int, num_value_bins: int, num_reward_bins: int,
+      num_blocks: int, width: Optional[int] = None,
+      num_datapoints: Optional[int] = None):
+    """Creates the network and all its variables.
+
+    Args:
+      environment_spec: what it sees and does.
+      head: the policy's head.
+      observation_size: length of the flat observation.
+      num_value_bins: Z of the value.
+      num_reward_bins: Z of the reward.
+      num_blocks: residual blocks of each of the three parts.
+      width: units of each layer and of the embedding; by default the paper's
+        rule `datapoints_width`.
+      num_datapoints: stored states, for that rule.
+    """
+    super().__init__()
+    width = width or datapoints_width(num_datapoints, num_blocks)
+    action = environment_spec.action
+    self._num_actions = (
+        action.num_values if isinstance(action, specs.DiscreteArray) else 0)
+    self._observation_mean = self.add_weight(
+        'observation_mean', [observation_size], trainable=False,
+        initializer='zeros')
+    self._observation_std = self.add_weight(
+        'observation_std', [observation_size], trainable=False,
+        initializer='ones')
+    self._representation = _trunk(observation_size, num_blocks, width, {
+        'embedding': (width, 'lecun_normal')}, 'representation')
+    self._dynamics = _trunk(
+        width + (self._num_actions or action.shape[0]), num_blocks, width, {
+            'embedding': (width, 'lecun_normal'),
+            'reward': (num_reward_bins, 'zeros')}, 'dynamics')
+    self._prediction = _trunk(width, num_blocks, width, {
+        'policy': (head.num_parameters, 'zeros'),
+        'value': (num_value_bins, 'zeros')}, 'prediction')
+    self._decoder = keras.layers.Dense(observation_size, name='decoder')
+    self._decoder.build([None, width])
+    self.built = True
+
+  def set_observation_statistics(self, mean: np.ndarray, std: np.ndarray):
+    """Sets what observations are normalised by: [size] each."""
+    self._observation_mean.assign(mean)
+    self._observation_std.assign(std)
+
+  def normalise(self, observation: tf.Tensor) -> tf.Tensor:
+    """Returns observations [..., size] with zero mean and unit deviation."""
+    return (observation - self._observation_mean) / self._observation_std
+
+  def represent(self, observation: tf.Tensor) -> tf.Tensor:
+    """Returns the embedding [B, D] of observations [B, size]."""
+    return _to_unit_range(
+        self._representation(self.normalise(observation))['embedding'])
+
+  def step(self, embedding: tf.Tensor, action: tf.Tensor
+           ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the next embedding [B, D] and the reward's logits [B, Z]."""
+    if self._num_actions:
+      action = tf.one_hot(action, self._num_actions)
+    out = self._dynamics(tf.concat([_centre(embedding), action], axis=-1))
+    return _to_unit_range(embedding + out['embedding']), out['reward']
+
+  def predict_heads(self, embedding: tf.Tensor
+                    ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns policy parameters [B, P] and value logits [B, Z]."""
+    out = self._prediction(_centre(embedding))
+    return out['policy'], out['value']
+
+  def decode(self, embedding: tf.Tensor) -> tf.Tensor:
+    """Returns the normalised observation [B, size] that an embedding tells."""
+    return self._decoder(_centre(embedding))
+
+
+def datapoints_width(num_datapoints: Optional[int], num_blocks: int) -> int:
+  """Returns sqrt(datapoints / layers), which keeps parameters per datapoint.
+
+  Source: MuZero Unplugged, caption of table 3. "Layers" are counted as blocks:
+  40,000 datapoints and 10 blocks give the width of 64 in its table 9.
+  """
+  if not num_datapoints:
+    raise ValueError('Give `width`, or `num_datapoints` for the rule '
+                     'width = sqrt(datapoints / layers).')
+  return max(round(math.sqrt(num_datapoints / num_blocks)), 8)
+
+
+def _trunk(input_size: int, num_blocks: int, width: int,
+           outputs: dict[str, tuple[int, str]], name: str) -> keras.Model:
+  """Returns a residual MLP with one linear output for each of `outputs`."""
+  inputs = keras.Input([input_size])
+  x = _activate(keras.layers.Dense(width, 'linear', True, 'lecun_normal')
+                (inputs))
+  for _ in range(num_blocks):
+    residual = keras.layers.Dense(width, 'linear', True, 'lecun_normal')(
+        _activate(x))
+    residual = keras.layers.Dense(width, 'linear', True, 'lecun_normal')(
+        _activate(residual))
+    x = keras.layers.Add()([x, residual])
+  x = _activate(x)
+  return keras.Model(inputs, {
+      key: keras.layers.Dense(size, kernel_initializer=initializer, name=key)(x)
+      for key, (size, initializer) in outputs.items()}, name=name)
+
+
+def _activate(x: tf.Tensor) -> tf.Tensor:
+  return keras.layers.ReLU()(
+      keras.layers.LayerNormalization(epsilon=_EPSILON)(x))
+
+
+def _to_unit_range(embedding: tf.Tensor) -> tf.Tensor:
+  low = tf.reduce_min(embedding, axis=-1, keepdims=True)
+  high = tf.reduce_max(embedding, axis=-1, keepdims=True)
+  return (embedding - low) / (high - low + _EPSILON)
+
+
+def _centre(embedding: tf.Tensor) -> tf.Tensor:
+  return 2.0 * embedding - 1.0

@@ -1,0 +1,175 @@
+"""The containers that cross folders, in the order of the data flow.
+
+Shape letters: B batch, T window steps (unroll steps + 1), S steps of a
+segment, K unroll steps, N tree nodes, A candidate actions, D embedding width,
+Z value bins; `...` is any trailing shape. "Nothing" in a structure is `()`.
+"""
+
+from typing import Any, Callable, NamedTuple
+
+import tensorflow as tf
+
+Nest = Any  # A nested structure of tensors, arrays or specs.
+Parameters = Nest  # The explicit weights of a network, a flat tuple of tensors.
+
+
+class EnvironmentSpec(NamedTuple):
+  """What an agent sees and does.
+
+  Attributes:
+    observation: nest of `dm_env.specs.Array`; for state environments a dict
+      from name to a flat float32 vector.
+    action: `dm_env.specs.DiscreteArray` (scalar int32) or
+      `dm_env.specs.BoundedArray` (float32 vector in [-1, 1]).
+  """
+  observation: Nest
+  action: Any
+
+
+class Episode(NamedTuple):
+  """One episode with R records, RLDS-aligned; numpy arrays or tensors.
+
+  Record t holds observation_t, the action taken at it, and the reward and
+  discount that FOLLOW that action. The last record holds only an observation.
+
+  Attributes:
+    observation: [R, ...] model input: float32 vector (the observation's
+      entries concatenated in sorted order of their names) or uint8 frame.
+    action: [R] int32, or [R, n] float32; zero at the last record.
+    reward: [R] float32; zero at the last record.
+    discount: [R] float32; 0 after a terminal transition, else 1.
+  """
+  observation: Nest
+  action: tf.Tensor
+  reward: tf.Tensor
+  discount: tf.Tensor
+
+
+class Segment(NamedTuple):
+  """S consecutive records of one episode, padded past its end.
+
+  Attributes:
+    observation: [S, ...] model input; the last one repeated as padding.
+    action: [S] int32, or [S, n] float32; zeros as padding.
+    reward: [S] float32 reward that follows the action; zeros as padding.
+    discount: [S] float32; 0 after a terminal transition, else 1.
+    is_state: [S] bool, true where the observation is a record of the episode
+      and not padding.
+    is_transition: [S] bool, true where action, reward and discount are of the
+      episode: at all its records but the last.
+  """
+  observation: Nest
+  action: tf.Tensor
+  reward: tf.Tensor
+  discount: tf.Tensor
+  is_state: tf.Tensor
+  is_transition: tf.Tensor
+
+
+class RootOutput(NamedTuple):
+  """What a network says of the states that a search starts from.
+
+  Attributes:
+    candidates: [B, A, ...] the actions to choose from, or `()` where candidate
+      a is the discrete action a itself.
+    prior_logits: [B, A] logits of the prior over the candidates.
+    value: [B] scalar value of the state, in reward units.
+    embedding: [B, ...] nest; the model's state.
+  """
+  candidates: Nest
+  prior_logits: tf.Tensor
+  value: tf.Tensor
+  embedding: Nest
+
+
+class StepOutput(NamedTuple):
+  """What a network says of one imagined step.
+
+  Attributes:
+    reward: [B] reward of the step.
+    discount: [B] factor of the value after the step, discount included.
+    candidates: [B, A, ...] actions to choose from after the step, or `()`.
+    prior_logits: [B, A] logits of the prior over those candidates.
+    value: [B] scalar value of the state after the step.
+    embedding: [B, ...] nest; the model's state after the step.
+  """
+  reward: tf.Tensor
+  discount: tf.Tensor
+  candidates: Nest
+  prior_logits: tf.Tensor
+  value: tf.Tensor
+  embedding: Nest
+
+
+# (parameters, seed [2] int32, action [B, ...], embedding) -> StepOutput
+RecurrentFn = Callable[[Parameters, tf.Tensor, tf.Tensor, Nest], StepOutput]
+
+
+class SearchOutput(NamedTuple):
+  """What a search says of its roots.
+
+  Attributes:
+    candidates: [B, A, ...] the root's candidates, or `()`.
+    visit_counts: [B, A] int32 visits of each candidate.
+    weights: [B, A] float32 improved policy over the candidates, sums to one.
+    q_values: [B, A] mean return of each candidate; the root's value where it
+      was not visited.
+    value: [B] mean of all returns backed up to the root.
+    network_value: [B] the network's own value of the root.
+    depth: [B] int32 depth of the deepest node; 1 is a child of the root.
+  """
+  candidates: Nest
+  visit_counts: tf.Tensor
+  weights: tf.Tensor
+  q_values: tf.Tensor
+  value: tf.Tensor
+  network_value: tf.Tensor
+  depth: tf.Tensor
+
+
+# (parameters, root, recurrent_fn, seed) -> SearchOutput
+SearchFn = Callable[
+    [Parameters, RootOutput, RecurrentFn, tf.Tensor], SearchOutput]
+
+
+class Targets(NamedTuple):
+  """What each state of a segment is to predict; leading shape [S].
+
+  Attributes:
+    candidates: [S, A, ...] actions that the search considered.
+    weights: [S, A] their improved probabilities.
+    value: [S] value target, in reward units.
+    network_value: [S] the searching network's own value of the state.
+  """
+  candidates: tf.Tensor
+  weights: tf.Tensor
+  value: tf.Tensor
+  network_value: tf.Tensor
+
+
+class Window(NamedTuple):
+  """What the trainer learns from: T = K + 1 consecutive states; leading [B].
+
+  Attributes:
+    observation: [B, T, ...] model inputs, or [B, 1, ...] where only the first
+      is needed.
+    action: [B, K] int32 or [B, K, n] float32, the stored actions.
+    reward: [B, K] reward that follows each action.
+    candidates: [B, T, A, ...] actions that the search considered.
+    weights: [B, T, A] their improved probabilities.
+    value: [B, T] value target, in reward units.
+    policy_mask: [B, T] 1 where the policy is trained.
+    value_mask: [B, T] 1 where the value is trained.
+    reward_mask: [B, K] 1 where the reward is trained.
+    snapshot_step: [B] int64 learner step of the weights that searched it.
+  """
+  observation: Nest
+  action: tf.Tensor
+  reward: tf.Tensor
+  candidates: tf.Tensor
+  weights: tf.Tensor
+  value: tf.Tensor
+  policy_mask: tf.Tensor
+  value_mask: tf.Tensor
+  reward_mask: tf.Tensor
+  snapshot_step: tf.Tensor
