@@ -132,19 +132,21 @@ SearchFn = Callable[
     [Parameters, RootOutput, RecurrentFn, tf.Tensor], SearchOutput]
 
 
-class Targets(NamedTuple):
-  """What each state of a segment is to predict; leading shape [S].
+class Improved(NamedTuple):
+  """What planning says of each state of a segment; leading shape [S].
 
   Attributes:
     candidates: [S, A, ...] actions that the search considered.
     weights: [S, A] their improved probabilities.
-    value: [S] value target, in reward units.
+    value: [S] value of the state that value targets are bootstrapped from.
     network_value: [S] the searching network's own value of the state.
+    diagnostics: dict from name to [S], what the search was like.
   """
   candidates: tf.Tensor
   weights: tf.Tensor
   value: tf.Tensor
   network_value: tf.Tensor
+  diagnostics: dict[str, tf.Tensor]
 
 
 class Window(NamedTuple):
@@ -162,6 +164,7 @@ class Window(NamedTuple):
     value_mask: [B, T] 1 where the value is trained.
     reward_mask: [B, K] 1 where the reward is trained.
     snapshot_step: [B] int64 learner step of the weights that searched it.
+    diagnostics: dict from name to [B], of the search of the first state.
   """
   observation: Nest
   action: tf.Tensor
@@ -173,3 +176,4 @@ class Window(NamedTuple):
   value_mask: tf.Tensor
   reward_mask: tf.Tensor
   snapshot_step: tf.Tensor
+  diagnostics: dict[str, tf.Tensor]

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
 
 _EPSILON = 0.001
@@ -61,17 +62,17 @@ class Support:
     Args:
       value: [...] in reward units; beyond the ends it is clipped.
     """
-    position = (tf.clip_by_value(scale(value), self.minimum, self.maximum)
-                - self.minimum) / self._bin_width
-    bins = tf.range(self.num_bins, dtype=tf.float32)
-    # The hat function around each bin: linear interpolation, no indices.
-    return tf.maximum(1.0 - tf.abs(position[..., tf.newaxis] - bins), 0.0)
+    scaled_value = tf.clip_by_value(scale(value), self.minimum, self.maximum)
+    # The hat function around each bin: linear interpolation, no indices. The
+    # difference to the two bins that matter is exact.
+    distance = tf.abs(scaled_value[..., tf.newaxis] - self._bins())
+    width = (self.maximum - self.minimum) / (self.num_bins - 1)
+    return tf.maximum(1.0 - distance / width, 0.0)
 
   def decode(self, logits: tf.Tensor) -> tf.Tensor:
     """Returns the value [...] in reward units of the bins' logits [..., Z]."""
-    bins = tf.linspace(float(self.minimum), float(self.maximum), self.num_bins)
-    return unscale(tf.linalg.matvec(tf.nn.softmax(logits), bins))
+    return unscale(tf.linalg.matvec(tf.nn.softmax(logits), self._bins()))
 
-  @property
-  def _bin_width(self) -> float:
-    return (self.maximum - self.minimum) / (self.num_bins - 1)
+  def _bins(self) -> tf.Tensor:
+    return tf.constant(np.linspace(
+        self.minimum, self.maximum, self.num_bins, dtype=np.float32))

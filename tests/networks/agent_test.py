@@ -1,0 +1,156 @@
+"""The state network, and networks as functions of parameters."""
+
+import functools
+
+from dm_env import specs
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import state
+from tf_muzero.networks import value_transform
+from tf_muzero.types import EnvironmentSpec
+
+_OBSERVATION = {'position': specs.Array([3], np.float32),
+                'velocity': specs.Array([2], np.float32)}
+SPECS = {
+    'continuous': EnvironmentSpec(
+        _OBSERVATION, specs.BoundedArray([2], np.float32, -1.0, 1.0)),
+    'discrete': EnvironmentSpec(
+        _OBSERVATION, specs.DiscreteArray(4, np.int32)),
+}
+
+
+def make_agent(**kwargs) -> agent_lib.Agent:
+  return agent_lib.Agent(
+      functools.partial(state.StateNetwork, num_blocks=1, width=16),
+      value_transform.Support(-5.0, 5.0, 21),
+      value_transform.Support(-2.0, 2.0, 9),
+      **{'discount': 0.9, 'num_candidates': 3, **kwargs})
+
+
+def parameters_of(network, scale=0.0):
+  return tuple(v.read_value() + scale for v in network.variables)
+
+
+@pytest.fixture(params=sorted(SPECS), name='spec')
+def _spec(request):
+  return SPECS[request.param]
+
+
+def _actions(spec, batch):
+  if isinstance(spec.action, specs.DiscreteArray):
+    return tf.range(batch) % 4
+  return tf.random.stateless_uniform([batch, 2], [0, 1], -1.0, 1.0)
+
+
+def test_shapes_and_ranges(spec):
+  network = make_agent().make_network(spec)
+  embedding = network.represent(tf.random.stateless_normal([7, 5], [0, 1]))
+  assert embedding.shape == [7, 16]
+  next_embedding, reward_logits = network.step(embedding, _actions(spec, 7))
+  policy, value_logits = network.predict_heads(next_embedding)
+  assert reward_logits.shape == [7, 9]
+  assert value_logits.shape == [7, 21]
+  assert policy.shape == [7, 4]
+  assert network.decode(embedding).shape == [7, 5]
+  for x in (embedding, next_embedding):
+    assert x.dtype == tf.float32
+    np.testing.assert_allclose(np.min(x, -1), 0.0, atol=1e-6)
+    np.testing.assert_allclose(np.max(x, -1), 1.0, atol=1e-3)
+
+
+def test_gradients_reach_every_trainable_variable(spec):
+  network = make_agent().make_network(spec)
+  for variable in network.trainable_variables:  # Heads start at zero.
+    variable.assign_add(0.1 * tf.random.stateless_normal(
+        variable.shape, [1, 2]))
+  with tf.GradientTape() as tape:
+    embedding, reward = network.step(
+        network.represent(tf.random.stateless_normal([7, 5], [0, 1])),
+        _actions(spec, 7))
+    outputs = (*network.predict_heads(embedding), reward,
+               network.decode(embedding))
+    loss = tf.add_n([tf.reduce_sum(x**2) for x in outputs])
+  for variable, gradient in zip(
+      network.trainable_variables,
+      tape.gradient(loss, network.trainable_variables)):
+    assert gradient is not None and np.abs(gradient).max() > 0, variable.name
+
+
+def test_observations_are_normalised_by_the_given_statistics():
+  network = make_agent().make_network(SPECS['discrete'])
+  network.set_observation_statistics(np.arange(5.0), np.full(5, 2.0))
+  np.testing.assert_allclose(
+      network.normalise(tf.constant([[2.0, 1.0, 2.0, 3.0, 0.0]])),
+      [[1.0, 0.0, 0.0, 0.0, -2.0]])
+
+
+def test_checkpoint_round_trip(tmp_path, spec):
+  saved, restored = (make_agent().make_network(spec) for _ in range(2))
+  path = tf.train.Checkpoint(network=saved).write(str(tmp_path / 'x'))
+  tf.train.Checkpoint(network=restored).read(path).assert_consumed()
+  for x, y in zip(saved.variables, restored.variables):
+    np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
+def test_planning_model_agrees_with_the_keras_network(spec, jit_compile):
+  agent = make_agent()
+  graph_of, network = (agent.make_network(spec) for _ in range(2))
+  for variable in network.trainable_variables:
+    variable.assign_add(0.1 * tf.random.stateless_normal(
+        variable.shape, [3, 4]))
+  model = agent.plan_with(graph_of, spec)
+  observation = tf.random.stateless_normal([6, 5], [0, 1])
+  action = _actions(spec, 6)
+
+  @tf.function(jit_compile=jit_compile)
+  def plan(parameters):
+    root = model.root_fn(parameters, rng.seed(1), observation)
+    step = model.recurrent_fn(parameters, rng.seed(2), action, root.embedding)
+    return root, step
+
+  root, step = plan(parameters_of(network))
+  embedding = network.represent(observation)
+  np.testing.assert_allclose(root.embedding, embedding, atol=1e-5)
+  np.testing.assert_allclose(
+      root.value, agent.value_support.decode(
+          network.predict_heads(embedding)[1]), rtol=1e-4, atol=1e-4)
+  embedding, reward_logits = network.step(embedding, action)
+  np.testing.assert_allclose(step.embedding, embedding, atol=1e-5)
+  np.testing.assert_allclose(
+      step.reward, agent.reward_support.decode(reward_logits),
+      rtol=1e-4, atol=1e-4)
+  np.testing.assert_allclose(step.discount, np.full(6, 0.9), rtol=1e-6)
+  # Other weights, same trace: the parameters are data.
+  other = plan(parameters_of(network, 0.3))[0].embedding
+  assert np.abs(other - root.embedding).max() > 1e-3
+
+
+def test_planning_model_works_for_any_batch_size_in_one_trace():
+  agent, spec = make_agent(), SPECS['continuous']
+  network = agent.make_network(spec)
+  model = agent.plan_with(network, spec)
+  plan = tf.function(
+      lambda x: model.root_fn(parameters_of(network), rng.seed(1), x),
+      input_signature=[tf.TensorSpec([None, 5])])
+  assert [plan(tf.zeros([n, 5])).candidates.shape for n in (1, 4)] == [
+      [1, 3, 2], [4, 3, 2]]
+  assert plan.experimental_get_tracing_count() == 1
+
+
+def test_width_rule_of_the_paper():
+  assert state.datapoints_width(40_000, 10) == 63
+  assert state.datapoints_width(3_000_000, 10) == 548
+  with pytest.raises(ValueError, match='width'):
+    state.datapoints_width(0, 10)
+
+
+@pytest.mark.parametrize('wrong', [
+    {'discount': 1.1}, {'discount': -0.1}, {'num_candidates': 0}])
+def test_bad_agent_is_refused(wrong):
+  with pytest.raises(ValueError, match=next(iter(wrong))):
+    make_agent(**wrong)

@@ -1,0 +1,39 @@
+"""Where training runs."""
+
+import tensorflow as tf
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+  """Returns the distribution strategy of that name.
+
+  Args:
+    name: `cpu` (one device: also one GPU), `mirrored` (all local GPUs, or all
+      logical CPU devices), or `tpu` (the machine's own TPU, or the one that
+      the environment variable TPU_NAME names).
+  """
+  if name == 'cpu':
+    return tf.distribute.get_strategy()
+  if name == 'mirrored':
+    kind = 'GPU' if tf.config.list_logical_devices('GPU') else 'CPU'
+    return tf.distribute.MirroredStrategy(
+        [device.name for device in tf.config.list_logical_devices(kind)],
+        cross_device_ops=tf.distribute.ReductionToOneDevice())
+  if name == 'tpu':
+    return _tpu_strategy()
+  raise ValueError(
+      f"strategy must be 'cpu', 'mirrored' or 'tpu', got {name!r}.")
+
+
+def _tpu_strategy() -> tf.distribute.Strategy:
+  try:
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+  except (ValueError, tf.errors.OpError) as error:
+    raise ValueError(
+        "strategy 'tpu' found no TPU. On a TPU machine set TPU_NAME=local; "
+        f'elsewhere choose cpu or mirrored. TensorFlow says: {error}'
+    ) from error
+  # An unsupported op is to fail, not to run on the host at every step.
+  tf.config.set_soft_device_placement(False)
+  return tf.distribute.TPUStrategy(resolver)

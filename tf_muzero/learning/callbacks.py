@@ -1,0 +1,262 @@
+"""What happens now and then while the trainer fits."""
+
+import json
+import math
+import os
+import time
+from typing import Callable, Optional
+
+from absl import logging
+import keras
+import tensorflow as tf
+
+from tf_muzero.reanalyse import snapshots
+
+
+class Periodic(keras.callbacks.Callback):
+  """Calls `self.run(step, logs)` after every `every` learner steps."""
+
+  def __init__(self, every: int):
+    """Creates the callback; `every` is in learner steps."""
+    super().__init__()
+    if every < 1:
+      raise ValueError(f'every must be >= 1 learner step, got {every}.')
+    self._every = every
+    self._last = 0
+
+  def on_train_begin(self, logs=None):
+    """Counts from the step that training starts or resumes at."""
+    self._last = _step(self.model)
+
+  def on_train_batch_end(self, batch, logs=None):
+    """Runs when a multiple of `every` has been reached or passed."""
+    step = _step(self.model)
+    if step // self._every > self._last // self._every:
+      self.run(step, logs)
+    self._last = step
+
+  def run(self, step: int, logs: dict[str, float]) -> None:
+    """Does the work."""
+    raise NotImplementedError
+
+
+class StopOnNan(keras.callbacks.Callback):
+  """Raises FloatingPointError naming the step and the term."""
+
+  def on_train_batch_end(self, batch, logs=None):
+    """Checks all metrics of the execution."""
+    bad = [name for name, value in logs.items() if not math.isfinite(value)]
+    if bad:
+      raise FloatingPointError(
+          f'{", ".join(sorted(bad))} not finite at or shortly before learner '
+          f'step {_step(self.model)}. The last checkpoint is from before. '
+          'Usual causes: a learning rate that is too high, or data whose '
+          'rewards are out of the range of the support.')
+
+
+class PublishSnapshots(Periodic):
+  """Publishes the weights that searches use, at the start and periodically."""
+
+  def __init__(self, every: int, directory: str,
+               source_fn: Callable[[], keras.Model]):
+    """Creates the callback.
+
+    Args:
+      every: learner steps.
+      directory: see `snapshots.publish`.
+      source_fn: returns the network to publish.
+    """
+    super().__init__(every)
+    self._directory = directory
+    self._source_fn = source_fn
+
+  def on_train_begin(self, logs=None):
+    """Publishes the weights that training starts or resumes with."""
+    super().on_train_begin(logs)
+    self.run(_step(self.model), logs)
+
+  def run(self, step, logs):
+    """Publishes."""
+    snapshots.publish(self._directory, step, [
+        v.read_value() for v in self._source_fn().variables])
+
+
+class SaveCheckpoints(Periodic):
+  """Saves the trainer and the data's position, periodically and at the end."""
+
+  def __init__(self, every: int, manager: tf.train.CheckpointManager,
+               data_directory: str):
+    """Creates the callback.
+
+    Args:
+      every: learner steps.
+      manager: of the checkpoints of the trainer.
+      data_directory: where the position in the data is kept.
+    """
+    super().__init__(every)
+    self._manager = manager
+    self._data_directory = data_directory
+
+  def run(self, step, logs):
+    """Saves."""
+    if _is_saveable(self.model.iterator):
+      # First the position: a checkpoint without one is resumable, too.
+      path = os.path.join(self._data_directory, f'data-{step}')
+      tf.train.Checkpoint(iterator=self.model.iterator).write(path)
+      self._delete_data_but(path)
+    self._manager.save(checkpoint_number=step)
+
+  def on_train_end(self, logs=None):
+    """Saves the last step, if it was not saved."""
+    step = _step(self.model)
+    latest = self._manager.latest_checkpoint
+    if not latest or not latest.endswith(f'-{step}'):
+      self.run(step, logs)
+
+  def _delete_data_but(self, path: str) -> None:
+    kept = {os.path.basename(path)} | {
+        'data-' + x.rsplit('-', 1)[1] for x in self._manager.checkpoints}
+    for name in tf.io.gfile.listdir(self._data_directory):
+      if name.startswith('data-') and name.split('.')[0] not in kept:
+        tf.io.gfile.remove(os.path.join(self._data_directory, name))
+
+
+class LogMetrics(Periodic):
+  """One progress line, TensorBoard and metrics.jsonl every so many steps."""
+
+  def __init__(self, every: int, run_directory: str, *, num_steps: int,
+               batch_size: int, searches_per_window: float):
+    """Creates the callback.
+
+    Args:
+      every: learner steps.
+      run_directory: where `metrics.jsonl` and `tensorboard/` are.
+      num_steps: learner steps of the whole run, for the ETA.
+      batch_size: windows per learner step.
+      searches_per_window: states that are searched for each window.
+    """
+    super().__init__(every)
+    self._path = os.path.join(run_directory, 'metrics.jsonl')
+    self._writer = tf.summary.create_file_writer(
+        os.path.join(run_directory, 'tensorboard'))
+    self._num_steps = num_steps
+    self._batch_size = batch_size
+    self._searches_per_window = searches_per_window
+    self._begun: Optional[tuple[float, int]] = None  # Time and step.
+    self._busy = self._busy_since = 0.0
+    self._counted = (0, 0.0)  # Step and seconds waited at the last line.
+
+  def on_train_begin(self, logs=None):
+    """Forgets the metrics that a resumed run will write again."""
+    super().on_train_begin(logs)
+    _drop_after(self._path, _step(self.model))
+
+  def on_train_batch_begin(self, batch, logs=None):
+    """Notes when an execution starts."""
+    self._busy_since = time.perf_counter()
+
+  def on_train_batch_end(self, batch, logs=None):
+    """Counts the time of the execution, but for the first, which compiles."""
+    if self._begun is None:
+      self._begun = (time.perf_counter(), _step(self.model))
+      self._counted = (_step(self.model), float(self.model.waited))
+    else:
+      self._busy += time.perf_counter() - self._busy_since
+    super().on_train_batch_end(batch, logs)
+
+  def run(self, step, logs):
+    """Writes and logs."""
+    step_then, waited_then = self._counted
+    waited, seconds = float(self.model.waited), max(self._busy, 1e-9)
+    self._counted, self._busy = (step, waited), 0.0
+    rate = (step - step_then) / seconds
+    metrics = {name: float(value) for name, value in logs.items()}
+    metrics.update({
+        'time/steps_per_second': rate,
+        'time/windows_per_second': rate * self._batch_size,
+        'time/searches_per_second': (
+            rate * self._batch_size * self._searches_per_window),
+        'time/waited_share': min((waited - waited_then) / seconds, 1.0)})
+    write_metrics(self._path, self._writer, step, metrics)
+    begun, begun_step = self._begun
+    remaining = (self._num_steps - step) * (time.perf_counter() - begun) / max(
+        step - begun_step, 1)
+    logging.info(
+        'step %d/%d  %.1f steps/s  %.0f windows/s  %.0f searches/s  '
+        'waited %.0f%%  weights %.0f steps old  %s  ETA %s',
+        step, self._num_steps, rate, metrics['time/windows_per_second'],
+        metrics['time/searches_per_second'],
+        100 * metrics['time/waited_share'], metrics['search/age'],
+        '  '.join(f'{name[5:]} {value:.3f}' for name, value
+                  in sorted(metrics.items()) if name.startswith('loss/')),
+        time.strftime('%H:%M:%S', time.gmtime(remaining)))
+
+
+class Evaluate(Periodic):
+  """Evaluates the target network periodically and at the end."""
+
+  def __init__(self, every: int, run_directory: str,
+               evaluate_fn: Callable[[int], dict[str, float]]):
+    """Creates the callback.
+
+    Args:
+      every: learner steps.
+      run_directory: where `evaluations.jsonl` and `tensorboard/` are.
+      evaluate_fn: learner step -> flat metrics.
+    """
+    super().__init__(every)
+    self._path = os.path.join(run_directory, 'evaluations.jsonl')
+    self._writer = tf.summary.create_file_writer(
+        os.path.join(run_directory, 'tensorboard'))
+    self._evaluate_fn = evaluate_fn
+
+  def on_train_begin(self, logs=None):
+    """Forgets the evaluations that a resumed run will do again."""
+    super().on_train_begin(logs)
+    _drop_after(self._path, _step(self.model))
+
+  def run(self, step, logs):
+    """Evaluates."""
+    start = time.perf_counter()
+    metrics = self._evaluate_fn(step)
+    write_metrics(self._path, self._writer, step, metrics)
+    logging.info('evaluation at step %d: %s (%.1f s)', step, '  '.join(
+        f'{name} {value:.1f}' for name, value in metrics.items()),
+                 time.perf_counter() - start)
+
+
+def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,
+                  metrics: dict[str, float]) -> None:
+  """Appends flat metrics to a JSON-lines file and to TensorBoard."""
+  with tf.io.gfile.GFile(path, 'a') as file:
+    file.write(json.dumps({'step': step, **metrics}) + '\n')
+  with writer.as_default(step):
+    for name, value in metrics.items():
+      tf.summary.scalar(name, value)
+    writer.flush()
+
+
+def _drop_after(path: str, step: int) -> None:
+  """Removes the lines of later steps, and a half-written last one."""
+  if not tf.io.gfile.exists(path):
+    return
+  kept = []
+  with tf.io.gfile.GFile(path) as file:
+    for line in file.read().splitlines():
+      try:
+        if json.loads(line)['step'] <= step:
+          kept.append(line + '\n')
+      except json.JSONDecodeError:
+        logging.warning('%s: dropped a half-written line.', path)
+  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
+    file.write(''.join(kept))
+  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+
+
+def _is_saveable(iterator) -> bool:
+  # An iterator over several replicas cannot be saved by TensorFlow.
+  return isinstance(iterator, tf.data.Iterator)
+
+
+def _step(model: keras.Model) -> int:
+  return int(model.optimizer.iterations)

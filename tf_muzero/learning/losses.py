@@ -1,0 +1,117 @@
+"""The MuZero loss over a batch of windows."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.heads import PolicyHead
+from tf_muzero.types import Window
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+  """What each term of the loss counts.
+
+  Attributes:
+    policy: cross-entropy to the search's policy; 1 in the paper.
+    value: cross-entropy to the value target; 0.25 in the paper.
+    reward: cross-entropy to the reward; 1 in the paper.
+    entropy: bonus for the policy's entropy.
+    reconstruction: squared error of the normalised observation, decoded from
+      each embedding (Anand et al. 2021); 0 in the paper.
+  """
+  policy: float
+  value: float
+  reward: float
+  entropy: float
+  reconstruction: float
+
+  def __post_init__(self):
+    for field in dataclasses.fields(self):
+      if getattr(self, field.name) < 0.0:
+        raise ValueError(f'{field.name} must be >= 0, got '
+                         f'{getattr(self, field.name)}.')
+
+
+def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
+  """Returns `x`, whose gradient is multiplied by `factor`."""
+  return factor * x + (1.0 - factor) * tf.stop_gradient(x)
+
+
+def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
+                weights: LossWeights, window: Window, global_batch_size: int
+                ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+  """Returns this replica's share of the loss, and of its named terms.
+
+    sum_k policy CE + sum_k value CE + sum_{k>=1} reward CE
+
+  averaged over the windows; summed over replicas it is the mean over the
+  global batch. Each head's loss at the K unrolled steps counts 1/K, and "the
+  gradient at the start of the dynamics function is scaled by 1/2" (MuZero,
+  appendix G).
+
+  Args:
+    network: such as `state.StateNetwork`.
+    agent: what its outputs mean.
+    head: the policy's.
+    weights: of the terms.
+    window: B windows of T = K + 1 states.
+    global_batch_size: windows over all replicas.
+  """
+  unroll_steps = window.action.shape[1]
+  embedding = network.represent(window.observation[:, 0])
+  embeddings, reward_logits = [embedding], []
+  for k in range(unroll_steps):
+    embedding, logits = network.step(
+        scale_gradient(embedding, 0.5), window.action[:, k])
+    embeddings.append(embedding)
+    reward_logits.append(logits)
+  # Time first: all steps go through the heads at once.
+  embeddings = tf.concat(embeddings, axis=0)
+  policy, value_logits = network.predict_heads(embeddings)
+
+  step_scale = tf.constant([1.0] + [1.0 / max(unroll_steps, 1)] * unroll_steps)
+  def mean(loss, mask, scale):  # loss [T * B], mask [B, T]
+    loss = tf.reshape(loss, [scale.shape[0], -1]) * tf.transpose(mask)
+    return tf.reduce_sum(loss * scale[:, tf.newaxis]) / global_batch_size
+
+  candidate_log_probs = head.log_prob_fn(policy, _time_first(window.candidates))
+  value_probs = agent.value_support.encode(_time_first(window.value))
+  terms = {
+      'policy': mean(
+          -tf.reduce_sum(
+              _time_first(window.weights) * candidate_log_probs, axis=-1),
+          window.policy_mask, step_scale),
+      'value': mean(
+          tf.nn.softmax_cross_entropy_with_logits(value_probs, value_logits),
+          window.value_mask, step_scale),
+  }
+  entropy = mean(head.entropy_fn(policy), window.policy_mask, step_scale)
+  loss = (weights.policy * terms['policy'] + weights.value * terms['value']
+          - weights.entropy * entropy)
+  if unroll_steps:
+    reward_probs = agent.reward_support.encode(_time_first(window.reward))
+    terms['reward'] = mean(
+        tf.nn.softmax_cross_entropy_with_logits(
+            reward_probs, tf.concat(reward_logits, axis=0)),
+        window.reward_mask, step_scale[1:])
+    loss += weights.reward * terms['reward']
+  if weights.reconstruction:
+    error = network.decode(embeddings) - network.normalise(
+        _time_first(window.observation))
+    terms['reconstruction'] = mean(
+        tf.reduce_sum(error**2, axis=-1), window.policy_mask,
+        tf.fill([unroll_steps + 1], 1.0 / (unroll_steps + 1)))
+    loss += weights.reconstruction * terms['reconstruction']
+  metrics = {f'loss/{name}': term for name, term in terms.items()}
+  metrics['loss/total'] = loss
+  metrics['policy/entropy'] = entropy / tf.reduce_sum(step_scale)
+  return loss, metrics
+
+
+def _time_first(x: tf.Tensor) -> tf.Tensor:
+  """Returns [B, T, ...] as [T * B, ...]."""
+  x = tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
+  return tf.reshape(x, [-1, *x.shape[2:]])

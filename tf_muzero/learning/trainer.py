@@ -1,0 +1,136 @@
+"""The Keras model that learns a network from windows."""
+
+from typing import Callable, Optional
+
+import keras
+import tensorflow as tf
+
+from tf_muzero.types import Window
+
+# window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
+LossFn = Callable[[keras.Model, Window],
+                  tuple[tf.Tensor, dict[str, tf.Tensor]]]
+
+
+class Trainer(keras.Model):
+  """Holds the network, its target network, and the compiled train step.
+
+  `fit` takes a dataset of `Window` batches. Metrics are sums over replicas of
+  shares of the global batch, averaged over the steps of an execution.
+
+  Attributes:
+    network: what learns.
+    target_network: follows it; what searches and acts.
+    iterator: of the running `fit`, for checkpoints of the data's position.
+    waited: seconds that train steps have waited for windows.
+  """
+
+  def __init__(self, network: keras.Model, target_network: keras.Model,
+               loss_fn: LossFn, *, target_period: int, target_decay: float,
+               global_batch_size: int, jit_compile: bool):
+    """Creates a trainer; call under the strategy's scope.
+
+    Args:
+      network: what learns.
+      target_network: a second one of the same kind.
+      loss_fn: what is minimised.
+      target_period: learner steps between updates of the target network.
+      target_decay: share of the target network that stays at an update; 0 is
+        the paper's copy, 0.99 with period 1 an average over 100 steps.
+      global_batch_size: windows over all replicas.
+      jit_compile: whether XLA compiles loss and gradients.
+    """
+    super().__init__()
+    if target_period < 1:
+      raise ValueError(f'target_period must be >= 1, got {target_period}.')
+    if not 0.0 <= target_decay < 1.0:
+      raise ValueError(f'target_decay must be in [0, 1), got {target_decay}.')
+    self.network = network
+    self.target_network = target_network
+    self.iterator: Optional[tf.data.Iterator] = None
+    self.restore_iterator_fn: Optional[Callable] = None
+    self.waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    self._loss_fn = loss_fn
+    self._target_period = target_period
+    self._target_decay = target_decay
+    self._global_batch_size = global_batch_size
+    self._loss_and_gradients = tf.function(
+        self._loss_and_gradients_fn, jit_compile=jit_compile)
+    for source, target in zip(network.variables, target_network.variables):
+      target.assign(source)
+
+  def train_step(self, data: Window) -> dict[str, tf.Tensor]:
+    """Returns the metrics of one step on this replica's windows."""
+    metrics, gradients = self._loss_and_gradients(data)
+    self.optimizer.apply_gradients(
+        zip(gradients, self.network.trainable_variables))
+    self._update_target()
+    share = tf.cast(tf.shape(data.value)[0], tf.float32
+                    ) / self._global_batch_size
+    metrics['gradient/norm'] = tf.linalg.global_norm(gradients) * share
+    metrics['search/age'] = share * tf.reduce_mean(tf.cast(
+        self.optimizer.iterations - data.snapshot_step, tf.float32))
+    metrics['target/value'] = share * tf.reduce_mean(data.value[:, 0])
+    for name, diagnostic in data.diagnostics.items():
+      metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
+    return metrics
+
+  def make_train_function(self, force: bool = False):
+    """Returns the function of an iterator that runs one execution."""
+    if self.train_function is not None and not force:
+      return self.train_function
+
+    def one_step(iterator):
+      asked = tf.timestamp()
+      with tf.control_dependencies([asked]):
+        windows = next(iterator)
+      with tf.control_dependencies(tf.nest.flatten(windows)):
+        self.waited.assign_add(tf.timestamp() - asked)
+      metrics = self.distribute_strategy.run(self.train_step, (windows,))
+      return {name: self.distribute_strategy.reduce(
+          tf.distribute.ReduceOp.SUM, x, axis=None)
+              for name, x in metrics.items()}
+
+    @tf.function
+    def execute(iterator):
+      totals = one_step(iterator)
+      for _ in tf.range(self._steps_per_execution - 1):
+        totals = tf.nest.map_structure(tf.add, totals, one_step(iterator))
+      num_steps = tf.cast(self._steps_per_execution, tf.float32)
+      return {name: x / num_steps for name, x in totals.items()}
+
+    def train_function(iterator):
+      if self.iterator is not iterator:
+        self.iterator = iterator
+        if self.restore_iterator_fn:
+          self.restore_iterator_fn(iterator)
+      return execute(iterator)
+
+    self.train_function = train_function
+    return train_function
+
+  def _loss_and_gradients_fn(self, window: Window):
+    with tf.GradientTape() as tape:
+      loss, metrics = self._loss_fn(self.network, window)
+    return metrics, tape.gradient(
+        loss, self.network.trainable_variables,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+  def _update_target(self):
+    # Always assigned, with a decay of 1 between updates: a conditional update
+    # cannot cross replicas.
+    is_due = tf.equal(self.optimizer.iterations % self._target_period, 0)
+    decay = tf.where(is_due, self._target_decay, 1.0)
+    for source, target in zip(self.network.trainable_variables,
+                              self.target_network.trainable_variables):
+      target.assign(source + decay * (target - source))
+
+
+def make_target_network(network_fn: Callable[[], keras.Model]) -> keras.Model:
+  """Returns `network_fn()` with variables that replicas may assign to."""
+  def creator(next_creator, **kwargs):
+    kwargs['aggregation'] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return next_creator(**kwargs)
+
+  with tf.variable_creator_scope(creator):
+    return network_fn()

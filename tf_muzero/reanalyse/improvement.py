@@ -1,0 +1,103 @@
+"""Policy and value improvement of stored states: searched, or cloned.
+
+An improvement function takes (planning_model, search_fn, parameters, seed,
+segments with leading [G, S]) and returns `Improved` with leading [G, S]; every
+state is looked at exactly once.
+"""
+
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.search import candidates as candidates_lib
+from tf_muzero.types import Improved
+from tf_muzero.types import Parameters
+from tf_muzero.types import SearchFn
+from tf_muzero.types import Segment
+
+
+def search_improvement(
+    planning_model: PlanningModel, search_fn: SearchFn, parameters: Parameters,
+    seed: tf.Tensor, segments: Segment, *, injected_prior: float) -> Improved:
+  """Returns what a search from each stored state says.
+
+  The stored action is among the root's candidates where actions are sampled
+  (MuZero Unplugged, section 4.2, "the prior of the injected action": 0.25).
+
+  Args:
+    planning_model: the network.
+    search_fn: such as `mcts.search`, its settings bound.
+    parameters: of the network.
+    seed: [2] int32.
+    segments: leading [G, S].
+    injected_prior: prior mass of the stored action; 0 does not inject it.
+  """
+  flat, unflatten = _flatten(segments)
+  root_seed, search_seed = rng.split(seed)
+  root = planning_model.root_fn(parameters, root_seed, flat.observation)
+  injects = injected_prior > 0.0 and not _is_empty(root.candidates)
+  if injects:
+    injected = candidates_lib.inject(root, flat.action, injected_prior)
+    root = root._replace(
+        # The last state of an episode has no action to inject.
+        candidates=_where(
+            flat.is_transition, injected.candidates, root.candidates),
+        prior_logits=_where(
+            flat.is_transition, injected.prior_logits, root.prior_logits))
+  output = search_fn(
+      parameters, root, planning_model.recurrent_fn, search_seed)
+  diagnostics = {
+      'depth': tf.cast(output.depth, tf.float32),
+      'entropy': -tf.reduce_sum(
+          tf.math.xlogy(output.weights, output.weights), axis=-1),
+      'value_gap': output.value - output.network_value,
+      'candidates_visited': tf.reduce_sum(
+          tf.cast(output.visit_counts > 0, tf.float32), axis=-1),
+  }
+  if injects:
+    diagnostics['injected_share'] = output.weights[:, 0]
+  return unflatten(Improved(
+      candidates=_explicit(output.candidates, output.weights),
+      weights=output.weights, value=output.value,
+      network_value=output.network_value, diagnostics=diagnostics))
+
+
+def cloning_improvement(
+    planning_model: PlanningModel, search_fn: SearchFn, parameters: Parameters,
+    seed: tf.Tensor, segments: Segment) -> Improved:
+  """Returns the stored action as the policy, the network's value as the value.
+
+  Behaviour cloning: a baseline, and the first thing to reproduce on new data.
+  """
+  del search_fn
+  flat, unflatten = _flatten(segments)
+  value = planning_model.root_fn(parameters, seed, flat.observation).value
+  return unflatten(Improved(
+      candidates=flat.action[:, tf.newaxis],
+      weights=tf.ones_like(value)[:, tf.newaxis],
+      value=value, network_value=value, diagnostics={}))
+
+
+def _flatten(segments: Segment):
+  """Returns the segments with leading [G * S] and the way back."""
+  num_segments, length = segments.reward.shape
+  flat = tf.nest.map_structure(
+      lambda x: tf.reshape(x, [num_segments * length, *x.shape[2:]]), segments)
+  return flat, lambda nest: tf.nest.map_structure(
+      lambda x: tf.reshape(x, [num_segments, length, *x.shape[1:]]), nest)
+
+
+def _explicit(candidates, weights: tf.Tensor) -> tf.Tensor:
+  """Returns candidates as a tensor: where they are `()`, action a is a."""
+  if _is_empty(candidates):
+    return tf.broadcast_to(tf.range(weights.shape[1]), weights.shape)
+  return candidates
+
+
+def _is_empty(nest) -> bool:
+  return not tf.nest.flatten(nest)
+
+
+def _where(condition: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+  return tf.where(
+      tf.reshape(condition, [-1] + [1] * (x.shape.rank - 1)), x, y)

@@ -1,0 +1,57 @@
+"""Parameter snapshots: how new weights reach a dataset, here or elsewhere.
+
+A snapshot is one file with the learner step and all parameters in one vector.
+It is written beside and renamed over the previous one, so that a reader sees
+the old or the new one and never a part. On an object store the upload itself
+is atomic.
+"""
+
+import os
+from typing import Sequence
+
+import tensorflow as tf
+
+from tf_muzero.types import Parameters
+
+_NAME = 'latest'
+
+
+def publish(directory: str, step: int, parameters: Parameters) -> None:
+  """Makes `parameters` the newest snapshot in `directory`.
+
+  Args:
+    directory: local or remote; made if missing.
+    step: learner step of the parameters.
+    parameters: float32 tensors.
+  """
+  tf.io.gfile.makedirs(directory)
+  vector = tf.concat([tf.reshape(x, [-1]) for x in parameters], axis=0)
+  content = tf.io.serialize_tensor(tf.stack([
+      tf.io.serialize_tensor(tf.constant(step, tf.int64)),
+      tf.io.serialize_tensor(vector)]))
+  path = os.path.join(directory, _NAME)
+  with tf.io.gfile.GFile(path + '.partial', 'wb') as file:
+    file.write(content.numpy())
+  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+
+
+def read(directory: str, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns the newest snapshot's step and parameter vector, inside a graph.
+
+  Args:
+    directory: where `publish` writes.
+    index: any non-negative number that varies with the dataset's elements;
+      reading a constant file name would be folded into a constant.
+  """
+  path = tf.where(index >= 0, os.path.join(directory, _NAME), '')
+  parts = tf.io.parse_tensor(tf.io.read_file(path), tf.string)
+  return (tf.reshape(tf.io.parse_tensor(parts[0], tf.int64), []),
+          tf.io.parse_tensor(parts[1], tf.float32))
+
+
+def unpack(vector: tf.Tensor, shapes: Sequence[tf.TensorShape]) -> Parameters:
+  """Returns the parameters of these shapes out of a snapshot's vector."""
+  sizes = [shape.num_elements() for shape in shapes]
+  vector = tf.ensure_shape(vector, [sum(sizes)])
+  return tuple(tf.reshape(x, shape)
+               for x, shape in zip(tf.split(vector, sizes), shapes))

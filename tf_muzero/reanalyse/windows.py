@@ -1,0 +1,66 @@
+"""Training windows, cut out of searched segments."""
+
+import tensorflow as tf
+
+from tf_muzero.types import Improved
+from tf_muzero.types import Segment
+from tf_muzero.types import Window
+
+
+def absorbing(segments: Segment) -> tf.Tensor:
+  """Returns where an episode has terminated: [G, S] bool.
+
+  Absorbing states follow a terminal transition, padding included. A truncated
+  episode has none: what lies past its end is not known.
+  """
+  alive = tf.where(segments.is_transition, segments.discount, 1.0)
+  return tf.math.cumprod(alive, axis=1, exclusive=True) <= 0.0
+
+
+def cut(segments: Segment, improved: Improved, value: tf.Tensor,
+        snapshot_step: tf.Tensor, *, windows_per_segment: int,
+        unroll_steps: int, keep_observations: bool) -> Window:
+  """Returns the windows of all states that have a stored action.
+
+  Past the end of a terminated episode: value and reward 0, no policy loss
+  (MuZero, appendix G). Past a truncation: no loss at all.
+
+  Args:
+    segments: leading [G, S].
+    improved: leading [G, S].
+    value: [G, S] value targets.
+    snapshot_step: scalar int64.
+    windows_per_segment: L; windows start at the first L states.
+    unroll_steps: K.
+    keep_observations: whether windows hold all T observations.
+
+  Returns:
+    Windows with leading [number of windows]; how many is not static.
+  """
+  start = tf.range(windows_per_segment)[:, tf.newaxis]
+  states = start + tf.range(unroll_steps + 1)
+  steps = states[:, :-1]
+  is_absorbing = absorbing(segments)
+  known_reward = segments.is_transition | is_absorbing
+  known_value = segments.is_state | is_absorbing
+
+  def at(x, indices):  # [G, S, ...] -> [G, L, indices per window, ...]
+    return tf.gather(x, indices, axis=1)
+
+  windows = Window(
+      observation=at(
+          segments.observation, states if keep_observations else start),
+      action=at(segments.action, steps),
+      reward=at(segments.reward, steps),
+      candidates=at(improved.candidates, states),
+      weights=at(improved.weights, states),
+      value=at(value, states),
+      policy_mask=tf.cast(at(segments.is_transition, states), tf.float32),
+      value_mask=tf.cast(at(known_value, states), tf.float32),
+      reward_mask=tf.cast(at(known_reward, steps), tf.float32),
+      snapshot_step=tf.fill(
+          [segments.reward.shape[0], windows_per_segment], snapshot_step),
+      diagnostics={k: v[:, :windows_per_segment]
+                   for k, v in improved.diagnostics.items()})
+  starts = segments.is_transition[:, :windows_per_segment]
+  return tf.nest.map_structure(lambda x: tf.boolean_mask(x, starts), windows)

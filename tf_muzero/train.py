@@ -1,0 +1,184 @@
+"""Learns from logged episodes by planning with a learned model.
+
+  python -m tf_muzero.train --gin_file=gin/experiment/cartpole_swingup.gin \\
+      --gin_bindings='RUN_DIRECTORY="runs/1"' --gin_bindings='DATASET="..."'
+
+The same command resumes a run that was interrupted.
+"""
+
+import os
+from typing import Callable, Optional
+
+from absl import logging
+import keras
+import tensorflow as tf
+
+from tf_muzero import devices
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import segments as segments_lib
+from tf_muzero.learning import callbacks as callbacks_lib
+from tf_muzero.learning import losses
+from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.networks.agent import Agent
+from tf_muzero.reanalyse import pipeline
+
+
+def train(
+    *, run_directory: str, dataset: str, agent: Agent,
+    reanalyse: pipeline.Reanalyse, loss_weights: losses.LossWeights,
+    optimizer_fn: Callable[[int], keras.optimizers.Optimizer],
+    num_steps: int, batch_size: int, unroll_steps: int,
+    reanalyse_fraction: float, target_period: int, target_decay: float,
+    search_with_target: bool, snapshot_every: int, checkpoint_every: int,
+    log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
+    seed: int, deterministic: bool = False,
+    evaluate_fn: Optional[Callable[..., dict[str, float]]] = None,
+    evaluate_every: int = 0) -> trainer_lib.Trainer:
+  """Returns the trainer after `num_steps` learner steps.
+
+  Args:
+    run_directory: everything about the run; an interrupted run in it resumes.
+    dataset: directory of an RLDS dataset.
+    agent: the network and what it means.
+    reanalyse: how stored data becomes targets.
+    loss_weights: of the terms of the loss.
+    optimizer_fn: total number of steps -> optimiser.
+    num_steps: learner steps.
+    batch_size: windows per learner step, over all replicas.
+    unroll_steps: K.
+    reanalyse_fraction: share of the windows that come from stored data; the
+      rest would come from fresh interaction.
+    target_period: learner steps between updates of the target network.
+    target_decay: see `Trainer`.
+    search_with_target: whether searches use the target network's weights, not
+      the latest ones.
+    snapshot_every: learner steps between snapshots for the searches.
+    checkpoint_every: learner steps; a multiple of `snapshot_every`.
+    log_every: learner steps between progress lines.
+    steps_per_execution: learner steps per call of the compiled function.
+    strategy: see `devices.make_strategy`.
+    jit_compile: whether XLA compiles loss and gradients.
+    seed: of everything random.
+    deterministic: two runs, and a run that was killed and resumed, agree bit
+      for bit; slower.
+    evaluate_fn: (agent, spec, parameters, step) -> flat metrics.
+    evaluate_every: learner steps between evaluations; 0 for none.
+  """
+  _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
+  tf.keras.utils.set_random_seed(seed)
+  source = episodes_lib.open_dataset(dataset)
+  tf.io.gfile.makedirs(run_directory)
+  strategy_ = devices.make_strategy(strategy)
+
+  # The dataset's own copy, outside of the strategy: only its graph is used.
+  planned = agent.make_network(source.spec, source.num_steps)
+  windows = _windows(
+      source, reanalyse, agent.plan_with(planned, source.spec),
+      os.path.join(run_directory, 'snapshots'),
+      [v.shape for v in planned.variables], unroll_steps=unroll_steps,
+      discount=agent.discount,
+      keep_observations=loss_weights.reconstruction > 0.0, seed=seed,
+      deterministic=deterministic)
+  windows = pipeline.batches(windows, batch_size, deterministic)
+
+  head = agent.make_head(source.spec)
+  def loss_fn(network, window):
+    return losses.muzero_loss(
+        network, agent, head, loss_weights, window, batch_size)
+
+  def make_network():
+    network = agent.make_network(source.spec, source.num_steps)
+    network.set_observation_statistics(
+        *episodes_lib.observation_statistics(source))
+    return network
+
+  with strategy_.scope():
+    trainer = trainer_lib.Trainer(
+        make_network(), trainer_lib.make_target_network(make_network), loss_fn,
+        target_period=target_period, target_decay=target_decay,
+        global_batch_size=batch_size, jit_compile=jit_compile)
+    trainer.compile(optimizer_fn(num_steps),
+                    steps_per_execution=steps_per_execution)
+    trainer.optimizer.build(trainer.network.trainable_variables)
+  manager = _restore(trainer, os.path.join(run_directory, 'checkpoints'))
+  step = int(trainer.optimizer.iterations)
+  if step >= num_steps:
+    logging.info('%s has all its %d steps.', run_directory, num_steps)
+    return trainer
+
+  callbacks = [
+      callbacks_lib.StopOnNan(),
+      callbacks_lib.PublishSnapshots(
+          snapshot_every, os.path.join(run_directory, 'snapshots'),
+          lambda: (trainer.target_network if search_with_target
+                   else trainer.network)),
+      callbacks_lib.SaveCheckpoints(
+          checkpoint_every, manager, manager.directory),
+      callbacks_lib.LogMetrics(
+          log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
+          searches_per_window=_searches_per_window(reanalyse, unroll_steps)),
+  ]
+  if evaluate_fn and evaluate_every:
+    callbacks.append(callbacks_lib.Evaluate(
+        evaluate_every, run_directory, lambda step: evaluate_fn(
+            agent, source, trainer.target_network.variables, step)))
+  logging.info(
+      'TensorFlow %s, %s, %d parameters, %d episodes of %s, results in %s',
+      tf.__version__, strategy_.__class__.__name__,
+      trainer.network.count_params(), source.num_episodes, source.task,
+      run_directory)
+  trainer.fit(windows, steps_per_epoch=num_steps - step, verbose=0,
+              callbacks=callbacks)
+  return trainer
+
+
+def _windows(source, reanalyse, planning_model, snapshot_directory, shapes, *,
+             unroll_steps, seed, deterministic, **kwargs) -> tf.data.Dataset:
+  """Returns shuffled windows of the dataset, endless."""
+  stored = episodes_lib.episodes(source, seed=seed, repeat=True)
+  segments = segments_lib.segments(
+      stored, windows_per_segment=reanalyse.windows_per_segment,
+      unroll_steps=unroll_steps, td_steps=reanalyse.td_steps)
+  return pipeline.reanalysed_windows(
+      segments, reanalyse, planning_model, snapshot_directory, shapes,
+      unroll_steps=unroll_steps, seed=seed, deterministic=deterministic,
+      **kwargs)
+
+
+def _restore(trainer: trainer_lib.Trainer, directory: str
+             ) -> tf.train.CheckpointManager:
+  """Restores the last checkpoint, if any, and returns the manager of them."""
+  checkpoint = tf.train.Checkpoint(
+      network=trainer.network, target=trainer.target_network,
+      optimizer=trainer.optimizer)
+  manager = tf.train.CheckpointManager(checkpoint, directory, max_to_keep=3)
+  if not manager.latest_checkpoint:
+    return manager
+  checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+  step = int(trainer.optimizer.iterations)
+  logging.info('Resumed at step %d from %s.', step, manager.latest_checkpoint)
+  position = os.path.join(directory, f'data-{step}')
+  if tf.io.gfile.exists(position + '.index'):
+    trainer.restore_iterator_fn = lambda iterator: tf.train.Checkpoint(
+        iterator=iterator).read(position).assert_consumed()
+  return manager
+
+
+def _searches_per_window(reanalyse: pipeline.Reanalyse, unroll_steps: int
+                         ) -> float:
+  length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
+  return length / (reanalyse.windows_per_segment * reanalyse.sample_reuse)
+
+
+def _check(reanalyse_fraction: float, checkpoint_every: int,
+           snapshot_every: int, unroll_steps: int) -> None:
+  if not 0.0 <= reanalyse_fraction <= 1.0:
+    raise ValueError('reanalyse_fraction must be in [0, 1], got '
+                     f'{reanalyse_fraction}.')
+  if unroll_steps < 0:
+    raise ValueError(f'unroll_steps must be >= 0, got {unroll_steps}.')
+  if checkpoint_every % snapshot_every:
+    raise ValueError(
+        'checkpoint_every must be a multiple of snapshot_every, so that a '
+        'resumed run starts from the snapshot that it had; got '
+        f'{checkpoint_every} and {snapshot_every}.')
