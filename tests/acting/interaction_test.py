@@ -1,0 +1,310 @@
+"""Fresh windows: what was played, in the shape of the offline pipeline."""
+
+import functools
+import itertools
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero import envs
+from tf_muzero.acting import exploration
+from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import state
+from tf_muzero.networks import value_transform
+from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import value_targets
+from tf_muzero.search import mcts
+from tf_muzero.types import Segment
+
+_CATCH, _CARTPOLE = 'catch', 'dm_control:cartpole/swingup'
+_L, _K, _N_TD, _STEP = 4, 2, 3, 17
+_S = _L + _K + _N_TD
+
+
+class _Setting:
+  """All that fresh windows of a task need, with a small random network."""
+
+  def __init__(self, task, directory, action_repeat=1, injected_prior=0.25,
+               num_environments=3):
+    self.agent = agent_lib.Agent(
+        functools.partial(state.StateNetwork, num_blocks=1, width=16),
+        value_transform.Support(-5.0, 5.0, 21),
+        value_transform.Support(-2.0, 2.0, 9), 0.9, 5)
+    self.reanalyse = pipeline.Reanalyse(
+        improvement_fn=functools.partial(
+            improvement.search_improvement, injected_prior=injected_prior),
+        value_target_fn=value_targets.td_search,
+        search_fn=functools.partial(mcts.search, num_simulations=4),
+        td_steps=_N_TD, windows_per_segment=_L, segments_per_search=2,
+        sample_reuse=1, shuffle_windows=1, parallel_searches=0, host_jit=False)
+    self.interaction = interaction_lib.Interaction(
+        task, action_repeat, num_environments, temperature=1.0,
+        root_noise_fraction=0.25, root_noise_alpha=0.5, sample_reuse=1,
+        shuffle_windows=1)
+    self.spec = envs.spec(envs.load(task, seed=0))
+    tf.keras.utils.set_random_seed(1)
+    self.network = self.agent.make_network(self.spec)
+    self.planning_model = self.agent.plan_with(self.network, self.spec)
+    self.shapes = [v.shape for v in self.network.variables]
+    self.directory = str(directory)
+    snapshots.publish(self.directory, _STEP, self.network.variables)
+
+  @property
+  def num_candidates(self):
+    return self.agent.make_head(self.spec).num_candidates
+
+  def windows(self, seed=0, log_path=None, **kwargs):
+    """Returns the dataset of fresh windows."""
+    return interaction_lib.fresh_windows(
+        self.interaction, self.reanalyse, self.agent, self.planning_model,
+        self.spec, self.directory, self.shapes, unroll_steps=_K,
+        keep_observations=True, seed=seed, deterministic=True,
+        log_path=log_path, **kwargs)
+
+  def decide_fn(self, seed=0):
+    """Returns the decisions of `windows`."""
+    return exploration.make_decide_fn(
+        self.reanalyse, self.planning_model, self.spec, self.shapes,
+        temperature=self.interaction.temperature,
+        root_noise_fraction=self.interaction.root_noise_fraction, seed=seed)
+
+  def round(self, number=0, seed=0):
+    """Returns the episodes of a round of `windows`."""
+    environment_fn = functools.partial(
+        envs.load, self.interaction.task,
+        action_repeat=self.interaction.action_repeat)
+    return interaction_lib.play_round(
+        self.interaction, environment_fn, self.decide_fn(seed),
+        snapshots.read(self.directory, tf.constant(0))[1], number,
+        num_candidates=self.num_candidates, seed=seed)
+
+  def reanalysed(self):
+    """Returns the dataset of reanalysed windows of arbitrary segments."""
+    size = sum(int(np.prod(x.shape))
+               for x in tf.nest.flatten(self.spec.observation))
+    action = self.spec.action
+    segment = Segment(
+        tf.zeros([_S, size]), tf.zeros([_S, *action.shape], action.dtype),
+        tf.zeros([_S]), tf.ones([_S]), tf.fill([_S], True), tf.fill([_S], True))
+    return pipeline.reanalysed_windows(
+        tf.data.Dataset.from_tensors(segment).repeat(), self.reanalyse,
+        self.planning_model, self.directory, self.shapes, unroll_steps=_K,
+        discount=self.agent.discount, keep_observations=True, seed=0,
+        deterministic=True)
+
+
+@pytest.fixture(name='catch', scope='module')
+def _catch(tmp_path_factory):
+  return _Setting(_CATCH, tmp_path_factory.mktemp('catch'))
+
+
+@pytest.fixture(name='cartpole', scope='module')
+def _cartpole(tmp_path_factory):
+  # 1,000 environment steps: 20 decisions.
+  return _Setting(_CARTPOLE, tmp_path_factory.mktemp('cartpole'),
+                  action_repeat=50, num_environments=2)
+
+
+def _n_step(episode, value, t, discount):
+  """Returns the n-step return from t, by definition."""
+  total, factor, last = 0.0, 1.0, len(episode.reward) - 1
+  for _ in range(_N_TD):
+    if t == last:
+      break
+    total += factor * episode.reward[t]
+    factor *= discount * episode.discount[t]
+    t += 1
+  return total + factor * value[t]
+
+
+@pytest.mark.parametrize('name', ['catch', 'cartpole'])
+def test_windows_are_slices_of_what_was_played(name, request):
+  setting = request.getfixturevalue(name)
+  played = setting.round()
+  num_windows = sum(len(x.episode.reward) - 1 for x in played)
+  windows = iter(setting.windows().take(num_windows).as_numpy_iterator())
+  for episode, improved in played:
+    last = len(episode.reward) - 1
+    for t in range(last):
+      window = next(windows)
+      states = slice(t, min(t + _K, last) + 1)
+      steps = slice(t, min(t + _K, last))
+      for name_, source, part in (
+          ('observation', episode.observation, states),
+          ('action', episode.action, steps), ('reward', episode.reward, steps),
+          ('candidates', improved.candidates, states),
+          ('weights', improved.weights, states)):
+        expected = source[part]
+        np.testing.assert_array_equal(
+            getattr(window, name_)[:len(expected)], expected, name_)
+      known = [_n_step(episode, improved.value, i, setting.agent.discount)
+               for i in range(states.start, states.stop)]
+      if episode.discount[last - 1] == 0.0 and states.stop == last + 1:
+        known[-1] = 0.0  # The value of a terminal state.
+      np.testing.assert_allclose(
+          window.value[:len(known)], known, rtol=1e-4, atol=1e-5)
+      np.testing.assert_array_equal(
+          window.policy_mask, np.arange(t, t + _K + 1) < last)
+      assert window.snapshot_step == _STEP
+      for key, value in window.diagnostics.items():
+        assert value == improved.diagnostics[key][t]
+
+
+@pytest.mark.parametrize('name', ['catch', 'cartpole'])
+def test_windows_look_like_reanalysed_ones(name, request):
+  setting = request.getfixturevalue(name)
+  assert setting.windows().element_spec == setting.reanalysed().element_spec
+
+
+def test_catch_is_played_by_its_rules(catch):
+  for episode, _ in catch.round():
+    assert len(episode.reward) == 10
+    np.testing.assert_array_equal(episode.discount, [1.0] * 8 + [0.0, 1.0])
+    np.testing.assert_array_equal(episode.reward[:8], np.zeros(8))
+    assert abs(episode.reward[8]) == 1.0 and episode.reward[9] == 0.0
+    # The paddle is where the actions put it.
+    paddle, boards = 2, episode.observation.reshape([10, 10, 5])
+    for t in range(9):
+      paddle = np.clip(paddle + episode.action[t] - 1, 0, 4)
+      assert boards[t + 1, 9, paddle] == 1.0
+
+
+def test_a_truncated_episode_bootstraps_from_its_last_state(cartpole):
+  episode, improved = cartpole.round()[0]
+  assert len(episode.reward) == 21
+  assert episode.discount.all()
+  assert np.abs(episode.action).max() <= 1.0
+  windows = list(cartpole.windows().take(20).as_numpy_iterator())
+  assert windows[-1].value[1] == improved.value[-1]
+
+
+def test_the_played_action_is_a_candidate_and_its_share_is_told(cartpole):
+  for episode, improved in cartpole.round():
+    for t in range(len(episode.reward) - 1):
+      is_played = (improved.candidates[t] == episode.action[t]).all(axis=-1)
+      assert is_played.any()
+      np.testing.assert_allclose(
+          improved.diagnostics['injected_share'][t],
+          improved.weights[t, is_played.argmax()])
+
+
+def test_a_round_depends_on_seed_and_number_alone(catch):
+  flat = lambda *args: tf.nest.flatten(catch.round(*args))
+  first, again = flat(0, 0), flat(0, 0)
+  for x, y in zip(first, again):
+    np.testing.assert_array_equal(x, y)
+  for other in (flat(1, 0), flat(0, 1)):
+    assert not np.array_equal(other[0], first[0])
+
+
+def test_a_resumed_dataset_goes_on_where_it_was(catch, tmp_path):
+  path, log = str(tmp_path / 'position'), str(tmp_path / 'log')
+  def iterate():
+    dataset = pipeline.batches(catch.windows(log_path=log), 10, True)
+    return iter(dataset)
+
+  iterator = iterate()
+  for _ in range(5):  # In the middle of the second round of 27 windows.
+    next(iterator)
+  tf.train.Checkpoint(iterator=iterator).write(path)
+  expected = [next(iterator) for _ in range(4)]
+  with open(log, encoding='utf-8') as file:
+    lines = file.read()
+  resumed = iterate()
+  tf.train.Checkpoint(iterator=resumed).read(path).assert_consumed()
+  for batch in expected:
+    for x, y in zip(tf.nest.flatten(batch), tf.nest.flatten(next(resumed))):
+      np.testing.assert_array_equal(x, y)
+  with open(log, encoding='utf-8') as file:
+    assert file.read() == lines
+
+
+def test_the_log_has_every_episode(catch, tmp_path):
+  log = str(tmp_path / 'interaction.jsonl')
+  next(iter(catch.windows(log_path=log)))
+  with open(log, encoding='utf-8') as file:
+    lines = [json.loads(line) for line in file]
+  assert lines == [
+      {'round': 0, 'step': _STEP, 'return': float(x.episode.reward.sum()),
+       'length': 9} for x in catch.round()]
+
+
+def test_new_weights_play_the_next_round(tmp_path):
+  setting = _Setting(_CATCH, tmp_path, num_environments=1)
+  windows = iter(setting.windows())
+  steps = [int(next(windows).snapshot_step) for _ in range(9)]
+  snapshots.publish(str(tmp_path), 99, setting.network.variables)
+  steps += [int(next(windows).snapshot_step) for _ in range(9)]
+  assert steps == [_STEP] * 8 + [99] * 10 or steps == [_STEP] * 9 + [99] * 9
+
+
+def test_an_environment_of_another_task_is_refused(catch, cartpole):
+  with pytest.raises(ValueError, match='observations of task'):
+    interaction_lib.fresh_windows(
+        cartpole.interaction, catch.reanalyse, catch.agent,
+        catch.planning_model, catch.spec, catch.directory, catch.shapes,
+        unroll_steps=_K, keep_observations=True, seed=0, deterministic=True)
+
+
+def test_cloning_cannot_play(catch, tmp_path):
+  setting = _Setting(_CATCH, tmp_path)
+  object.__setattr__(
+      setting.reanalyse, 'improvement_fn', improvement.cloning_improvement)
+  with pytest.raises(ValueError, match='improvement_fn must search'):
+    setting.windows()
+
+
+@pytest.mark.parametrize('temperature, expected', [
+    (1.0, [0.1, 0.3, 0.6]), (0.5, [1 / 46, 9 / 46, 36 / 46]),
+    (0.0, [0.0, 0.0, 1.0])])
+def test_actions_follow_visits_and_temperature(temperature, expected):
+  weights = tf.tile([[0.1, 0.3, 0.6, 0.0]], [20_000, 1])
+  index = exploration.draw(weights, temperature, tf.constant([1, 2]))
+  shares = np.bincount(index, minlength=4) / len(index)
+  np.testing.assert_allclose(shares, expected + [0.0], atol=0.01)
+
+
+def test_root_noise_changes_what_the_search_prefers(tmp_path):
+  """All noise on one action and no prior but noise: the action is played."""
+  setting = _Setting(_CATCH, tmp_path)
+  decide = exploration.make_decide_fn(
+      setting.reanalyse, setting.planning_model, setting.spec, setting.shapes,
+      temperature=0.0, root_noise_fraction=0.999, seed=0)
+  vector = snapshots.read(str(tmp_path), tf.constant(0))[1]
+  for action in range(3):
+    noise = tf.one_hot([action] * 3, 3)
+    played, improved = decide(
+        vector, tf.zeros([3, 50]), noise, tf.constant([0, 0]))
+    np.testing.assert_array_equal(played, [action] * 3)
+    assert (improved.weights.numpy()[:, action] > 0.5).all()
+
+
+def test_noise_is_a_distribution():
+  noise = exploration.root_noise(np.random.default_rng(0), 1000, 4, 0.25)
+  assert noise.shape == (1000, 4) and noise.dtype == np.float32
+  np.testing.assert_allclose(noise.sum(axis=1), 1.0, rtol=1e-5)
+  # Var of a component of Dir(alpha) is (1/A)(1 - 1/A) / (A alpha + 1).
+  np.testing.assert_allclose(noise.var(axis=0), 3 / 16 / 2, rtol=0.15)
+
+
+def test_one_trace_for_all_decisions(catch):
+  decide = catch.decide_fn()
+  vector = snapshots.read(catch.directory, tf.constant(0))[1]
+  for number, step in itertools.product(range(2), range(2)):
+    decide(vector, tf.zeros([3, 50]), tf.fill([3, 3], 1 / 3),
+           tf.constant([number, step]))
+  assert decide.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize('name, value', [
+    ('num_environments', 0), ('temperature', -1.0), ('root_noise_alpha', 0.0),
+    ('root_noise_fraction', 1.5), ('shuffle_windows', 0)])
+def test_bad_settings_are_refused(name, value, catch):
+  settings = {**vars(catch.interaction), name: value}
+  with pytest.raises(ValueError, match=f'{name} must be'):
+    interaction_lib.Interaction(**settings)

@@ -1,0 +1,128 @@
+"""Tests of the policy."""
+
+import acting_toys
+import numpy as np
+import pytest
+import tensorflow as tf
+from tf_agents.trajectories import time_step as time_steps
+
+from tf_muzero.acting import modes
+from tf_muzero.acting import policy as policy_lib
+
+_SPEC = acting_toys.CONTINUOUS
+_AGENT = acting_toys.make_agent()
+
+
+@pytest.fixture(scope='module', name='network')
+def _network():
+  return acting_toys.make_network(_AGENT, _SPEC)
+
+
+def _policy(network, mode=modes.sample(), spec=_SPEC, **kwargs):
+  return policy_lib.make_policy(
+      _AGENT, network, spec, mode=mode, search_fn=acting_toys.search, **kwargs)
+
+
+def _act(policy, batch_size, state, seed=0):
+  return policy.act(acting_toys.make_observation(_SPEC, batch_size, seed),
+                    tf.zeros([batch_size], tf.bool), state)
+
+
+def test_acts_as_the_planning_model(network):
+  policy = _policy(network, modes.policy())
+  observation = acting_toys.make_observation(_SPEC, 3)
+  action, _ = _act(policy, 3, policy.get_initial_state(3))
+  # Observations are concatenated in sorted order of their names.
+  flat = tf.concat([observation['position'], observation['velocity']], -1)
+  expected = _AGENT.plan_with(network, _SPEC).mode_fn(
+      network.variables, flat)
+  np.testing.assert_allclose(action, expected, atol=1e-6)
+
+
+def test_state_makes_it_reproducible(network):
+  policy = _policy(network)
+  first, state = _act(policy, 2, policy.seeded_state(2, 7))
+  second, _ = _act(policy, 2, state)
+  again, _ = _act(policy, 2, policy.seeded_state(2, 7))
+  other, _ = _act(policy, 2, policy.seeded_state(2, 8))
+  np.testing.assert_array_equal(first, again)
+  assert np.all(np.asarray(first) != np.asarray(second))
+  assert np.all(np.asarray(first) != np.asarray(other))
+
+
+def test_rows_do_not_depend_on_the_batch_size(network):
+  policy = _policy(network)
+  observation = acting_toys.make_observation(_SPEC, 5)
+  few = tf.nest.map_structure(lambda x: x[:2], observation)
+  all_rows, _ = policy.act(
+      observation, tf.zeros([5], tf.bool), policy.seeded_state(5, 1))
+  two_rows, _ = policy.act(
+      few, tf.zeros([2], tf.bool), policy.seeded_state(2, 1))
+  np.testing.assert_allclose(all_rows[:2], two_rows, atol=1e-6)
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
+def test_assign_takes_effect_and_traces_once(network, jit_compile):
+  policy = _policy(network, modes.mcts(), jit_compile=jit_compile)
+  state = policy.seeded_state(2, 1)
+  before, _ = _act(policy, 2, state)
+  policy.assign([1.5 * v for v in network.variables])
+  after, _ = _act(policy, 2, state)
+  assert np.all(np.abs(before - after) > 1e-4)
+  _act(policy, 2, state, seed=1)
+  assert policy.act.experimental_get_tracing_count() == 1
+  # The network itself is not touched.
+  np.testing.assert_array_equal(
+      policy.parameters[2], 1.5 * network.variables[2])
+
+
+def test_assign_of_another_number(network):
+  policy = _policy(network)
+  with pytest.raises(ValueError, match='parameters must be'):
+    policy.assign(network.variables[1:])
+
+
+@pytest.mark.parametrize(
+    'mode', [modes.policy(), modes.sample(), modes.value(), modes.mcts()],
+    ids=lambda mode: mode.name)
+@pytest.mark.parametrize('spec', [_SPEC, acting_toys.DISCRETE],
+                         ids=['continuous', 'discrete'])
+def test_every_mode_acts_for_any_batch_size(mode, spec):
+  policy = _policy(acting_toys.make_network(_AGENT, spec), mode, spec)
+  graph = policy.act.get_concrete_function(
+      tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape]),
+                            spec.observation),
+      tf.TensorSpec([None], tf.bool),
+      policy_lib.PolicyState(tf.TensorSpec([None, 2], tf.int32)))
+  for batch_size in (1, 3):
+    action, state = graph(
+        acting_toys.make_observation(spec, batch_size),
+        tf.ones([batch_size], tf.bool), policy.get_initial_state(batch_size))
+    assert action.shape == (batch_size, *spec.action.shape)
+    assert action.dtype == spec.action.dtype
+    assert state.seed.shape == (batch_size, 2)
+    assert np.all(action >= policy.action_spec.minimum)
+    assert np.all(action <= policy.action_spec.maximum)
+
+
+def test_is_a_policy_of_tf_agents(network):
+  policy = _policy(network)
+  time_step = time_steps.restart(
+      acting_toys.make_observation(_SPEC, 2), batch_size=2)
+  state = policy.get_initial_state(2)
+  step = policy.action(time_step, state)
+  expected, expected_state = _act(policy, 2, state)
+  np.testing.assert_array_equal(step.action, expected)
+  # A first step does not begin the random numbers again.
+  np.testing.assert_array_equal(step.state.seed, expected_state.seed)
+  second = policy.action(time_step, step.state)
+  assert np.all(np.asarray(second.action) != np.asarray(step.action))
+
+
+@pytest.mark.parametrize('name, value', [
+    ('position', tf.zeros([2, 4])), ('velocity', tf.zeros([2, 2], tf.float64))])
+def test_wrong_observation_is_named(network, name, value):
+  policy = _policy(network)
+  observation = {**acting_toys.make_observation(_SPEC, 2), name: value}
+  with pytest.raises(ValueError, match=f"observation '{name}' must be float32"):
+    policy.act(observation, tf.zeros([2], tf.bool), policy.seeded_state(2, 1))

@@ -1,0 +1,98 @@
+"""Tests of SavedModels."""
+
+import json
+
+import acting_toys
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.acting import modes
+from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import saved_model
+
+_AGENT = acting_toys.make_agent()
+_METADATA = {'task': 'toy', 'action_repeat': 4, 'mode': 'mcts', 'step': 11,
+             'observation': {'position': [3]}}
+
+
+def _save(directory, spec):
+  network = acting_toys.make_network(_AGENT, spec)
+  policy = policy_lib.make_policy(
+      _AGENT, network, spec, mode=modes.mcts(), search_fn=acting_toys.search)
+  model = _AGENT.plan_with(network, spec)
+  saved_model.save(directory, policy, model, _METADATA, step=11)
+  return policy, model
+
+
+@pytest.fixture(scope='module', name='continuous')
+def _continuous(tmp_path_factory):
+  directory = str(tmp_path_factory.mktemp('saved') / 'policy')
+  return (directory, *_save(directory, acting_toys.CONTINUOUS))
+
+
+def test_verify_passes(continuous):
+  directory, policy, _ = continuous
+  saved_model.verify(directory, policy)
+
+
+def test_verify_notices_other_weights(continuous):
+  directory, policy, _ = continuous
+  before = policy.parameters
+  policy.assign([1.3 * x for x in before])
+  try:
+    with pytest.raises(RuntimeError, match='acts differently at batch size 1'):
+      saved_model.verify(directory, policy)
+  finally:
+    policy.assign(before)
+
+
+def test_discrete_actions(tmp_path):
+  directory = str(tmp_path / 'policy')
+  policy, _ = _save(directory, acting_toys.DISCRETE)
+  saved_model.verify(directory, policy)
+
+
+def test_metadata(continuous):
+  directory = continuous[0]
+  assert saved_model.is_saved_model(directory)
+  assert saved_model.read_metadata(directory) == _METADATA
+  loaded = tf.saved_model.load(directory)
+  inside = loaded.get_metadata()
+  assert inside['action_repeat'].numpy() == 4
+  assert inside['task'].numpy() == b'toy'
+  assert loaded.get_train_step().numpy() == 11
+
+
+def test_no_saved_model(tmp_path):
+  assert not saved_model.is_saved_model(str(tmp_path))
+  with pytest.raises(ValueError, match='metadata.json'):
+    saved_model.read_metadata(str(tmp_path))
+
+
+def test_model_functions(continuous):
+  directory, policy, model = continuous
+  loaded = tf.saved_model.load(directory)
+  observation = acting_toys.make_observation(acting_toys.CONTINUOUS, 2)
+  seed = rng.seed(9)
+  flat = tf.concat([observation['position'], observation['velocity']], -1)
+  root = model.root_fn(policy.parameters, seed, flat)
+  step = model.recurrent_fn(
+      policy.parameters, seed, root.candidates[:, 0], root.embedding)
+  outputs = loaded.initial_inference(observation, seed)
+  signature = loaded.signatures['initial_inference'](**observation, seed=seed)
+  for name in ('candidates', 'prior_logits', 'value', 'embedding'):
+    np.testing.assert_allclose(outputs[name], getattr(root, name), atol=1e-5)
+    np.testing.assert_allclose(signature[name], getattr(root, name), atol=1e-5)
+  for recurrent in (loaded.recurrent_inference,
+                    loaded.signatures['recurrent_inference']):
+    outputs = recurrent(embedding=root.embedding, seed=seed,
+                        action=root.candidates[:, 0])
+    for name in ('reward', 'discount', 'value', 'embedding', 'candidates'):
+      np.testing.assert_allclose(outputs[name], getattr(step, name), atol=1e-5)
+
+
+def test_metadata_is_plain_json(continuous):
+  with open(continuous[0] + '/metadata.json', encoding='utf-8') as file:
+    assert json.load(file)['mode'] == 'mcts'

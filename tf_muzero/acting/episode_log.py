@@ -1,0 +1,64 @@
+"""A line for each episode that was played: the file `interaction.jsonl`."""
+
+import json
+from typing import Optional, Sequence
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.types import Episode
+
+
+class EpisodeLog:
+  """Appends episodes to a JSON-lines file.
+
+  A line has `round`, `step` (learner step of the weights that played),
+  `return` (sum of rewards) and `length` (decisions).
+  """
+
+  def __init__(self, path: Optional[str]):
+    """Creates the log; without a path it writes nothing."""
+    self._path = path
+    self._is_begun = False
+
+  def write(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
+    """Appends the episodes of a round.
+
+    The first one forgets later rounds, which a resumed run plays again.
+
+    Args:
+      number: of the round.
+      step: learner step of the weights.
+      episodes: numpy arrays.
+    """
+    returns = [float(np.sum(x.reward, dtype=np.float64)) for x in episodes]
+    logging.info('round %d: mean return %.2f of %d episodes by the weights of '
+                 'step %d', number, np.mean(returns), len(returns), step)
+    if self._path is None:
+      return
+    if not self._is_begun:
+      _drop_from(self._path, number)
+    self._is_begun = True
+    with tf.io.gfile.GFile(self._path, 'a') as file:
+      for episode, return_ in zip(episodes, returns):
+        file.write(json.dumps({
+            'round': number, 'step': step, 'return': return_,
+            'length': len(episode.reward) - 1}) + '\n')
+
+
+def _drop_from(path: str, number: int) -> None:
+  """Removes the lines of this round and later ones, and a half-written one."""
+  if not tf.io.gfile.exists(path):
+    return
+  kept = []
+  with tf.io.gfile.GFile(path) as file:
+    for line in file.read().splitlines():
+      try:
+        if json.loads(line)['round'] < number:
+          kept.append(line + '\n')
+      except json.JSONDecodeError:
+        logging.warning('%s: dropped a half-written line.', path)
+  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
+    file.write(''.join(kept))
+  tf.io.gfile.rename(path + '.partial', path, overwrite=True)

@@ -1,0 +1,277 @@
+"""Fresh training windows: episodes played with the newest weights.
+
+Episodes are played in rounds, N at once, one compiled search for each decision
+of all of them, as stored data is reanalysed. A round depends on its number, the
+seed and the weights alone: so a run can be resumed without saving environments.
+"""
+
+import dataclasses
+import functools
+from typing import Callable, NamedTuple, Optional, Sequence
+
+import dm_env
+import numpy as np
+import tensorflow as tf
+import tree
+
+from tf_muzero import envs
+from tf_muzero.acting import episode_log
+from tf_muzero.acting import exploration
+from tf_muzero.data import observations
+from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.reanalyse import mixing
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import windows as windows_lib
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Episode
+from tf_muzero.types import Improved
+from tf_muzero.types import Nest
+from tf_muzero.types import Segment
+from tf_muzero.types import Window
+
+
+@dataclasses.dataclass(frozen=True)
+class Interaction:
+  """How fresh episodes are played and used.
+
+  Attributes:
+    task: the environment's id, see `envs.load`.
+    action_repeat: environment steps per decision.
+    num_environments: N episodes of a round, played at once. Where their lengths
+      differ, a round lasts as long as the longest.
+    temperature: T. Actions are drawn from the search's policy to the power of
+      1/T; 0 takes the best one.
+    root_noise_fraction: share of Dirichlet noise in the root's prior; 0.25 in
+      MuZero. Sampled candidates explore by themselves and need none.
+    root_noise_alpha: concentration of the noise.
+    sample_reuse: how often each fresh window is trained on.
+    shuffle_windows: size of the shuffle buffer, in windows; learning starts
+      when it is full.
+  """
+  task: str
+  action_repeat: int
+  num_environments: int
+  temperature: float
+  root_noise_fraction: float
+  root_noise_alpha: float
+  sample_reuse: int
+  shuffle_windows: int
+
+  def __post_init__(self):
+    for name in ('action_repeat', 'num_environments', 'sample_reuse',
+                 'shuffle_windows'):
+      if getattr(self, name) < 1:
+        raise ValueError(f'{name} must be >= 1, got {getattr(self, name)}.')
+    if self.temperature < 0.0:
+      raise ValueError(f'temperature must be >= 0, got {self.temperature}.')
+    if not 0.0 <= self.root_noise_fraction <= 1.0:
+      raise ValueError('root_noise_fraction must be in [0, 1], got '
+                       f'{self.root_noise_fraction}.')
+    if self.root_noise_alpha <= 0.0:
+      raise ValueError(
+          f'root_noise_alpha must be > 0, got {self.root_noise_alpha}.')
+
+
+class Played(NamedTuple):
+  """An episode and what the search said of each of its R states, NumPy."""
+  episode: Episode
+  improved: Improved
+
+
+def fresh_windows(
+    interaction: Interaction, reanalyse: pipeline.Reanalyse, agent: Agent,
+    planning_model: PlanningModel, spec: EnvironmentSpec,
+    snapshot_directory: str, parameter_shapes: Sequence[tf.TensorShape], *,
+    unroll_steps: int, keep_observations: bool, seed: int, deterministic: bool,
+    log_path: Optional[str] = None) -> tf.data.Dataset:
+  """Returns an endless dataset of shuffled `Window`s of played episodes.
+
+  They look like those of `pipeline.reanalysed_windows`. Their `injected_share`
+  is the share of the action that was played.
+
+  Args:
+    interaction: how.
+    reanalyse: search, improvement and value targets, as for stored data.
+    agent: the network and what it means.
+    planning_model: the agent's.
+    spec: what the agent sees and does; the environment must agree.
+    snapshot_directory: where the trainer publishes its parameters.
+    parameter_shapes: of a snapshot.
+    unroll_steps: K.
+    keep_observations: whether windows hold all T observations.
+    seed: of environments, noise, searches and shuffling.
+    deterministic: plays when windows are asked for, not a round ahead.
+    log_path: file that gets a line for each episode; see `episode_log`.
+  """
+  decide_fn = exploration.make_decide_fn(
+      reanalyse, planning_model, spec, parameter_shapes,
+      temperature=interaction.temperature,
+      root_noise_fraction=interaction.root_noise_fraction, seed=seed)
+  num_candidates = agent.make_head(spec).num_candidates
+  environment_fn = _environment_fn(interaction, spec)
+  length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
+  log = episode_log.EpisodeLog(log_path)
+
+  def segments_of(number: np.ndarray) -> Sequence[np.ndarray]:
+    step, vector = snapshots.read(snapshot_directory, tf.constant(0))
+    played = play_round(
+        interaction, environment_fn, decide_fn, vector, int(number),
+        num_candidates=num_candidates, seed=seed)
+    log.write(int(number), int(step), [x.episode for x in played])
+    segments = tree.map_structure(lambda *x: np.concatenate(x), *[
+        cut_segments(x, reanalyse.windows_per_segment, length) for x in played])
+    return [np.full(len(segments[0].reward), step, np.int64),
+            *tf.nest.flatten(segments)]
+
+  def windows_of(step, segment: Segment, improved: Improved) -> Window:
+    exists = segment.is_state & ~windows_lib.absorbing(segment)
+    value = reanalyse.value_target_fn(
+        segment.reward, segment.discount * agent.discount,
+        segment.is_transition, tf.where(exists, improved.value, 0.0),
+        tf.where(exists, improved.network_value, 0.0), reanalyse.td_steps)
+    return windows_lib.cut(
+        segment, improved, value, step[0],
+        windows_per_segment=reanalyse.windows_per_segment,
+        unroll_steps=unroll_steps, keep_observations=keep_observations)
+
+  # Not `from_generator`, whose position cannot be saved in a checkpoint.
+  specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(
+      decide_fn, spec, parameter_shapes, interaction.num_environments,
+      num_candidates, length))
+  dataset = tf.data.Dataset.counter().map(
+      functools.partial(_call_numpy, segments_of, specs))
+  if not deterministic:
+    dataset = dataset.prefetch(1)
+  dataset = dataset.unbatch().batch(1, drop_remainder=True)
+  return mixing.reuse_and_shuffle(
+      dataset.map(windows_of).unbatch(), sample_reuse=interaction.sample_reuse,
+      shuffle_windows=interaction.shuffle_windows, seed=seed)
+
+
+def play_round(
+    interaction: Interaction,
+    environment_fn: Callable[[int], dm_env.Environment],
+    decide_fn: exploration.DecideFn, vector: tf.Tensor, number: int, *,
+    num_candidates: int, seed: int) -> list[Played]:
+  """Returns the N episodes of a round.
+
+  Args:
+    interaction: how.
+    environment_fn: makes an environment of a seed.
+    decide_fn: see `exploration.make_decide_fn`.
+    vector: parameters, as `snapshots.read` returns them.
+    number: of the round.
+    num_candidates: A of the root.
+    seed: with `number` it determines environments and noise.
+  """
+  *seeds, noise_seed = np.random.SeedSequence([seed, number]).generate_state(
+      interaction.num_environments + 1) >> 1
+  generator = np.random.default_rng(noise_seed)
+  environments = [environment_fn(seed=int(x)) for x in seeds]
+  time_steps = [environment.reset() for environment in environments]
+  records, is_running = [], np.full(len(environments), True)
+  num_records = np.zeros(len(environments), np.int64)
+  while is_running.any():
+    num_records += is_running
+    observation = _stack([x.observation for x in time_steps])
+    noise = exploration.root_noise(
+        generator, len(environments), num_candidates,
+        interaction.root_noise_alpha)
+    action, improved = tf.nest.map_structure(np.array, decide_fn(
+        vector, observation, tf.constant(noise),
+        tf.constant([number, len(records)], tf.int32)))
+    reward, discount = np.zeros_like(noise[:, 0]), np.ones_like(noise[:, 0])
+    is_running = np.array([not x.last() for x in time_steps])
+    for i in np.flatnonzero(is_running):
+      time_steps[i] = environments[i].step(action[i])
+      reward[i], discount[i] = time_steps[i].reward, time_steps[i].discount
+    action[~is_running] = 0
+    records.append(Played(
+        Episode(observation.numpy(), action, reward, discount), improved))
+  for environment in environments:
+    environment.close()
+  stacked = tree.map_structure(lambda *x: np.stack(x, axis=1), *records)
+  return [tree.map_structure(lambda x, i=i: x[i, :num_records[i]], stacked)
+          for i in range(len(environments))]
+
+
+def cut_segments(played: Played, windows_per_segment: int, length: int
+                 ) -> tuple[Segment, Improved]:
+  """Returns the segments that start at states 0, L, 2L, ..., leading [G, S].
+
+  Args:
+    played: an episode of R records.
+    windows_per_segment: L.
+    length: S.
+  """
+  last = len(played.episode.reward) - 1
+  steps = (np.arange(0, last, windows_per_segment)[:, np.newaxis]
+           + np.arange(length))
+  is_transition = steps < last
+  at = np.minimum(steps, last)  # Past the end: the last record again.
+  # The last record's action and reward are zeros, and its discount one.
+  episode, improved = tree.map_structure(lambda x: x[at], played)
+  return Segment(*episode, is_state=steps <= last,
+                 is_transition=is_transition), improved
+
+
+def _environment_fn(interaction: Interaction, spec: EnvironmentSpec
+                    ) -> Callable[..., dm_env.Environment]:
+  """Returns what makes the task's environment of a seed; checks its spec."""
+  environment_fn = functools.partial(
+      envs.load, interaction.task, action_repeat=interaction.action_repeat)
+  environment = environment_fn(seed=0)
+  for name, found, wanted in zip(
+      spec._fields, envs.spec(environment), spec):
+    found, wanted = (
+        tree.map_structure(lambda x: (
+            x.shape, x.dtype.name, getattr(x, 'num_values', None)), nest)
+        for nest in (found, wanted))
+    if found != wanted:
+      raise ValueError(
+          f'The {name}s of task {interaction.task!r} must be those that the '
+          f'network was made for, {wanted}; got {found}.')
+  environment.close()
+  return environment_fn
+
+
+def _segment_specs(
+    decide_fn: exploration.DecideFn, spec: EnvironmentSpec,
+    parameter_shapes: Sequence[tf.TensorShape], num_environments: int,
+    num_candidates: int, length: int) -> tuple[Segment, Improved]:
+  """Returns the specs of what `cut_segments` gives."""
+  example = _stack([tree.map_structure(
+      lambda x: np.zeros(x.shape, x.dtype), spec.observation)])
+
+  def scalar(dtype):
+    return tf.TensorSpec([None, length], dtype)
+
+  _, improved = decide_fn.get_concrete_function(
+      tf.TensorSpec([sum(x.num_elements() for x in parameter_shapes)]),
+      tf.TensorSpec([num_environments, *example.shape[1:]], example.dtype),
+      tf.TensorSpec([num_environments, num_candidates]),
+      tf.TensorSpec([2], tf.int32)).structured_outputs
+  return Segment(
+      tf.TensorSpec([None, length, *example.shape[1:]], example.dtype),
+      tf.TensorSpec([None, length, *spec.action.shape], spec.action.dtype),
+      scalar(tf.float32), scalar(tf.float32), scalar(tf.bool),
+      scalar(tf.bool)), tf.nest.map_structure(
+          lambda x: tf.TensorSpec([None, length, *x.shape[1:]], x.dtype),
+          improved)
+
+
+def _call_numpy(fn: Callable[..., Sequence[np.ndarray]], specs: Nest,
+                *args: tf.Tensor) -> Nest:
+  """Returns the flat arrays of a Python function as a nest of these specs."""
+  flat = tf.numpy_function(fn, args, [x.dtype for x in tf.nest.flatten(specs)])
+  return tf.nest.pack_sequence_as(specs, [
+      tf.ensure_shape(x, spec.shape)
+      for x, spec in zip(flat, tf.nest.flatten(specs))])
+
+
+def _stack(values: Sequence[Nest]) -> tf.Tensor:
+  """Returns N observations as the environment gives them as model input."""
+  return observations.flatten(tree.map_structure(
+      lambda *x: tf.constant(np.stack(x)), *values))

@@ -1,0 +1,173 @@
+"""Ways to choose an action: a mode makes the function that chooses.
+
+Source: MuZero Unplugged, section 5.2 and table 2: act by the policy, by the
+value of one imagined step, or by a whole search.
+"""
+
+from typing import Callable, NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.search import candidates
+from tf_muzero.types import Nest
+from tf_muzero.types import Parameters
+from tf_muzero.types import RootOutput
+from tf_muzero.types import SearchFn
+from tf_muzero.types import SearchOutput
+
+# (max_scale) -> the network as planning functions whose Gaussian is capped.
+PlanFn = Callable[[float], PlanningModel]
+
+# (parameters, seed [2] int32, observation [B, ...]) -> action [B, ...]
+ActFn = Callable[[Parameters, tf.Tensor, tf.Tensor], tf.Tensor]
+
+_PAPER_SCALE = 0.05  # "min(sigma, 0.05)", evaluation of continuous actions.
+
+
+class Mode(NamedTuple):
+  """A way to choose actions.
+
+  Attributes:
+    name: for tables and metadata.
+    make_fn: (plan_fn, search_fn) -> ActFn.
+  """
+  name: str
+  make_fn: Callable[[PlanFn, Optional[SearchFn]], ActFn]
+
+
+def policy(*, name: str = 'policy') -> Mode:
+  """Returns the mode that takes the policy's most probable action."""
+
+  def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
+    del search_fn
+    model = plan_fn(np.inf)
+    return lambda parameters, seed, observation: model.mode_fn(
+        parameters, observation)
+
+  return Mode(name, make)
+
+
+def sample(*, max_scale: float = np.inf, name: str = 'sample') -> Mode:
+  """Returns the mode that draws from the policy.
+
+  Args:
+    max_scale: cap of the Gaussian's scale.
+    name: of the mode.
+  """
+
+  def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
+    del search_fn
+    return plan_fn(max_scale).sample_fn
+
+  return Mode(name, make)
+
+
+def value(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
+          name: str = 'value') -> Mode:
+  """Returns the mode that takes argmax_a r(s, a) + gamma V(s').
+
+  All candidates of the state are imagined one step ahead in one call.
+
+  Args:
+    max_scale: cap of the Gaussian's scale.
+    include_mode: whether the policy's mode is among continuous candidates.
+    name: of the mode.
+  """
+
+  def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
+    del search_fn
+    model = plan_fn(max_scale)
+
+    def act(parameters, seed, observation):
+      root_seed, step_seed = rng.split(seed)
+      root = _root(model, parameters, root_seed, observation, include_mode)
+      q_values = _one_step_values(model, parameters, step_seed, root)
+      return _choose(root.candidates, tf.argmax(
+          q_values, axis=-1, output_type=tf.int32))
+
+    return act
+
+  return Mode(name, make)
+
+
+def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
+         name: str = 'mcts') -> Mode:
+  """Returns the mode that takes the most visited candidate of a search.
+
+  Equal visits are decided by the mean return of the search. There is no noise
+  at the root.
+
+  Args:
+    max_scale: cap of the Gaussian's scale, at all nodes of the search.
+    include_mode: whether the policy's mode is among continuous candidates.
+    name: of the mode.
+  """
+
+  def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
+    if search_fn is None:
+      raise ValueError('search_fn must be given for acting by mcts, got None.')
+    model = plan_fn(max_scale)
+
+    def act(parameters, seed, observation):
+      root_seed, search_seed = rng.split(seed)
+      root = _root(model, parameters, root_seed, observation, include_mode)
+      output = search_fn(parameters, root, model.recurrent_fn, search_seed)
+      return _choose(output.candidates, most_visited(output))
+
+    return act
+
+  return Mode(name, make)
+
+
+def most_visited(output: SearchOutput) -> tf.Tensor:
+  """Returns [B] int32, the most visited candidate, of those the best by Q."""
+  most = tf.reduce_max(output.visit_counts, axis=-1, keepdims=True)
+  q_values = tf.where(
+      tf.equal(output.visit_counts, most), output.q_values, -np.inf)
+  return tf.argmax(q_values, axis=-1, output_type=tf.int32)
+
+
+def _root(model: PlanningModel, parameters: Parameters, seed: tf.Tensor,
+          observation: tf.Tensor, include_mode: bool) -> RootOutput:
+  """Returns the root, with the policy's mode as its candidate 0."""
+  root = model.root_fn(parameters, seed, observation)
+  if not include_mode or not tf.is_tensor(root.candidates):
+    return root  # All discrete actions are candidates anyway.
+  # Mass 1 / K: the mode is one more sample and not preferred to others.
+  return candidates.inject(
+      root, model.mode_fn(parameters, observation),
+      1.0 / root.prior_logits.shape[1])
+
+
+def _one_step_values(model: PlanningModel, parameters: Parameters,
+                     seed: tf.Tensor, root: RootOutput) -> tf.Tensor:
+  """Returns r + gamma V(s') of every candidate, [B, A]."""
+  batch_size = tf.shape(root.prior_logits)[0]
+  num_candidates = root.prior_logits.shape[1]
+  if tf.is_tensor(root.candidates):
+    actions = root.candidates
+  else:
+    actions = tf.tile(
+        tf.range(num_candidates)[tf.newaxis], [batch_size, 1])
+  actions = tf.reshape(actions, [-1, *actions.shape[2:]])  # [B A, ...]
+  embedding = tf.nest.map_structure(
+      lambda x: _repeat(x, num_candidates), root.embedding)
+  step = model.recurrent_fn(parameters, seed, actions, embedding)
+  return tf.reshape(
+      step.reward + step.discount * step.value, [-1, num_candidates])
+
+
+def _repeat(x: tf.Tensor, num: int) -> tf.Tensor:
+  """Returns each row `num` times, [B num, ...]."""
+  x = tf.tile(x[:, tf.newaxis], [1, num] + [1] * (x.shape.rank - 1))
+  return tf.reshape(x, [-1, *x.shape[2:]])
+
+
+def _choose(candidate_actions: Nest, index: tf.Tensor) -> tf.Tensor:
+  """Returns the action [B, ...] of each row's candidate `index` [B]."""
+  if not tf.is_tensor(candidate_actions):
+    return index
+  return tf.gather(candidate_actions, index, batch_dims=1)

@@ -1,0 +1,170 @@
+"""A frozen network to act with, as a policy of TF-Agents.
+
+Observations are what the environment gives. All that a policy remembers is in
+its state, which it takes and returns, so the same state and observations give
+the same actions.
+"""
+
+import functools
+from typing import NamedTuple, Optional
+
+from dm_env import specs
+import keras
+import tensorflow as tf
+from tf_agents.policies import tf_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step
+from tf_agents.trajectories import time_step as time_steps
+
+from tf_muzero import rng
+from tf_muzero.acting import modes
+from tf_muzero.data import observations
+from tf_muzero.networks.agent import Agent
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Nest
+from tf_muzero.types import Parameters
+from tf_muzero.types import SearchFn
+
+
+class PolicyState(NamedTuple):
+  """What a policy remembers from one decision to the next.
+
+  Attributes:
+    seed: [B, 2] int32; the first row's is the seed of the whole batch. It goes
+      on over episodes, so that they differ.
+  """
+  seed: tf.Tensor
+
+
+class MuZeroPolicy(tf_policy.TFPolicy):
+  """Acts in raw observations of any batch size; owns its weights."""
+
+  def __init__(self, act_fn: modes.ActFn, parameters: Parameters,
+               spec: EnvironmentSpec, *, seed: int = 0,
+               jit_compile: bool = False):
+    """Initialises the policy.
+
+    Args:
+      act_fn: chooses actions for model inputs.
+      parameters: first weights; see `assign`.
+      spec: what it sees and does.
+      seed: of the initial state.
+      jit_compile: whether acting is compiled by XLA, once per batch size.
+    """
+    observation_spec = observation_specs(spec)
+    super().__init__(
+        time_steps.time_step_spec(observation_spec), _action_spec(spec.action),
+        PolicyState(tf.TensorSpec([2], tf.int32, 'seed')),
+        # A reset would give every episode the same random numbers.
+        automatic_state_reset=False, name='MuZeroPolicy')
+    self._parameters = tuple(
+        tf.Variable(x, trainable=False, name=f'parameter_{i}')
+        for i, x in enumerate(parameters))
+    self._act_fn = act_fn
+    self._observation_spec = observation_spec
+    self._seed = seed
+    # Compiled once for each batch size: the search that acts.
+    self.act = tf.function(self._act, jit_compile=jit_compile)
+
+  def assign(self, parameters: Parameters):
+    """Sets the weights; nothing is traced or compiled again."""
+    if len(parameters) != len(self._parameters):
+      raise ValueError(
+          f'parameters must be {len(self._parameters)} tensors, got '
+          f'{len(parameters)}.')
+    for variable, value in zip(self._parameters, parameters):
+      variable.assign(value)
+
+  @property
+  def parameters(self) -> Parameters:
+    """The weights that the policy acts with."""
+    return tuple(v.read_value() for v in self._parameters)
+
+  def seeded_state(self, batch_size: int, seed: int) -> PolicyState:
+    """Returns the initial state with random numbers of its own."""
+    return PolicyState(_rows(rng.seed(seed), batch_size))
+
+  def _act(self, observation: Nest, is_first: tf.Tensor, state: PolicyState
+           ) -> tuple[tf.Tensor, PolicyState]:
+    """Returns actions [B, ...] and the next state.
+
+    Args:
+      observation: nest as the environment gives it, each [B, ...].
+      is_first: [B] bool, true at the first decision of an episode.
+      state: of the decision before.
+    """
+    del is_first  # No part of the state is of one episode only, so far.
+    self._check(observation)
+    act_seed, next_seed = rng.split(state.seed[0])
+    action = self._act_fn(
+        tuple(v.read_value() for v in self._parameters), act_seed,
+        observations.flatten(observation))
+    return action, PolicyState(_rows(next_seed, tf.shape(state.seed)[0]))
+
+  def _check(self, observation: Nest):
+    """Raises ValueError where observations are not as the spec says."""
+    tf.nest.assert_same_structure(observation, self._observation_spec)
+    for x, spec in zip(tf.nest.flatten(observation),
+                       tf.nest.flatten(self._observation_spec)):
+      if not x.shape[1:].is_compatible_with(spec.shape) or x.dtype != spec.dtype:
+        raise ValueError(
+            f'observation {spec.name!r} must be {spec.dtype.name} '
+            f'[B, {", ".join(map(str, spec.shape))}], got {x.dtype.name} '
+            f'{x.shape}.')
+
+  def _action(self, time_step, policy_state, seed=None):
+    del seed  # It is in the state.
+    action, state = self.act(
+        time_step.observation, time_step.is_first(), policy_state)
+    return policy_step.PolicyStep(action, state, ())
+
+  def _distribution(self, time_step, policy_state):
+    raise NotImplementedError('A search gives actions; use `action`.')
+
+  def _get_initial_state(self, batch_size):
+    state = PolicyState(rng.seed(self._seed))
+    if batch_size is None:
+      return state
+    return PolicyState(_rows(state.seed, batch_size))
+
+
+def make_policy(
+    agent: Agent, network: keras.Model, spec: EnvironmentSpec, *,
+    mode: modes.Mode, search_fn: Optional[SearchFn] = None,
+    jit_compile: bool = False, seed: int = 0) -> MuZeroPolicy:
+  """Returns the policy that acts with a network's present weights.
+
+  Args:
+    agent: what the network's outputs mean.
+    network: of this agent and spec, created outside of any strategy.
+    spec: what it sees and does.
+    mode: how it chooses actions.
+    search_fn: the search, where the mode needs one.
+    jit_compile: whether acting is compiled by XLA, once per batch size.
+    seed: of the initial state.
+  """
+  plan_fn = functools.partial(agent.plan_with, network, spec)
+  return MuZeroPolicy(
+      mode.make_fn(plan_fn, search_fn),
+      tuple(v.read_value() for v in network.variables), spec,
+      seed=seed, jit_compile=jit_compile)
+
+
+def observation_specs(spec: EnvironmentSpec) -> Nest:
+  """Returns the observation's nest of `tf.TensorSpec`, without batch."""
+  return tf.nest.map_structure(
+      lambda x: tf.TensorSpec(x.shape, x.dtype, x.name or 'observation'),
+      spec.observation)
+
+
+def _action_spec(spec: specs.Array) -> tensor_spec.BoundedTensorSpec:
+  if isinstance(spec, specs.DiscreteArray):
+    return tensor_spec.BoundedTensorSpec(
+        (), tf.int32, 0, spec.num_values - 1, 'action')
+  return tensor_spec.BoundedTensorSpec(
+      spec.shape, tf.float32, spec.minimum, spec.maximum, 'action')
+
+
+def _rows(seed: tf.Tensor, batch_size: tf.Tensor) -> tf.Tensor:
+  """Returns [B, 2], the seed [2] in every row."""
+  return tf.tile(seed[tf.newaxis], [batch_size, 1])

@@ -1,0 +1,123 @@
+"""What a run directory tells about its agent's task and weights.
+
+`task.json` is written by the training command before it starts; the weights
+are in `checkpoints/`, as the trainer saved them.
+"""
+
+import json
+import os
+from typing import Any, NamedTuple
+
+from dm_env import specs
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Nest
+
+_FILE = 'task.json'
+_CHECKPOINTS = 'checkpoints'
+
+
+class Task(NamedTuple):
+  """What an agent was trained for.
+
+  Attributes:
+    name: the environment's id, such as `dm_control:cartpole/swingup`.
+    action_repeat: environment steps per decision.
+    spec: what the agent sees and does.
+    num_datapoints: stored states it was trained on, for the width rule.
+  """
+  name: str
+  action_repeat: int
+  spec: EnvironmentSpec
+  num_datapoints: int
+
+
+def save_task(directory: str, task: Task) -> None:
+  """Writes `task.json` into a run directory."""
+  tf.io.gfile.makedirs(directory)
+  content = {
+      'task': task.name,
+      'action_repeat': task.action_repeat,
+      'num_datapoints': task.num_datapoints,
+      'observation': _nest_to_json(task.spec.observation),
+      'action': _spec_to_json(task.spec.action),
+  }
+  path = os.path.join(directory, _FILE)
+  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
+    file.write(json.dumps(content, indent=2) + '\n')
+  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+
+
+def load_task(directory: str) -> Task:
+  """Returns what `save_task` wrote."""
+  path = os.path.join(directory, _FILE)
+  if not tf.io.gfile.exists(path):
+    raise ValueError(
+        f'{directory!r} is not a run directory: it has no {_FILE}.')
+  with tf.io.gfile.GFile(path) as file:
+    content = json.load(file)
+  return Task(
+      content['task'], content['action_repeat'],
+      EnvironmentSpec(_nest_from_json(content['observation']),
+                      _spec_from_json(content['action'])),
+      content['num_datapoints'])
+
+
+def restore_network(directory: str, network: keras.Model,
+                    path: tuple[str, ...] = ('target',)
+                    ) -> int:
+  """Sets a network's weights to the newest checkpoint's; returns its step.
+
+  Args:
+    directory: of the run.
+    network: like the one that was trained.
+    path: attributes from the checkpoint's root to the network. By default the
+      target network, which searched in training.
+  """
+  checkpoint = tf.train.latest_checkpoint(
+      os.path.join(directory, _CHECKPOINTS))
+  if checkpoint is None:
+    raise ValueError(
+        f'{directory!r} has no checkpoint in {_CHECKPOINTS}/ yet.')
+  target = network
+  for name in reversed(path):
+    target = tf.train.Checkpoint(**{name: target})
+  status = target.restore(checkpoint)
+  status.assert_existing_objects_matched().expect_partial()
+  return int(checkpoint.rsplit('-', 1)[1])
+
+
+def _nest_to_json(nest: Nest) -> Any:
+  if isinstance(nest, dict):
+    return {name: _nest_to_json(x) for name, x in nest.items()}
+  return _spec_to_json(nest)
+
+
+def _nest_from_json(content: dict) -> Nest:
+  if 'dtype' in content and 'shape' in content:
+    return _spec_from_json(content)
+  return {name: _nest_from_json(x) for name, x in content.items()}
+
+
+def _spec_to_json(spec: specs.Array) -> dict:
+  content = {'shape': list(spec.shape), 'dtype': np.dtype(spec.dtype).name,
+             'name': spec.name}
+  if isinstance(spec, specs.DiscreteArray):
+    content['num_values'] = spec.num_values
+  elif isinstance(spec, specs.BoundedArray):
+    content['minimum'] = np.asarray(spec.minimum).tolist()
+    content['maximum'] = np.asarray(spec.maximum).tolist()
+  return content
+
+
+def _spec_from_json(content: dict) -> specs.Array:
+  dtype, name = np.dtype(content['dtype']), content['name']
+  if 'num_values' in content:
+    return specs.DiscreteArray(content['num_values'], dtype, name)
+  if 'minimum' in content:
+    return specs.BoundedArray(content['shape'], dtype, content['minimum'],
+                              content['maximum'], name)
+  return specs.Array(content['shape'], dtype, name)

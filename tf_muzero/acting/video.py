@@ -1,0 +1,63 @@
+"""Pictures of an episode as a GIF or MP4 file."""
+
+import os
+import shutil
+import subprocess
+from typing import Sequence
+
+import numpy as np
+from PIL import Image
+
+
+def check_path(path: str) -> None:
+  """Raises an error where `write` could not write this file."""
+  extension = os.path.splitext(path)[1].lower()
+  if extension not in ('.gif', '.mp4'):
+    raise ValueError(f'video must end in .gif or .mp4, got {path!r}.')
+  if extension == '.mp4':
+    _find_ffmpeg()
+
+
+def write(path: str, frames: Sequence[np.ndarray], frames_per_second: int
+          ) -> None:
+  """Writes a video.
+
+  Args:
+    path: ends in `.gif` or `.mp4`; the latter needs ffmpeg.
+    frames: [H, W, 3] uint8 each.
+    frames_per_second: speed; a GIF can show at most 50.
+  """
+  check_path(path)
+  if path.lower().endswith('.gif'):
+    images = [Image.fromarray(frame) for frame in frames]
+    images[0].save(
+        path, save_all=True, append_images=images[1:], loop=0,
+        duration=max(1000 // frames_per_second, 20))
+  else:
+    _write_mp4(path, frames, frames_per_second)
+
+
+def _write_mp4(path: str, frames: Sequence[np.ndarray],
+               frames_per_second: int) -> None:
+  height, width, _ = frames[0].shape
+  command = [
+      _find_ffmpeg(), '-y', '-loglevel', 'error', '-f', 'rawvideo', '-pix_fmt',
+      'rgb24', '-s', f'{width}x{height}', '-r', str(frames_per_second), '-i',
+      '-', '-an', '-pix_fmt', 'yuv420p', '-vf',
+      'pad=ceil(iw/2)*2:ceil(ih/2)*2', path]
+  subprocess.run(
+      command, input=b''.join(frame.tobytes() for frame in frames), check=True)
+
+
+def _find_ffmpeg() -> str:
+  """Returns the program's path: the system's, or that of imageio-ffmpeg."""
+  program = shutil.which('ffmpeg')
+  if program:
+    return program
+  try:
+    import imageio_ffmpeg  # pylint: disable=import-outside-toplevel
+  except ImportError as error:
+    raise ImportError(
+        'MP4 needs ffmpeg: install it, or `pip install imageio-ffmpeg`, or '
+        'give a path that ends in .gif.') from error
+  return imageio_ffmpeg.get_ffmpeg_exe()
