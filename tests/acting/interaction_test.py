@@ -1,8 +1,10 @@
 """Fresh windows: what was played, in the shape of the offline pipeline."""
 
+import dataclasses
 import functools
 import itertools
 import json
+import os
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import value_targets
@@ -52,34 +55,36 @@ class _Setting:
     self.planning_model = self.agent.plan_with(self.network, self.spec)
     self.shapes = [v.shape for v in self.network.variables]
     self.directory = str(directory)
+    self.log = os.path.join(self.directory, 'interaction.jsonl')
     snapshots.publish(self.directory, _STEP, self.network.variables)
 
   @property
   def num_candidates(self):
     return self.agent.make_head(self.spec).num_candidates
 
-  def windows(self, seed=0, log_path=None, **kwargs):
-    """Returns the dataset of fresh windows."""
+  @functools.lru_cache
+  def windows(self):
+    """Returns the dataset of fresh windows; each iteration starts anew."""
     return interaction_lib.fresh_windows(
         self.interaction, self.reanalyse, self.agent, self.planning_model,
         self.spec, self.directory, self.shapes, unroll_steps=_K,
-        keep_observations=True, seed=seed, deterministic=True,
-        log_path=log_path, **kwargs)
+        keep_observations=True, seed=0, deterministic=True, log_path=self.log)
 
-  def decide_fn(self, seed=0):
+  @functools.lru_cache
+  def decide_fn(self):
     """Returns the decisions of `windows`."""
     return exploration.make_decide_fn(
         self.reanalyse, self.planning_model, self.spec, self.shapes,
         temperature=self.interaction.temperature,
-        root_noise_fraction=self.interaction.root_noise_fraction, seed=seed)
+        root_noise_fraction=self.interaction.root_noise_fraction, seed=0)
 
   def round(self, number=0, seed=0):
-    """Returns the episodes of a round of `windows`."""
+    """Returns the episodes of a round; of `windows` for seed 0."""
     environment_fn = functools.partial(
         envs.load, self.interaction.task,
         action_repeat=self.interaction.action_repeat)
     return interaction_lib.play_round(
-        self.interaction, environment_fn, self.decide_fn(seed),
+        self.interaction, environment_fn, self.decide_fn(),
         snapshots.read(self.directory, tf.constant(0))[1], number,
         num_candidates=self.num_candidates, seed=seed)
 
@@ -108,6 +113,11 @@ def _cartpole(tmp_path_factory):
   # 1,000 environment steps: 20 decisions.
   return _Setting(_CARTPOLE, tmp_path_factory.mktemp('cartpole'),
                   action_repeat=50, num_environments=2)
+
+
+def _lines(path):
+  with open(path, encoding='utf-8') as file:
+    return [json.loads(line) for line in file]
 
 
 def _n_step(episode, value, t, discount):
@@ -158,7 +168,10 @@ def test_windows_are_slices_of_what_was_played(name, request):
 @pytest.mark.parametrize('name', ['catch', 'cartpole'])
 def test_windows_look_like_reanalysed_ones(name, request):
   setting = request.getfixturevalue(name)
-  assert setting.windows().element_spec == setting.reanalysed().element_spec
+  fresh, reanalysed = setting.windows(), setting.reanalysed()
+  assert fresh.element_spec == reanalysed.element_spec
+  batch = next(iter(mixing.mix(reanalysed, fresh, 0.5, 4)))
+  assert np.isfinite(batch.value).all()
 
 
 def test_catch_is_played_by_its_rules(catch):
@@ -179,8 +192,8 @@ def test_a_truncated_episode_bootstraps_from_its_last_state(cartpole):
   assert len(episode.reward) == 21
   assert episode.discount.all()
   assert np.abs(episode.action).max() <= 1.0
-  windows = list(cartpole.windows().take(20).as_numpy_iterator())
-  assert windows[-1].value[1] == improved.value[-1]
+  window = next(iter(cartpole.windows().skip(19).as_numpy_iterator()))
+  assert window.value[1] == improved.value[-1]
 
 
 def test_the_played_action_is_a_candidate_and_its_share_is_told(cartpole):
@@ -203,44 +216,40 @@ def test_a_round_depends_on_seed_and_number_alone(catch):
 
 
 def test_a_resumed_dataset_goes_on_where_it_was(catch, tmp_path):
-  path, log = str(tmp_path / 'position'), str(tmp_path / 'log')
-  def iterate():
-    dataset = pipeline.batches(catch.windows(log_path=log), 10, True)
-    return iter(dataset)
-
-  iterator = iterate()
-  for _ in range(5):  # In the middle of the second round of 27 windows.
+  path = str(tmp_path / 'position')
+  batches = pipeline.ahead(
+      catch.windows().batch(10, drop_remainder=True), True)
+  iterator = iter(batches)
+  for _ in range(4):  # In the middle of the second round of 27 windows.
     next(iterator)
   tf.train.Checkpoint(iterator=iterator).write(path)
-  expected = [next(iterator) for _ in range(4)]
-  with open(log, encoding='utf-8') as file:
-    lines = file.read()
-  resumed = iterate()
+  expected = [next(iterator) for _ in range(3)]
+  lines = _lines(catch.log)
+  resumed = iter(batches)
   tf.train.Checkpoint(iterator=resumed).read(path).assert_consumed()
   for batch in expected:
     for x, y in zip(tf.nest.flatten(batch), tf.nest.flatten(next(resumed))):
       np.testing.assert_array_equal(x, y)
-  with open(log, encoding='utf-8') as file:
-    assert file.read() == lines
+  assert _lines(catch.log) == lines
 
 
-def test_the_log_has_every_episode(catch, tmp_path):
-  log = str(tmp_path / 'interaction.jsonl')
-  next(iter(catch.windows(log_path=log)))
-  with open(log, encoding='utf-8') as file:
-    lines = [json.loads(line) for line in file]
-  assert lines == [
+def test_the_log_has_every_episode(catch):
+  next(iter(catch.windows()))
+  assert _lines(catch.log)[:3] == [
       {'round': 0, 'step': _STEP, 'return': float(x.episode.reward.sum()),
        'length': 9} for x in catch.round()]
 
 
-def test_new_weights_play_the_next_round(tmp_path):
-  setting = _Setting(_CATCH, tmp_path, num_environments=1)
-  windows = iter(setting.windows())
-  steps = [int(next(windows).snapshot_step) for _ in range(9)]
-  snapshots.publish(str(tmp_path), 99, setting.network.variables)
-  steps += [int(next(windows).snapshot_step) for _ in range(9)]
-  assert steps == [_STEP] * 8 + [99] * 10 or steps == [_STEP] * 9 + [99] * 9
+def test_new_weights_play_the_next_round(catch):
+  windows = iter(pipeline.ahead(catch.windows(), True))
+  steps = [int(next(windows).snapshot_step) for _ in range(20)]
+  snapshots.publish(catch.directory, 99, catch.network.variables)
+  try:
+    steps += [int(next(windows).snapshot_step) for _ in range(10)]
+  finally:
+    snapshots.publish(catch.directory, _STEP, catch.network.variables)
+  # A round has 27 windows.
+  assert steps == [_STEP] * 27 + [99] * 3
 
 
 def test_an_environment_of_another_task_is_refused(catch, cartpole):
@@ -251,10 +260,10 @@ def test_an_environment_of_another_task_is_refused(catch, cartpole):
         unroll_steps=_K, keep_observations=True, seed=0, deterministic=True)
 
 
-def test_cloning_cannot_play(catch, tmp_path):
+def test_cloning_cannot_play(tmp_path):
   setting = _Setting(_CATCH, tmp_path)
-  object.__setattr__(
-      setting.reanalyse, 'improvement_fn', improvement.cloning_improvement)
+  setting.reanalyse = dataclasses.replace(
+      setting.reanalyse, improvement_fn=improvement.cloning_improvement)
   with pytest.raises(ValueError, match='improvement_fn must search'):
     setting.windows()
 
@@ -263,8 +272,8 @@ def test_cloning_cannot_play(catch, tmp_path):
     (1.0, [0.1, 0.3, 0.6]), (0.5, [1 / 46, 9 / 46, 36 / 46]),
     (0.0, [0.0, 0.0, 1.0])])
 def test_actions_follow_visits_and_temperature(temperature, expected):
-  weights = tf.tile([[0.1, 0.3, 0.6, 0.0]], [20_000, 1])
-  index = exploration.draw(weights, temperature, tf.constant([1, 2]))
+  weights = tf.tile([[0.1, 0.3, 0.6, 0.0]], [50_000, 1])
+  index = exploration.draw(weights, temperature, tf.constant([3, 4]))
   shares = np.bincount(index, minlength=4) / len(index)
   np.testing.assert_allclose(shares, expected + [0.0], atol=0.01)
 

@@ -90,12 +90,3 @@ def test_windows_of_different_tasks_are_refused():
 def test_a_fraction_out_of_range_is_refused(fraction):
   with pytest.raises(ValueError, match='fraction must be in'):
     mixing.count_reanalysed(fraction, 8)
-
-
-def test_each_window_is_reused_and_none_is_lost():
-  windows = mixing.reuse_and_shuffle(
-      _windows(1).take(20), sample_reuse=3, shuffle_windows=10, seed=0)
-  assert isinstance(windows.element_spec, Window)
-  seen = [int(window.value[0]) for window in windows]
-  assert sorted(seen) == sorted(list(range(20)) * 3)
-  assert seen != sorted(seen)

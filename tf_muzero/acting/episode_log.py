@@ -1,6 +1,7 @@
 """A line for each episode that was played: the file `interaction.jsonl`."""
 
 import json
+import math
 from typing import Optional, Sequence
 
 from absl import logging
@@ -20,12 +21,12 @@ class EpisodeLog:
   def __init__(self, path: Optional[str]):
     """Creates the log; without a path it writes nothing."""
     self._path = path
-    self._is_begun = False
+    self._last = math.inf  # Round that was written last.
 
   def write(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
     """Appends the episodes of a round.
 
-    The first one forgets later rounds, which a resumed run plays again.
+    Rounds that a resumed run plays again are forgotten.
 
     Args:
       number: of the round.
@@ -37,9 +38,9 @@ class EpisodeLog:
                  'step %d', number, np.mean(returns), len(returns), step)
     if self._path is None:
       return
-    if not self._is_begun:
+    if number <= self._last:
       _drop_from(self._path, number)
-    self._is_begun = True
+    self._last = number
     with tf.io.gfile.GFile(self._path, 'a') as file:
       for episode, return_ in zip(episodes, returns):
         file.write(json.dumps({

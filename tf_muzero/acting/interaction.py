@@ -20,10 +20,8 @@ from tf_muzero.acting import exploration
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
-from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
-from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Improved
@@ -126,15 +124,11 @@ def fresh_windows(
             *tf.nest.flatten(segments)]
 
   def windows_of(step, segment: Segment, improved: Improved) -> Window:
-    exists = segment.is_state & ~windows_lib.absorbing(segment)
-    value = reanalyse.value_target_fn(
-        segment.reward, segment.discount * agent.discount,
-        segment.is_transition, tf.where(exists, improved.value, 0.0),
-        tf.where(exists, improved.network_value, 0.0), reanalyse.td_steps)
-    return windows_lib.cut(
-        segment, improved, value, step[0],
-        windows_per_segment=reanalyse.windows_per_segment,
-        unroll_steps=unroll_steps, keep_observations=keep_observations)
+    windows = pipeline.make_windows(
+        segment, improved, step[0], reanalyse, unroll_steps=unroll_steps,
+        discount=agent.discount, keep_observations=keep_observations)
+    return tf.nest.map_structure(
+        lambda x: tf.repeat(x, interaction.sample_reuse, axis=0), windows)
 
   # Not `from_generator`, whose position cannot be saved in a checkpoint.
   specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(
@@ -145,9 +139,8 @@ def fresh_windows(
   if not deterministic:
     dataset = dataset.prefetch(1)
   dataset = dataset.unbatch().batch(1, drop_remainder=True)
-  return mixing.reuse_and_shuffle(
-      dataset.map(windows_of).unbatch(), sample_reuse=interaction.sample_reuse,
-      shuffle_windows=interaction.shuffle_windows, seed=seed)
+  return dataset.map(windows_of).unbatch().shuffle(
+      interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
 
 
 def play_round(

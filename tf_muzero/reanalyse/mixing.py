@@ -66,24 +66,6 @@ def count_reanalysed(fraction: float, batch_size: int) -> int:
       f'fraction of {fraction}: it must be >= {smallest}.')
 
 
-def reuse_and_shuffle(windows: tf.data.Dataset, *, sample_reuse: int,
-                      shuffle_windows: int, seed: int) -> tf.data.Dataset:
-  """Returns each window `sample_reuse` times, out of a shuffle buffer.
-
-  Args:
-    windows: dataset of `Window`.
-    sample_reuse: how often each is trained on.
-    shuffle_windows: size of the buffer.
-    seed: of the order.
-  """
-  if sample_reuse > 1:
-    windows = windows.flat_map(
-        lambda window: tf.data.Dataset.from_tensors(window).repeat(
-            sample_reuse))
-  return windows.shuffle(
-      shuffle_windows, seed=seed, reshuffle_each_iteration=False)
-
-
 def _has_both(fraction: float, batch_size: int) -> bool:
   return 0 < round(fraction * batch_size) < batch_size
 
