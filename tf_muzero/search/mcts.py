@@ -1,0 +1,235 @@
+"""MuZero's search for a batch of states, with any network.
+
+One loop over simulations; in each, every tree walks to an edge not visited yet,
+the network imagines that step for all trees in one call, and the new values are
+backed up. Nothing here is compiled: the caller wraps `search` in a
+`tf.function`, with `jit_compile=True` where XLA is to be had.
+"""
+
+from typing import Callable, NamedTuple
+
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.search import selection
+from tf_muzero.search import tree as tree_lib
+from tf_muzero.types import Nest, Parameters, RecurrentFn, RootOutput
+from tf_muzero.types import SearchOutput
+
+# Networks gone astray must not make NaNs of sums and differences.
+_LARGEST_VALUE = 1e20
+_LARGEST_LOGIT = 1e9
+
+
+class Tree(NamedTuple):
+  """B whole trees of N nodes; node 0 is the root.
+
+  Attributes:
+    statistics: see `tree.Statistics`.
+    embedding: nest of [N, B, ...] the model's states.
+    candidates: nest of [N, B, A, ...] actions, or `()`.
+    depth: [B] int32 depth of the deepest node.
+  """
+  statistics: tree_lib.Statistics
+  embedding: Nest
+  candidates: Nest
+  depth: tf.Tensor
+
+
+def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
+           seed: tf.Tensor, *, num_simulations: int,
+           unvisited_fn: selection.UnvisitedFn = selection.unvisited_zero,
+           bounds_fn: selection.BoundsFn = selection.tree_bounds,
+           min_root_visits: int = 0,
+           pb_c_init: float = 1.25,
+           pb_c_base: float = 19652.0,
+           temperature: float = 1.0,
+           invalid_actions: Nest = (),
+           lockstep: bool = True) -> SearchOutput:
+  """Returns what planning with PUCT says of the roots.
+
+  The results do not depend on the other states of the batch. Values that are
+  not finite count as zero, and logits that are NaN as impossible candidates.
+
+  Args:
+    parameters: passed to `recurrent_fn`.
+    root: the states to plan for; noise and injected actions are already in it,
+      see `candidates`.
+    recurrent_fn: imagines one step. Discounts beyond [-1, 1] are clipped.
+    seed: [2] int32; simulation i passes `rng.fold_in(seed, i)` to
+      `recurrent_fn`.
+    num_simulations: calls of the network, each for the whole batch.
+    unvisited_fn: value of candidates not visited yet; `selection.unvisited_*`.
+    bounds_fn: what Q is scaled by; `selection.tree_bounds` or
+      `selection.sibling_bounds`.
+    min_root_visits: visits that each of the root's candidates gets before any
+      gets more.
+    pb_c_init: c1 of PUCT.
+    pb_c_base: c2 of PUCT.
+    temperature: the weights are `visits**(1 / temperature)`, normalised; 0
+      means all weight on the most visited.
+    invalid_actions: [B, A] bool, true where a root's candidate is forbidden, or
+      `()`. A state with no other candidates is treated as having no forbidden
+      ones.
+    lockstep: how trees are walked, see `tree`; same results. True suits a plain
+      graph, False suits XLA on a CPU.
+  """
+  if temperature < 0:
+    raise ValueError(f'temperature must be >= 0, got {temperature}.')
+  score_fn = selection.puct(
+      unvisited_fn=unvisited_fn, bounds_fn=bounds_fn, pb_c_init=pb_c_init,
+      pb_c_base=pb_c_base)
+  tree = grow(
+      parameters, root, recurrent_fn, seed, num_simulations=num_simulations,
+      prior_fn=tf.nn.softmax, score_fn=score_fn,
+      root_score_fn=selection.force_visits(score_fn, min_root_visits)
+      if min_root_visits > 0 else score_fn,
+      invalid_actions=invalid_actions, lockstep=lockstep)
+  visits = tree_lib.root_node(tree.statistics).visits
+  return summarise(root, tree, _temper(visits, temperature))
+
+
+def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
+         seed: tf.Tensor, *, num_simulations: int,
+         prior_fn: Callable[[tf.Tensor], tf.Tensor],
+         score_fn: selection.ScoreFn, root_score_fn: selection.ScoreFn,
+         invalid_actions: Nest = (), lockstep: bool = True) -> Tree:
+  """Returns the trees of a search; see `search` for the arguments.
+
+  Args:
+    parameters: passed to `recurrent_fn`.
+    root: the states to plan for.
+    recurrent_fn: imagines one step.
+    seed: [2] int32.
+    num_simulations: calls of the network.
+    prior_fn: logits [B, A] -> what the scores read as `Node.prior`.
+    score_fn: scores candidates inside the trees.
+    root_score_fn: scores the root's candidates.
+    invalid_actions: [B, A] bool or `()`.
+    lockstep: how trees are walked.
+  """
+  _check(root, num_simulations, invalid_actions)
+  num_candidates = root.prior_logits.shape[1]
+  logits = finite_logits(root.prior_logits)
+  invalid = _usable(invalid_actions)
+  if not isinstance(invalid, tuple):
+    logits = tf.where(invalid, -_LARGEST_LOGIT, logits)
+  statistics = tree_lib.plant(
+      prior_fn(logits), finite_value(root.value), num_simulations)
+  batch = tree_lib.batch_size(statistics.q_min)
+  tree = Tree(
+      statistics, *(tf.nest.map_structure(
+          lambda x: tree_lib.with_room(x, num_simulations), nest)
+                    for nest in (root.embedding, root.candidates)),
+      tf.zeros_like(statistics.edge[0]))
+
+  def simulate(i, tree):
+    leaves = tree_lib.select(
+        tree.statistics, root_score_fn, score_fn, invalid, lockstep)
+    parent = leaves.edge // num_candidates
+    action = _gather_flat(tree.candidates, leaves.edge, 3)
+    if isinstance(action, tuple) and not action:
+      action = leaves.edge % num_candidates
+    step = recurrent_fn(
+        parameters, rng.fold_in(seed, i - 1), action,
+        _gather_flat(tree.embedding, parent, 2))
+    statistics = _write(tree.statistics, i, leaves.edge, step, prior_fn)
+    put = lambda rows, row: tree_lib.put_row(rows, i, row)
+    return i + 1, Tree(
+        tree_lib.back_up(statistics, i * batch, lockstep),
+        tf.nest.map_structure(put, tree.embedding, step.embedding),
+        tf.nest.map_structure(put, tree.candidates, step.candidates),
+        tf.maximum(tree.depth, leaves.depth))
+
+  return tf.while_loop(
+      lambda i, _: i <= num_simulations, simulate,
+      (tf.constant(1), tree))[1]
+
+
+def summarise(root: RootOutput, tree: Tree, weights: tf.Tensor
+              ) -> SearchOutput:
+  """Returns what grown trees say of their roots."""
+  node = tree_lib.root_node(tree.statistics)
+  value = selection.node_value(node)
+  return SearchOutput(
+      candidates=root.candidates,
+      visit_counts=tf.cast(node.visits, tf.int32),
+      weights=weights,
+      q_values=tf.where(node.visits > 0, node.q, value[:, tf.newaxis]),
+      value=value,
+      network_value=root.value,
+      depth=tree.depth)
+
+
+def finite_value(x: tf.Tensor, largest: float = _LARGEST_VALUE) -> tf.Tensor:
+  """Returns `x` as float32, NaN as zero, clipped to a range."""
+  x = tf.cast(x, tf.float32)
+  x = tf.where(tf.math.is_nan(x), 0.0, x)
+  return tf.clip_by_value(x, -largest, largest)
+
+
+def finite_logits(x: tf.Tensor) -> tf.Tensor:
+  """Returns `x` as float32, NaN as impossible, infinities as huge."""
+  x = tf.cast(x, tf.float32)
+  x = tf.where(tf.math.is_nan(x), -_LARGEST_LOGIT, x)
+  return tf.clip_by_value(x, -_LARGEST_LOGIT, _LARGEST_LOGIT)
+
+
+def _write(s: tree_lib.Statistics, i, edge, step, prior_fn
+           ) -> tree_lib.Statistics:
+  """Returns the trees with row `i` written, not yet backed up."""
+  put = lambda rows, row: tree_lib.put_row(rows, i, row)
+  return s._replace(
+      prior=put(s.prior, prior_fn(finite_logits(step.prior_logits))),
+      network_value=put(s.network_value, finite_value(step.value)),
+      reward=put(s.reward, finite_value(step.reward)),
+      discount=put(s.discount, finite_value(step.discount, 1.0)),
+      edge=put(s.edge, edge))
+
+
+def _temper(visits: tf.Tensor, temperature: float) -> tf.Tensor:
+  """Returns `visits**(1 / temperature)`, normalised over candidates."""
+  largest = tf.reduce_max(visits, axis=-1, keepdims=True)
+  if temperature == 0.0:
+    best = tf.argmax(visits, axis=-1)
+    return tf.one_hot(best, visits.shape[-1])
+  powers = (visits / largest)**(1.0 / temperature)
+  return powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
+
+
+def _gather_flat(nest: Nest, indices: tf.Tensor, num_dims: int) -> Nest:
+  """Returns entries of arrays whose first `num_dims` dimensions are one."""
+
+  def gather(x):
+    tail = x.shape[num_dims:]
+    return tf.gather(tf.reshape(x, [-1] + tail.as_list()), indices)
+
+  return tf.nest.map_structure(gather, nest)
+
+
+def _usable(invalid_actions: Nest) -> Nest:
+  if isinstance(invalid_actions, tuple) and not invalid_actions:
+    return ()
+  invalid = tf.cast(invalid_actions, tf.bool)
+  return invalid & ~tf.reduce_all(invalid, axis=-1, keepdims=True)
+
+
+def _check(root: RootOutput, num_simulations: int, invalid_actions: Nest):
+  """Raises ValueError where the arguments cannot be searched."""
+  if num_simulations < 1:
+    raise ValueError(f'num_simulations must be >= 1, got {num_simulations}.')
+  shape = root.prior_logits.shape
+  if shape.rank != 2 or not shape[1]:
+    raise ValueError(
+        f'root.prior_logits must be [B, A] with A >= 1 known, got {shape}.')
+  expected = [('root.value', root.value, shape[:1])]
+  expected += [('root.candidates', x, shape)
+               for x in tf.nest.flatten(root.candidates)]
+  expected += [('root.embedding', x, shape[:1])
+               for x in tf.nest.flatten(root.embedding)]
+  if not (isinstance(invalid_actions, tuple) and not invalid_actions):
+    expected.append(('invalid_actions', invalid_actions, shape))
+  for name, x, leading in expected:
+    if not x.shape[:leading.rank].is_compatible_with(leading):
+      raise ValueError(
+          f'{name} must begin with {leading}, got shape {x.shape}.')
