@@ -13,13 +13,17 @@ from absl import logging
 import keras
 import tensorflow as tf
 
+from tf_muzero import cli
 from tf_muzero import devices
+from tf_muzero import evaluate
+from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
+from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 
 
@@ -32,7 +36,7 @@ def train(
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
     seed: int, deterministic: bool = False,
-    evaluate_fn: Optional[Callable[..., dict[str, float]]] = None,
+    evaluate_fn: Optional[evaluate.EvaluateFn] = None,
     evaluate_every: int = 0) -> trainer_lib.Trainer:
   """Returns the trainer after `num_steps` learner steps.
 
@@ -61,13 +65,14 @@ def train(
     seed: of everything random.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
-    evaluate_fn: (agent, spec, parameters, step) -> flat metrics.
+    evaluate_fn: such as `evaluate.during_training`.
     evaluate_every: learner steps between evaluations; 0 for none.
   """
   _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
   tf.keras.utils.set_random_seed(seed)
   source = episodes_lib.open_dataset(dataset)
-  tf.io.gfile.makedirs(run_directory)
+  run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+      source.task, source.action_repeat, source.spec, source.num_steps))
   strategy_ = devices.make_strategy(strategy)
 
   # The dataset's own copy, outside of the strategy: only its graph is used.
@@ -79,7 +84,8 @@ def train(
       discount=agent.discount,
       keep_observations=loss_weights.reconstruction > 0.0, seed=seed,
       deterministic=deterministic)
-  windows = pipeline.batches(windows, batch_size, deterministic)
+  windows = pipeline.ahead(mixing.mix(
+      windows, None, reanalyse_fraction, batch_size), deterministic)
 
   head = agent.make_head(source.spec)
   def loss_fn(network, window):
@@ -182,3 +188,7 @@ def _check(reanalyse_fraction: float, checkpoint_every: int,
         'checkpoint_every must be a multiple of snapshot_every, so that a '
         'resumed run starts from the snapshot that it had; got '
         f'{checkpoint_every} and {snapshot_every}.')
+
+
+if __name__ == '__main__':
+  cli.run(train, record_in='run_directory')

@@ -117,13 +117,13 @@ class Trainer(keras.Model):
         unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
   def _update_target(self):
-    # Always assigned, with a decay of 1 between updates: a conditional update
-    # cannot cross replicas.
+    # Always assigned, to itself between updates: a conditional update cannot
+    # cross replicas.
     is_due = tf.equal(self.optimizer.iterations % self._target_period, 0)
-    decay = tf.where(is_due, self._target_decay, 1.0)
     for source, target in zip(self.network.trainable_variables,
                               self.target_network.trainable_variables):
-      target.assign(source + decay * (target - source))
+      target.assign(tf.where(
+          is_due, source + self._target_decay * (target - source), target))
 
 
 def make_target_network(network_fn: Callable[[], keras.Model]) -> keras.Model:

@@ -11,6 +11,7 @@ from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import Improved
 from tf_muzero.types import SearchFn
+from tf_muzero.types import Segment
 from tf_muzero.types import Window
 
 
@@ -86,18 +87,11 @@ def reanalysed_windows(
     step, vector = snapshots.read(snapshot_directory, index)
     improved = improve(vector, segment_batch, rng.fold_in(
         rng.seed(seed), tf.cast(index, tf.int32)))
-    value_exists = segment_batch.is_state & ~windows_lib.absorbing(
-        segment_batch)
-    value = reanalyse.value_target_fn(
-        segment_batch.reward, segment_batch.discount * discount,
-        segment_batch.is_transition,
-        tf.where(value_exists, improved.value, 0.0),
-        tf.where(value_exists, improved.network_value, 0.0),
-        reanalyse.td_steps)
-    return windows_lib.cut(
-        segment_batch, improved, value, step,
-        windows_per_segment=reanalyse.windows_per_segment,
-        unroll_steps=unroll_steps, keep_observations=keep_observations)
+    windows = make_windows(
+        segment_batch, improved, step, reanalyse, unroll_steps=unroll_steps,
+        discount=discount, keep_observations=keep_observations)
+    return tf.nest.map_structure(
+        lambda x: tf.repeat(x, reanalyse.sample_reuse, axis=0), windows)
 
   dataset = segments.batch(reanalyse.segments_per_search, drop_remainder=True)
   dataset = dataset.enumerate().map(
@@ -105,29 +99,46 @@ def reanalysed_windows(
           None if deterministic
           else reanalyse.parallel_searches or tf.data.AUTOTUNE))
   dataset = dataset.unbatch()
-  if reanalyse.sample_reuse > 1:
-    dataset = dataset.flat_map(
-        lambda *window: tf.data.Dataset.from_tensors(Window(*window)).repeat(
-            reanalyse.sample_reuse))
   return dataset.shuffle(
       reanalyse.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
 
 
-def batches(dataset: tf.data.Dataset, batch_size: int, deterministic: bool
-            ) -> tf.data.Dataset:
-  """Returns batches of windows, prefetched unless `deterministic`."""
-  dataset = dataset.batch(batch_size, drop_remainder=True)
-  if not deterministic:
-    dataset = dataset.prefetch(8)
+def make_windows(
+    segments: Segment, improved: Improved, snapshot_step: tf.Tensor,
+    reanalyse: Reanalyse, *, unroll_steps: int, discount: float,
+    keep_observations: bool) -> Window:
+  """Returns the windows of improved segments, leading [number of windows].
+
+  Args:
+    segments: leading [G, S].
+    improved: leading [G, S].
+    snapshot_step: scalar int64, learner step of the weights that planned.
+    reanalyse: how.
+    unroll_steps: K.
+    discount: the agent's, per decision.
+    keep_observations: whether windows hold all T observations.
+  """
+  has_value = segments.is_state & ~windows_lib.absorbing(segments)
+  value = reanalyse.value_target_fn(
+      segments.reward, segments.discount * discount, segments.is_transition,
+      tf.where(has_value, improved.value, 0.0),
+      tf.where(has_value, improved.network_value, 0.0), reanalyse.td_steps)
+  return windows_lib.cut(
+      segments, improved, value, snapshot_step,
+      windows_per_segment=reanalyse.windows_per_segment,
+      unroll_steps=unroll_steps, keep_observations=keep_observations)
+
+
+def ahead(batches: tf.data.Dataset, deterministic: bool) -> tf.data.Dataset:
+  """Returns batches made ahead of time, or strictly on demand."""
   options = tf.data.Options()
   options.deterministic = deterministic
   # Snapshots are files on purpose: a saved position need not hold them.
   options.experimental_external_state_policy = (
       tf.data.experimental.ExternalStatePolicy.IGNORE)
-  if deterministic:
-    # Nothing may be made ahead of the step that asks for it.
-    options.autotune.enabled = False
-    options.experimental_optimization.inject_prefetch = False
-    options.experimental_optimization.map_parallelization = False
-  return dataset.with_options(options)
-
+  if not deterministic:
+    return batches.prefetch(8).with_options(options)
+  options.autotune.enabled = False
+  options.experimental_optimization.inject_prefetch = False
+  options.experimental_optimization.map_parallelization = False
+  return batches.with_options(options)

@@ -1,0 +1,114 @@
+"""A problem of two states that needs planning, learned from random actions.
+
+Action a leads to state a. Leaving state 0 for state 1 costs 0.2, leaving state
+1 for state 0 pays 1, and staying pays nothing: the best policy goes back and
+forth, though its first step out of state 0 costs.
+"""
+
+import functools
+
+from dm_env import specs
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero.learning import callbacks
+from tf_muzero.learning import losses
+from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import state
+from tf_muzero.networks import value_transform
+from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import value_targets
+from tf_muzero.search import mcts
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Segment
+
+_DISCOUNT = 0.8
+_B, _K, _L, _N = 32, 2, 8, 3
+_SPEC = EnvironmentSpec(specs.Array([2], np.float32),
+                        specs.DiscreteArray(2, np.int32))
+# v0 = -0.2 + 0.8 v1 and v1 = 1 + 0.8 v0.
+_VALUES = np.array([0.6 / 0.36, 1.0 + 0.8 * 0.6 / 0.36])
+
+
+def _segments(num=200):
+  """Returns segments of endless random behaviour."""
+  generator = np.random.default_rng(0)
+  length = _L + _K + _N
+  action = generator.integers(2, size=[num, length]).astype(np.int32)
+  first = generator.integers(2, size=[num, 1])
+  where = np.concatenate([first, action[:, :-1]], axis=1)
+  reward = np.where(
+      where == 0, np.where(action == 1, -0.2, 0.0),
+      np.where(action == 0, 1.0, 0.0)).astype(np.float32)
+  always = np.ones([num, length], bool)
+  return tf.data.Dataset.from_tensor_slices(Segment(
+      np.eye(2, dtype=np.float32)[where], action, reward,
+      np.ones([num, length], np.float32), always, always)
+                                            ).shuffle(num, seed=1).repeat()
+
+
+def _learn(improvement_fn, num_steps, directory):
+  tf.keras.utils.set_random_seed(3)
+  support = value_transform.Support(-2.0, 3.0, 41)
+  agent = agent_lib.Agent(
+      functools.partial(state.StateNetwork, num_blocks=1, width=16),
+      support, support, _DISCOUNT, 2)
+  make_network = lambda: agent.make_network(_SPEC)
+  planned = make_network()
+  reanalyse = pipeline.Reanalyse(
+      improvement_fn, value_targets.td_search,
+      # A visit for each action: else a policy that collapses before the values
+      # are learned leaves the better action unseen for ever.
+      functools.partial(mcts.search, num_simulations=30, min_root_visits=1,
+                        lockstep=False),
+      td_steps=_N, windows_per_segment=_L, segments_per_search=8,
+      sample_reuse=2, shuffle_windows=200, parallel_searches=1, host_jit=True)
+  windows = pipeline.reanalysed_windows(
+      _segments(), reanalyse, agent.plan_with(planned, _SPEC), directory,
+      [v.shape for v in planned.variables], unroll_steps=_K,
+      discount=_DISCOUNT, keep_observations=False, seed=1, deterministic=True)
+  trainer = trainer_lib.Trainer(
+      make_network(), trainer_lib.make_target_network(make_network),
+      lambda network, window: losses.muzero_loss(
+          network, agent, agent.make_head(_SPEC),
+          losses.LossWeights(1.0, 1.0, 1.0, 1e-3, 0.0), window, _B),
+      target_period=10, target_decay=0.0, global_batch_size=_B,
+      jit_compile=False)
+  trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=10)
+  trainer.optimizer.build(trainer.network.trainable_variables)
+  trainer.fit(
+      pipeline.ahead(windows.batch(_B, drop_remainder=True), True),
+      steps_per_epoch=num_steps, verbose=0, callbacks=[
+          callbacks.StopOnNan(), callbacks.PublishSnapshots(
+              10, directory, lambda: trainer.target_network)])
+  policy, value_logits = trainer.network.predict_heads(
+      trainer.network.represent(tf.eye(2)))
+  return tf.nn.softmax(policy).numpy(), support.decode(value_logits).numpy()
+
+
+def test_muzero_finds_the_best_policy_and_its_values(tmp_path):
+  policy, values = _learn(
+      functools.partial(improvement.search_improvement, injected_prior=0.25),
+      500, str(tmp_path))
+  assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
+  np.testing.assert_allclose(values, _VALUES, rtol=0.15)
+
+
+def test_cloning_learns_the_random_behaviour_instead(tmp_path):
+  policy, _ = _learn(improvement.cloning_improvement, 200, str(tmp_path))
+  np.testing.assert_allclose(policy, np.full([2, 2], 0.5), atol=0.12)
+
+
+@pytest.mark.parametrize('wrong', [{'td_steps': -1}, {'sample_reuse': 0}])
+def test_bad_reanalyse_is_refused(wrong):
+  with pytest.raises(ValueError, match=next(iter(wrong))):
+    pipeline.Reanalyse(**{
+        'improvement_fn': improvement.cloning_improvement,
+        'value_target_fn': value_targets.td, 'search_fn': mcts.search,
+        'td_steps': 1, 'windows_per_segment': 1, 'segments_per_search': 1,
+        'sample_reuse': 1, 'shuffle_windows': 1, 'parallel_searches': 1,
+        'host_jit': False, **wrong})
