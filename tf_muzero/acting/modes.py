@@ -139,7 +139,7 @@ def _root(model: PlanningModel, parameters: Parameters, seed: tf.Tensor,
   # Mass 1 / K: the mode is one more sample and not preferred to others.
   return candidates.inject(
       root, model.mode_fn(parameters, observation),
-      1.0 / root.prior_logits.shape[1])
+      1.0 / max(root.prior_logits.shape[1], 2))  # One candidate has all anyway.
 
 
 def _one_step_values(model: PlanningModel, parameters: Parameters,

@@ -65,6 +65,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     self._seed = seed
     # Compiled once for each batch size: the search that acts.
     self.act = tf.function(self._act, jit_compile=jit_compile)
+    self._act_any = None
 
   def assign(self, parameters: Parameters):
     """Sets the weights; nothing is traced or compiled again."""
@@ -83,6 +84,15 @@ class MuZeroPolicy(tf_policy.TFPolicy):
   def seeded_state(self, batch_size: int, seed: int) -> PolicyState:
     """Returns the initial state with random numbers of its own."""
     return PolicyState(_rows(rng.seed(seed), batch_size))
+
+  def any_batch_act(self):
+    """Returns `act` as one graph for all batch sizes, traced once."""
+    if self._act_any is None:
+      self._act_any = self.act.get_concrete_function(
+          tf.nest.map_structure(add_batch, self._observation_spec),
+          tf.TensorSpec([None], tf.bool, 'is_first'),
+          tf.nest.map_structure(add_batch, self.policy_state_spec))
+    return self._act_any
 
   def _act(self, observation: Nest, is_first: tf.Tensor, state: PolicyState
            ) -> tuple[tf.Tensor, PolicyState]:
@@ -114,7 +124,8 @@ class MuZeroPolicy(tf_policy.TFPolicy):
 
   def _action(self, time_step, policy_state, seed=None):
     del seed  # It is in the state.
-    action, state = self.act(
+    act = self.act if time_step.discount.shape[0] else self.any_batch_act()
+    action, state = act(
         time_step.observation, time_step.is_first(), policy_state)
     return policy_step.PolicyStep(action, state, ())
 
@@ -155,6 +166,11 @@ def observation_specs(spec: EnvironmentSpec) -> Nest:
   return tf.nest.map_structure(
       lambda x: tf.TensorSpec(x.shape, x.dtype, x.name or 'observation'),
       spec.observation)
+
+
+def add_batch(spec: tf.TensorSpec) -> tf.TensorSpec:
+  """Returns the spec of a batch of any size."""
+  return tf.TensorSpec([None, *spec.shape], spec.dtype, spec.name)
 
 
 def _action_spec(spec: specs.Array) -> tensor_spec.BoundedTensorSpec:

@@ -11,14 +11,14 @@ import json
 import os
 from typing import Any, NamedTuple, Sequence
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 from tf_agents.policies import policy_saver
 from tf_agents.policies import py_tf_eager_policy
 from tf_agents.trajectories import time_step as time_steps
 
-from tf_muzero.acting.policy import MuZeroPolicy
-from tf_muzero.acting.policy import PolicyState
+from tf_muzero.acting.policy import MuZeroPolicy, add_batch
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import Nest
@@ -53,19 +53,22 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
     metadata: JSON values; numbers and strings go into `get_metadata` too.
     step: learner step of the weights.
   """
-  saver = policy_saver.PolicySaver(
-      policy, batch_size=None, train_step=tf.Variable(step, dtype=tf.int64),
-      metadata={
-          name: tf.Variable(value, trainable=False)
-          for name, value in metadata.items()
-          if isinstance(value, (int, float, str))})
-  observation = _batched(policy.time_step_spec.observation)
-  policy.act.get_concrete_function(
-      observation, tf.TensorSpec([None], tf.bool, 'is_first'),
-      PolicyState(tf.TensorSpec([None, 2], tf.int32, 'seed')))
-  saver.register_concrete_function('act', policy.act)
-  _add_model(saver, policy, model, observation)
-  saver.save(directory)
+  variables = {
+      name: tf.Variable(value, trainable=False)
+      for name, value in metadata.items()
+      if isinstance(value, (int, float, str))}
+  verbosity = logging.get_verbosity()
+  # It warns that a search has no `distribution`, and of the names it chose.
+  logging.set_verbosity(logging.ERROR)
+  try:
+    saver = policy_saver.PolicySaver(
+        policy, batch_size=None, metadata=variables,
+        train_step=tf.Variable(step, dtype=tf.int64))
+    saver.register_concrete_function('act', policy.act)
+    _add_model(saver, policy, model)
+    saver.save(directory)
+  finally:
+    logging.set_verbosity(verbosity)
   with tf.io.gfile.GFile(os.path.join(directory, METADATA_FILE), 'w') as file:
     file.write(json.dumps(metadata, indent=2) + '\n')
 
@@ -79,41 +82,39 @@ def verify(directory: str, policy: MuZeroPolicy,
     policy: what was saved.
     batch_sizes: of random observations, two decisions each.
   """
-  loaded = tf.saved_model.load(directory)
-  eager = py_tf_eager_policy.SavedModelPyTFEagerPolicy(
+  # Loads with `tf.saved_model.load`, to which it passes on `act`.
+  loaded = py_tf_eager_policy.SavedModelPyTFEagerPolicy(
       directory, load_specs_from_pbtxt=True, batch_time_steps=False)
   for batch_size in batch_sizes:
     state = policy.get_initial_state(batch_size)
-    loaded_state = loaded.get_initial_state(batch_size=batch_size)
-    eager_state = eager.get_initial_state(batch_size)
+    act_state = action_state = loaded.get_initial_state(batch_size)
     for i in range(2):
       observation = _random_observation(policy, batch_size, seed=i)
       is_first = tf.fill([batch_size], i == 0)
-      action, state = policy.act(observation, is_first, state)
-      loaded_action, loaded_state = loaded.act(
-          observation, is_first, loaded_state)
-      step = eager.action(_time_step(observation, is_first), eager_state)
-      eager_state = step.state
-      for name, other in (('tf.saved_model.load', loaded_action),
-                          ('SavedModelPyTFEagerPolicy', step.action)):
+      action, state = policy.any_batch_act()(observation, is_first, state)
+      by_act, act_state = loaded.act(observation, is_first, act_state)
+      step = loaded.action(_time_step(observation, is_first), action_state)
+      action_state = step.state
+      for name, other in (('act', by_act), ('action', step.action)):
         difference = np.max(np.abs(
             np.asarray(other, np.float64) - np.asarray(action, np.float64)))
         if not difference <= _TOLERANCE:
           raise RuntimeError(
-              f'The policy that {name} loaded acts differently at batch size '
-              f'{batch_size}, decision {i}: actions differ by {difference}.')
+              f'{name} of the loaded policy differs from the live one at batch '
+              f'size {batch_size}, decision {i}, by {difference}.')
 
 
 def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
-               model: PlanningModel, observation: Nest) -> None:
+               model: PlanningModel) -> None:
   """Adds the model's two functions, structured and as signatures.
 
   Args:
     saver: where to.
     policy: whose parameters.
     model: functions of them.
-    observation: nest of specs [None, ...].
   """
+  observation = tf.nest.map_structure(
+      add_batch, policy.time_step_spec.observation)
   seed = tf.TensorSpec([2], tf.int32, 'seed')
 
   @tf.function
@@ -130,8 +131,7 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
       observation, seed).structured_outputs
   embedding = tf.TensorSpec(
       outputs['embedding'].shape, outputs['embedding'].dtype, 'embedding')
-  action = tf.TensorSpec([None] + policy.action_spec.shape,
-                         policy.action_spec.dtype, 'action')
+  action = add_batch(policy.action_spec)
 
   @tf.function(input_signature=[embedding, action, seed])
   def recurrent_inference(embedding, action, seed):
@@ -148,11 +148,6 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
 def _named(output: NamedTuple) -> dict[str, tf.Tensor]:
   """Returns the fields that are tensors, by name."""
   return {name: x for name, x in output._asdict().items() if tf.is_tensor(x)}
-
-
-def _batched(nest: Nest) -> Nest:
-  return tf.nest.map_structure(
-      lambda x: tf.TensorSpec([None] + x.shape, x.dtype, x.name), nest)
 
 
 def _random_observation(policy: MuZeroPolicy, batch_size: int, seed: int

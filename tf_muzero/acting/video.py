@@ -29,7 +29,11 @@ def write(path: str, frames: Sequence[np.ndarray], frames_per_second: int
   """
   check_path(path)
   if path.lower().endswith('.gif'):
-    images = [Image.fromarray(frame) for frame in frames]
+    # With one palette for all, and no dithering, still parts cost nothing.
+    palette = Image.fromarray(np.concatenate(
+        frames[::max(len(frames) // 8, 1)])).quantize()
+    images = [Image.fromarray(frame).quantize(
+        palette=palette, dither=Image.Dither.NONE) for frame in frames]
     images[0].save(
         path, save_all=True, append_images=images[1:], loop=0,
         duration=max(1000 // frames_per_second, 20))

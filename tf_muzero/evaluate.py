@@ -1,0 +1,167 @@
+"""Evaluates a run directory or a SavedModel in its environment.
+
+  python -m tf_muzero.evaluate RUN --gin_file=RUN/config.gin \\
+      --gin_file=gin/evaluate.gin
+"""
+
+import json
+import os
+from typing import Any, Callable, Optional, Sequence
+
+from absl import logging
+import tensorflow as tf
+import tqdm
+
+from tf_muzero import cli
+from tf_muzero import envs
+from tf_muzero.acting import evaluation
+from tf_muzero.acting import modes as modes_lib
+from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import run_directory
+from tf_muzero.acting import saved_model
+from tf_muzero.acting import video as video_lib
+from tf_muzero.data import episodes
+from tf_muzero.networks.agent import Agent
+from tf_muzero.types import Parameters
+from tf_muzero.types import SearchFn
+
+# (agent, dataset, parameters, learner step) -> flat metrics
+EvaluateFn = Callable[
+    [Agent, episodes.Dataset, Parameters, int], dict[str, float]]
+
+
+def evaluate(
+    directory: str, *, num_episodes: int, num_environments: int, seed: int,
+    random_start_steps: int, agent_fn: Optional[Callable[[], Agent]] = None,
+    modes: Sequence[modes_lib.Mode] = (), search_fn: Optional[SearchFn] = None,
+    jit_compile: bool = True, task: Optional[str] = None,
+    output: Optional[str] = None, video: Optional[str] = None,
+    frames_per_second: int = 25) -> dict[str, Any]:
+  """Returns what is also written as JSON, and prints a table.
+
+  Args:
+    directory: of a run, or a SavedModel of `python -m tf_muzero.export`.
+    num_episodes: for each mode.
+    num_environments: episodes played at once.
+    seed: of the environments and of the policy.
+    random_start_steps: environment steps with random actions before an
+      episode, at most; 0 for the task's own starts.
+    agent_fn: makes the run's agent; a SavedModel needs none.
+    modes: how to act with a run's network; a SavedModel has its own mode.
+    search_fn: the search of the modes that need one.
+    jit_compile: whether a run's policy is compiled by XLA.
+    task: environment id, by default what the agent was trained for.
+    output: JSON file; by default `evaluation.json` in `directory`.
+    video: GIF or MP4 file of the first episode of the last mode.
+    frames_per_second: of the video.
+  """
+  if video:
+    video_lib.check_path(video)
+  if saved_model.is_saved_model(directory):
+    source, policies = _saved_model(directory)
+  else:
+    source, policies = _run(directory, agent_fn, modes, search_fn, jit_compile)
+  task = task or source['task']
+  environment_fn = evaluation.make_environment_fn(
+      task, action_repeat=source['action_repeat'],
+      random_start_steps=random_start_steps)
+  evaluations = []
+  for mode, policy in policies.items():
+    is_filmed = video and mode == list(policies)[-1]
+    with tqdm.tqdm(desc=mode, unit=' decisions', leave=False) as bar:
+      evaluations.append(evaluation.evaluate_policy(
+          policy, mode, environment_fn, num_episodes=num_episodes,
+          num_environments=num_environments, seed=seed,
+          render_fn=envs.render if is_filmed else None,
+          progress_fn=bar.update))
+  result = {
+      **source, 'directory': directory, 'task': task,
+      'random_start_steps': random_start_steps, 'num_episodes': num_episodes,
+      'num_environments': num_environments, 'seed': seed,
+      'evaluations': [x.to_json() for x in evaluations]}
+  output = output or os.path.join(directory, 'evaluation.json')
+  with tf.io.gfile.GFile(output, 'w') as file:
+    file.write(json.dumps(result, indent=2) + '\n')
+  if video:
+    video_lib.write(
+        video, evaluations[-1].rollout.frames, frames_per_second)
+  print(f'{task}, learner step {source["step"]}, action repeat '
+        f'{source["action_repeat"]}, random start {random_start_steps} steps')
+  print(evaluation.format_table(evaluations))
+  print(f'written: {output}' + (f', {video}' if video else ''))
+  return result
+
+
+def _saved_model(directory: str) -> tuple[dict[str, Any], dict[str, Any]]:
+  """Returns what a SavedModel was trained for, and itself by its mode."""
+  metadata = saved_model.read_metadata(directory)
+  logging.info('A SavedModel: it acts by its own mode, %s.', metadata['mode'])
+  return ({name: metadata[name] for name in ('task', 'action_repeat', 'step')},
+          {metadata['mode']: tf.saved_model.load(directory)})
+
+
+def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
+         modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
+         jit_compile: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+  """Returns what a run is about, and its policies by mode."""
+  if agent_fn is None or not modes:
+    raise ValueError('agent_fn and modes must be given for a run directory, '
+                     f'got agent_fn={agent_fn} and modes={modes}.')
+  task = run_directory.load_task(directory)
+  agent = agent_fn()
+  network = agent.make_network(task.spec, task.num_datapoints)
+  step = run_directory.restore_network(directory, network)
+  policies = {mode.name: policy_lib.make_policy(
+      agent, network, task.spec, mode=mode, search_fn=search_fn,
+      jit_compile=jit_compile) for mode in modes}
+  return ({'task': task.name, 'action_repeat': task.action_repeat,
+           'step': step}, policies)
+
+
+def during_training(
+    *, modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
+    num_episodes: int, num_environments: int, seed: int,
+    random_start_steps: int, jit_compile: bool = True) -> EvaluateFn:
+  """Returns a function that evaluates the weights of a running training.
+
+  Policies are made at its first call and get new weights at the next ones:
+  nothing is compiled again. Its metrics are `evaluation/<mode>` and
+  `evaluation/<mode>_standard_error`.
+
+  Args:
+    modes: how to act.
+    search_fn: the search of the modes that need one.
+    num_episodes: for each mode.
+    num_environments: episodes played at once.
+    seed: of the environments and of the policies; the same at every call.
+    random_start_steps: see `evaluate`.
+    jit_compile: whether acting is compiled by XLA.
+  """
+  policies: dict[str, policy_lib.MuZeroPolicy] = {}
+
+  def evaluate_fn(agent, dataset, parameters, step):
+    del step
+    if not policies:
+      network = agent.make_network(dataset.spec, dataset.num_steps)
+      for mode in modes:
+        policies[mode.name] = policy_lib.make_policy(
+            agent, network, dataset.spec, mode=mode, search_fn=search_fn,
+            jit_compile=jit_compile)
+    environment_fn = evaluation.make_environment_fn(
+        dataset.task, action_repeat=dataset.action_repeat,
+        random_start_steps=random_start_steps)
+    metrics = {}
+    for name, policy in policies.items():
+      policy.assign(parameters)
+      result = evaluation.evaluate_policy(
+          policy, name, environment_fn, num_episodes=num_episodes,
+          num_environments=num_environments, seed=seed)
+      metrics[f'evaluation/{name}'] = result.mean
+      metrics[f'evaluation/{name}_standard_error'] = result.standard_error
+    return metrics
+
+  return evaluate_fn
+
+
+if __name__ == '__main__':
+  cli.run(evaluate, positional=('directory',))

@@ -1,0 +1,93 @@
+"""Exports a run's policy as a SavedModel that plans inside.
+
+  python -m tf_muzero.export RUN --gin_file=RUN/config.gin \\
+      --gin_file=gin/export.gin
+"""
+
+import os
+from typing import Any, Optional
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero import cli
+from tf_muzero.acting import modes
+from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import run_directory
+from tf_muzero.acting import saved_model
+from tf_muzero.networks.agent import Agent
+from tf_muzero.types import SearchFn
+
+
+def export(
+    directory: str, *, agent: Agent, mode: modes.Mode,
+    search_fn: Optional[SearchFn] = None, output: Optional[str] = None,
+    seed: int = 0, overwrite: bool = False) -> str:
+  """Returns the directory of the SavedModel that it wrote and checked.
+
+  It is written beside its final place, loaded again, compared with the live
+  policy, and only then moved.
+
+  Args:
+    directory: of the run.
+    agent: of the run.
+    mode: how the exported policy acts.
+    search_fn: the search, where the mode needs one.
+    output: where to; by default `policy` in the run's directory.
+    seed: of the exported policy's initial state.
+    overwrite: whether an earlier export there is replaced.
+  """
+  output = (output or os.path.join(directory, 'policy')).rstrip('/')
+  if tf.io.gfile.exists(output):
+    if not overwrite:
+      raise ValueError(f'output {output!r} exists; set overwrite = True.')
+    if not saved_model.is_saved_model(output):
+      raise ValueError(f'output {output!r} exists and is no SavedModel.')
+  task = run_directory.load_task(directory)
+  network = agent.make_network(task.spec, task.num_datapoints)
+  step = run_directory.restore_network(directory, network)
+  policy = policy_lib.make_policy(
+      agent, network, task.spec, mode=mode, search_fn=search_fn, seed=seed)
+  metadata = _metadata(task, mode, step)
+  partial = output + '.partial'
+  _remove(partial)
+  try:
+    saved_model.save(
+        partial, policy, agent.plan_with(network, task.spec), metadata, step)
+    saved_model.verify(partial, policy)
+    if overwrite:
+      _remove(output)
+    tf.io.gfile.rename(partial, output)
+  finally:
+    _remove(partial)
+  logging.info('Exported step %d: %s', step, metadata)
+  print(f'{output}: {task.name}, acts by {mode.name}, learner step {step}; '
+        'loaded again, its actions are those of the run.')
+  return output
+
+
+def _metadata(task: run_directory.Task, mode: modes.Mode, step: int
+              ) -> dict[str, Any]:
+  """Returns what a user of the SavedModel has to know."""
+  return {
+      'task': task.name,
+      'action_repeat': task.action_repeat,
+      'mode': mode.name,
+      'step': step,
+      'observation': tf.nest.map_structure(
+          lambda x: {'shape': list(x.shape), 'dtype': np.dtype(x.dtype).name},
+          task.spec.observation),
+      'action': {'shape': list(task.spec.action.shape),
+                 'dtype': np.dtype(task.spec.action.dtype).name},
+      'tensorflow': tf.__version__,
+  }
+
+
+def _remove(directory: str) -> None:
+  if tf.io.gfile.exists(directory):
+    tf.io.gfile.rmtree(directory)
+
+
+if __name__ == '__main__':
+  cli.run(export, positional=('directory',))
