@@ -1,0 +1,65 @@
+"""A command and its parts, for the tests of `cli`: no learning in it."""
+
+import dataclasses
+from typing import Callable, NamedTuple, Optional, Sequence
+
+from tf_muzero import cli
+
+CALLS = []  # The arguments of every call of `command`.
+
+
+class Part(NamedTuple):
+  """Something that a command is given."""
+  size: int
+  rate: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Validated:
+  """A part that checks itself."""
+  size: int
+
+  def __post_init__(self):
+    if self.size < 1:
+      raise ValueError(f'size must be >= 1, got {self.size}.')
+
+
+def double(number: float) -> float:
+  """Returns twice the number."""
+  return 2 * number
+
+
+def scaled(number: float, factor: float) -> float:
+  """Returns the number times a factor that is bound."""
+  return factor * number
+
+
+def never_used(number: int) -> int:
+  """Returns the number."""
+  return number
+
+
+def command(
+    directory: str,
+    *,
+    num_steps: int,
+    rate: float = 1.0,
+    is_fast: bool = False,
+    part: Optional[Part] = None,
+    validated: Optional[Validated] = None,
+    sizes: Sequence[int] = (),
+    scale_fn: Callable[[float], float] = double,
+) -> float:
+  """Returns a number made of all its arguments."""
+  CALLS.append(dict(
+      directory=directory, num_steps=num_steps, rate=rate, is_fast=is_fast,
+      part=part, validated=validated, sizes=sizes))
+  if num_steps == 13:
+    raise FileNotFoundError('There is no 13.')
+  if num_steps == 14:
+    return {}['missing']
+  return scale_fn(num_steps * rate)
+
+
+if __name__ == '__main__':
+  cli.run(command, positional=('directory',), record_in='directory')
