@@ -4,6 +4,7 @@ It shares no code with `tf_muzero.search`; the formulas are those of the papers.
 The model is called for each node, one state at a time.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -42,7 +43,8 @@ def plan(model, embedding, *, num_simulations, unvisited='zero',
          bounds='tree', min_root_visits=0, pb_c_init=1.25, pb_c_base=19652.0,
          invalid=None, prior=None):
   """Returns the list of nodes in the order they were made, and their depths."""
-  view = model.root(embedding[None])
+  view = tf.nest.map_structure(
+      lambda x: x.numpy(), model.root(embedding[None]))
   root = Node(0, _softmax(view.prior_logits[0], invalid) if prior is None
               else prior, float(view.value[0]), embedding, view.candidates)
   nodes, depths, seen = [root], [0], []
@@ -70,11 +72,19 @@ def plan(model, embedding, *, num_simulations, unvisited='zero',
   return nodes, depths
 
 
+@functools.lru_cache(maxsize=None)
+def _compiled(model):
+  """Returns the model's step for one state; traced once."""
+  return tf.function(
+      lambda action, embedding: model.recurrent((), None, action, embedding))
+
+
 def _imagine(model, node, action, number):
   given = action if isinstance(node.candidates, tuple) else (
       node.candidates[0, action])
-  step = model.recurrent(
-      (), None, tf.convert_to_tensor(given)[None], node.embedding[None])
+  step = _compiled(model)(
+      tf.convert_to_tensor(given)[None], node.embedding[None])
+  step = tf.nest.map_structure(lambda x: x.numpy(), step)
   return Node(number, _softmax(step.prior_logits[0]), float(step.value[0]),
               step.embedding[0], step.candidates, float(step.reward[0]),
               float(step.discount[0]))

@@ -76,6 +76,8 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
   """
   if temperature < 0:
     raise ValueError(f'temperature must be >= 0, got {temperature}.')
+  if min_root_visits < 0:
+    raise ValueError(f'min_root_visits must be >= 0, got {min_root_visits}.')
   score_fn = selection.puct(
       unvisited_fn=unvisited_fn, bounds_fn=bounds_fn, pb_c_init=pb_c_init,
       pb_c_base=pb_c_base)

@@ -7,6 +7,8 @@ from typing import Callable, NamedTuple
 
 import tensorflow as tf
 
+from tf_muzero.types import Nest
+
 _EPSILON = 1e-8  # Smallest range of Q that is scaled to [0, 1]; as in mctx.
 
 
@@ -20,6 +22,8 @@ class Node(NamedTuple):
     network_value: [G] the network's value of the node.
     q_min: [G] smallest Q seen so far in the whole tree.
     q_max: [G] largest Q seen so far in the whole tree.
+    invalid: [G, A] bool, true where a root's candidate is forbidden; `()` where
+      none is. Scores need not heed it.
   """
   prior: tf.Tensor
   visits: tf.Tensor
@@ -27,6 +31,7 @@ class Node(NamedTuple):
   network_value: tf.Tensor
   q_min: tf.Tensor
   q_max: tf.Tensor
+  invalid: Nest = ()
 
 
 # Node -> scores [G, A]; the highest is taken, the first of equals.
@@ -112,13 +117,14 @@ def puct(*, unvisited_fn: UnvisitedFn, bounds_fn: BoundsFn, pb_c_init: float,
 def force_visits(score_fn: ScoreFn, min_visits: int) -> ScoreFn:
   """Returns the rule that visits every candidate `min_visits` times first.
 
-  Only candidates with a finite score count. Among those that lack visits,
-  `score_fn` decides.
+  Among those that lack visits, `score_fn` decides.
   """
 
   def score(node):
     scores = score_fn(node)
-    lacks = (node.visits < min_visits) & (scores > scores.dtype.min)
+    lacks = node.visits < min_visits
+    if not isinstance(node.invalid, tuple):
+      lacks &= ~node.invalid
     is_open = lacks | ~tf.reduce_any(lacks, axis=-1, keepdims=True)
     return tf.where(is_open, scores, scores.dtype.min)
 

@@ -159,8 +159,9 @@ def _descend(statistics, trees, root_score_fn, score_fn, invalid) -> Leaves:
   def root_scores(node):
     if isinstance(invalid, tuple):
       return root_score_fn(node)
-    scores = root_score_fn(node)
-    return tf.where(tf.gather(invalid, trees), scores.dtype.min, scores)
+    is_invalid = tf.gather(invalid, trees)
+    scores = root_score_fn(node._replace(invalid=is_invalid))
+    return tf.where(is_invalid, scores.dtype.min, scores)
 
   def step(edge, child, depth):
     is_walking = child >= 0

@@ -1,0 +1,169 @@
+"""One search, however it is run: eagerly, compiled, in tf.data, exported."""
+
+import fakes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.search import mcts
+from tf_muzero.search import selection
+from tf_muzero.types import RootOutput, StepOutput
+
+_BATCH, _SIZE, _CANDIDATES = 6, 8, 5
+
+
+def _parameters():
+  random = np.random.RandomState(0)
+  shapes = ((_SIZE + 2, _SIZE), (_SIZE, 2), (_SIZE, 1), (_SIZE, 1))
+  return tuple(tf.constant(random.normal(size=s), tf.float32) for s in shapes)
+
+
+def _view(parameters, seed, embedding):
+  """A network whose candidates are drawn with the seed, two-dimensional."""
+  mean = tf.matmul(embedding, parameters[1])[:, tf.newaxis]
+  shape = [tf.shape(embedding)[0], _CANDIDATES, 2]
+  actions = tf.tanh(mean + rng.normal(seed, shape))
+  value = tf.matmul(embedding, parameters[2])[:, 0]
+  actions = tf.ensure_shape(actions, [embedding.shape[0], _CANDIDATES, 2])
+  return actions, tf.zeros_like(actions[..., 0]), value
+
+
+def _recurrent(parameters, seed, action, embedding):
+  embedding = tf.tanh(tf.matmul(
+      tf.concat([embedding, action], axis=-1), parameters[0]))
+  reward = tf.matmul(embedding, parameters[3])[:, 0]
+  return StepOutput(reward, tf.fill(tf.shape(reward), 0.99),
+                    *_view(parameters, seed, embedding), embedding)
+
+
+def _plan(parameters, embedding, seed):
+  seeds = rng.split(seed)
+  return mcts.search(
+      parameters,
+      RootOutput(*_view(parameters, seeds[0], embedding), embedding),
+      _recurrent, seeds[1], num_simulations=15, min_root_visits=1,
+      unvisited_fn=selection.unvisited_mean)
+
+
+def _inputs(i=0):
+  random = np.random.RandomState(i)
+  return (tf.constant(random.normal(size=[_BATCH, _SIZE]), tf.float32),
+          rng.seed(3, i))
+
+
+def _assert_same(x, y):
+  np.testing.assert_array_equal(x.visit_counts, y.visit_counts)
+  for a, b in zip(tf.nest.flatten(x), tf.nest.flatten(y)):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_same_eagerly_compiled_and_in_a_dataset():
+  parameters = _parameters()
+  expected = _plan(parameters, *_inputs())
+  _assert_same(expected, tf.function(_plan)(parameters, *_inputs()))
+  compiled = tf.function(_plan, jit_compile=True)
+  _assert_same(expected, compiled(parameters, *_inputs()))
+  for fn in (_plan, compiled):
+    dataset = tf.data.Dataset.from_tensors(_inputs()).map(
+        lambda x, s, fn=fn: fn(parameters, x, s))
+    _assert_same(expected, next(iter(dataset)))
+
+
+def test_seed_decides():
+  parameters = _parameters()
+  embedding, seed = _inputs()
+  first = _plan(parameters, embedding, seed)
+  other = _plan(parameters, embedding, rng.seed(4))
+  assert np.any(first.candidates != other.candidates)
+  assert np.any(first.value != other.value)
+
+
+@pytest.mark.parametrize('jit', [False, True])
+def test_one_trace_for_all_batches(jit):
+  compiled = tf.function(_plan, jit_compile=jit)
+  for i in range(3):
+    compiled(_parameters(), *_inputs(i))
+  assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_same_in_a_saved_model_of_any_batch_size(tmp_path):
+  parameters = _parameters()
+  module = tf.Module()
+  module.plan = tf.function(
+      lambda x, s: _plan(parameters, x, s)._asdict(),
+      input_signature=[tf.TensorSpec([None, _SIZE], tf.float32),
+                       tf.TensorSpec([2], tf.int32)])
+  tf.saved_model.save(module, str(tmp_path))
+  loaded = tf.saved_model.load(str(tmp_path))
+  embedding, seed = _inputs()
+  for batch in (1, 4, _BATCH):
+    expected = _plan(parameters, embedding[:batch], seed)
+    got = loaded.plan(embedding[:batch], seed)
+    _assert_same(expected, type(expected)(**got))
+
+
+def test_outputs_have_static_shapes():
+  concrete = tf.function(_plan).get_concrete_function(_parameters(), *_inputs())
+  output = concrete.structured_outputs
+  assert output.candidates.shape == [_BATCH, _CANDIDATES, 2]
+  assert output.visit_counts.shape == [_BATCH, _CANDIDATES]
+  assert output.value.shape == output.depth.shape == [_BATCH]
+
+
+@pytest.mark.parametrize('jit', [False, True])
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize('bounds_fn', [selection.tree_bounds,
+                                       selection.sibling_bounds])
+def test_hostile_networks_give_finite_results(jit, bad, bounds_fn):
+  model = fakes.HashModel(4)
+
+  def spoil(x, embedding):
+    # About every third state is hit.
+    hit = tf.cast(embedding % 3 == 0, tf.bool)
+    hit = tf.reshape(hit, [-1] + [1] * (x.shape.rank - 1))
+    return tf.where(hit, tf.cast(bad, x.dtype), x)
+
+  def recurrent(*args):
+    step = model.recurrent(*args)
+    return step._replace(
+        **{name: spoil(getattr(step, name), step.embedding)
+           for name in ('reward', 'discount', 'prior_logits', 'value')})
+
+  @tf.function(jit_compile=jit, autograph=False)
+  def run(embedding):
+    root = model.root(embedding)
+    root = root._replace(
+        value=spoil(root.value, embedding),
+        prior_logits=spoil(root.prior_logits, embedding))
+    return mcts.search(
+        (), root, recurrent, rng.seed(1), num_simulations=20,
+        unvisited_fn=selection.unvisited_network, bounds_fn=bounds_fn)
+
+  output = run(fakes.seeds(16))
+  for name in ('weights', 'q_values', 'value'):
+    assert np.all(np.isfinite(getattr(output, name))), name
+  np.testing.assert_array_equal(tf.reduce_sum(output.visit_counts, -1), [20] * 16)
+  np.testing.assert_allclose(tf.reduce_sum(output.weights, -1), 1.0, rtol=1e-5)
+
+
+def test_no_valid_action_means_no_mask():
+  model = fakes.HashModel(4)
+  run = lambda mask: mcts.search(
+      (), model.root(fakes.seeds(3)), model.recurrent, rng.seed(1),
+      num_simulations=10, invalid_actions=mask)
+  free = run(())
+  masked = run(tf.constant([[True] * 4, [False] * 4, [True, True, False, True]]))
+  np.testing.assert_array_equal(masked.visit_counts[:2], free.visit_counts[:2])
+  np.testing.assert_array_equal(masked.visit_counts[2], [0, 0, 10, 0])
+
+
+def test_one_impossible_candidate_in_the_prior_is_left_alone():
+  model = fakes.HashModel(3)
+  root = model.root(fakes.seeds(2))
+  logits = tf.constant([[0.0, -np.inf, 0.0], [np.nan, 0.0, 0.0]])
+  output = mcts.search(
+      (), root._replace(prior_logits=logits), model.recurrent, rng.seed(1),
+      num_simulations=1)
+  assert output.visit_counts[0, 1] == 0
+  assert output.visit_counts[1, 0] == 0
