@@ -1,0 +1,139 @@
+"""Plays episodes and writes them as an RLDS dataset.
+
+  python -m tf_muzero.collect --gin_file=gin/collect.gin \\
+      --gin_bindings='DATASET="datasets/cartpole"'
+
+Interrupting it (Ctrl-C) keeps the episodes that are complete.
+"""
+
+import contextlib
+import re
+import signal
+import threading
+import time
+from typing import Any, Iterator, NamedTuple, Optional
+
+from absl import logging
+import dm_env
+import numpy as np
+import tqdm
+
+from tf_muzero import cli
+from tf_muzero import envs
+from tf_muzero.data import writing
+from tf_muzero.envs import behaviours
+
+
+class Collected(NamedTuple):
+  """What was collected.
+
+  Attributes:
+    returns: sum of rewards of each episode.
+    num_steps: actions in all of them.
+  """
+  returns: list[float]
+  num_steps: int
+
+
+def collect(*, task: str, directory: str, num_episodes: int,
+            behaviour: behaviours.Behaviour, seed: int, action_repeat: int,
+            episodes_per_file: int = 100) -> Collected:
+  """Writes a dataset of episodes that a behaviour plays.
+
+  Args:
+    task: see `envs.load`.
+    directory: of the dataset, which `tfds.builder_from_directory` reads; must
+      not exist.
+    num_episodes: to play.
+    behaviour: who acts, such as `scripted.cartpole_segments()`.
+    seed: of the environment and of the behaviour.
+    action_repeat: environment steps that each action is held for.
+    episodes_per_file: of the dataset.
+  """
+  if num_episodes < 1:
+    raise ValueError(f'num_episodes must be >= 1, got {num_episodes}.')
+  writing.check_is_free(directory)
+  environment = envs.load(task, seed=seed, action_repeat=action_repeat)
+  setting = behaviours.Setting(envs.spec(environment), action_repeat)
+  rng = np.random.default_rng(seed)
+  returns, num_steps, start = [], 0, time.monotonic()
+  with (_deferred_signals() as received,
+        tqdm.tqdm(total=num_episodes, unit='episode') as progress,
+        writing.new_dataset(
+            directory, name=_name(task), spec=setting.spec,
+            metadata={'task': task, 'action_repeat': action_repeat,
+                      'seed': seed, 'behaviour': behaviour.name},
+            episodes_per_file=episodes_per_file) as add):
+    for _ in range(num_episodes):
+      played = _play(
+          environment, behaviour.start_fn(setting, rng), received)
+      if played is None:
+        break
+      add(*played)
+      returns.append(float(sum(t.reward for t in played[0][1:])))
+      num_steps += len(played[1])
+      progress.update()
+      progress.set_postfix({
+          'steps/s': f'{num_steps / (time.monotonic() - start):.0f}',
+          'mean return': f'{np.mean(returns):.4g}'})
+  environment.close()
+  if received:
+    logging.warning('Stopped by %s: %s', signal.Signals(received[0]).name,
+                    f'{directory} has the {len(returns)} episodes that were '
+                    'complete.' if returns else 'nothing was written.')
+    raise KeyboardInterrupt
+  logging.info(
+      '%s: %d episodes, %d steps; return: mean %.4g, lowest %.4g, highest %.4g',
+      directory, len(returns), num_steps, np.mean(returns), min(returns),
+      max(returns))
+  return Collected(returns, num_steps)
+
+
+def _play(environment: dm_env.Environment, act: behaviours.ActFn,
+          received: list[int]
+          ) -> Optional[tuple[list[dm_env.TimeStep], list[np.ndarray]]]:
+  """Returns time steps and actions of an episode; None if it was stopped."""
+  time_steps, actions = [environment.reset()], []
+  while not time_steps[-1].last():
+    if received:
+      return None
+    actions.append(act(time_steps[-1]))
+    time_steps.append(environment.step(actions[-1]))
+  return time_steps, actions
+
+
+@contextlib.contextmanager
+def _deferred_signals() -> Iterator[list[int]]:
+  """Yields a list, to which the first SIGINT or SIGTERM is added.
+
+  So the program goes on to where it can stop without a loss. A second signal
+  does what it always does.
+  """
+  received: list[int] = []
+  before = {}
+
+  def restore():
+    while before:
+      signal.signal(*before.popitem())
+
+  def receive(number: int, frame: Any):
+    del frame
+    received.append(number)
+    restore()
+
+  if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGINT, signal.SIGTERM):
+      before[number] = signal.signal(number, receive)
+  try:
+    yield received
+  finally:
+    restore()
+
+
+def _name(task: str) -> str:
+  """Returns the name of a dataset of the task, in lower_snake."""
+  return re.sub(r'[^a-z0-9]+', '_', task.lower()).strip('_')
+
+
+if __name__ == '__main__':
+  cli.run(collect, positional=('directory',))

@@ -1,0 +1,157 @@
+"""How episodes lie in a TFDS dataset: the layout of `rlu_control_suite`.
+
+An example is an episode: `steps`, whose fields are observation, action, reward,
+discount, is_first, is_last and is_terminal, beside metadata of the episode.
+"""
+
+from typing import Any, Callable, Mapping
+
+from dm_env import specs
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Nest
+
+_FIELDS = ('observation', 'action', 'reward', 'discount', 'is_first',
+           'is_last', 'is_terminal')
+
+
+def features(spec: EnvironmentSpec) -> tfds.features.FeaturesDict:
+  """Returns the features of a dataset of what happens in an environment."""
+  if isinstance(spec.observation, dict):
+    # Compressed, as the entries of rlu_control_suite are.
+    observation = {
+        name: tfds.features.Tensor(
+            shape=entry.shape, dtype=np.float32,
+            encoding=tfds.features.Encoding.ZLIB)
+        for name, entry in spec.observation.items()}
+  else:
+    observation = tfds.features.Tensor(
+        shape=spec.observation.shape, dtype=np.float32)
+  if isinstance(spec.action, specs.DiscreteArray):
+    action = tfds.features.Scalar(np.int64)
+  else:
+    action = tfds.features.Tensor(shape=spec.action.shape, dtype=np.float32)
+  return tfds.features.FeaturesDict({
+      'steps': tfds.features.Dataset({
+          'observation': observation,
+          'action': action,
+          'reward': np.float32,
+          'discount': np.float32,
+          'is_first': np.bool_,
+          'is_last': np.bool_,
+          'is_terminal': np.bool_,
+      }),
+      'episode_id': np.int64,
+      'timestamp': np.int64,
+  })
+
+
+def spec_of(features_: tfds.features.FeaturesDict,
+            metadata: Mapping[str, Any]) -> EnvironmentSpec:
+  """Returns what an agent sees and does in a dataset; checks its layout.
+
+  Args:
+    features_: the dataset's.
+    metadata: the dataset's. `num_actions` must be in it where actions are
+      integers of no known bound.
+  """
+  steps = _steps(features_)
+  missing = [name for name in _FIELDS if name not in steps]
+  if missing:
+    raise ValueError(f'steps must have the fields {", ".join(_FIELDS)}; there '
+                     f'is no {", ".join(missing)}, only {", ".join(steps)}.')
+  for name in ('reward', 'discount'):
+    if steps[name].shape not in ((), (1,)):
+      raise ValueError(
+          f'{name} must be a scalar, got shape {steps[name].shape}.')
+  return EnvironmentSpec(
+      _map_entries(_observation_spec, steps['observation']),
+      _action_spec(steps['action'], metadata))
+
+
+def decode(features_: tfds.features.FeaturesDict, steps: Mapping[str, Any]
+           ) -> dict[str, Nest]:
+  """Returns the steps of an episode as dense tensors.
+
+  All of an episode is inflated by a few operations, where TFDS would decode one
+  step after the other.
+
+  Args:
+    features_: the dataset's.
+    steps: as read with `tfds.decode.SkipDecoding`.
+
+  Returns:
+    Observation (nest of [R, D_i] float32), action ([R] int32 or [R, n]
+    float32), reward and discount ([R] float32), is_first and is_last ([R]).
+  """
+  action = steps['action']
+  return {
+      'observation': _map_entries(
+          _decode_entry, _steps(features_)['observation'],
+          steps['observation']),
+      'action': tf.cast(
+          action, tf.float32 if action.dtype.is_floating else tf.int32),
+      'reward': tf.reshape(tf.cast(steps['reward'], tf.float32), [-1]),
+      'discount': tf.reshape(tf.cast(steps['discount'], tf.float32), [-1]),
+      'is_first': steps['is_first'],
+      'is_last': steps['is_last'],
+  }
+
+
+def _steps(features_: tfds.features.FeaturesDict
+           ) -> tfds.features.FeaturesDict:
+  is_dict = isinstance(features_, tfds.features.FeaturesDict)
+  steps = dict(features_.items()).get('steps') if is_dict else None
+  if not isinstance(steps, tfds.features.Dataset) or not isinstance(
+      steps.feature, tfds.features.FeaturesDict):
+    raise ValueError("An RLDS dataset has a nested dataset 'steps' in each "
+                     f'example; this one has {features_}.')
+  return steps.feature
+
+
+def _map_entries(fn: Callable[..., Any], feature: Any, *values: Nest,
+                 name: str = 'observation') -> Nest:
+  """Returns the nest of `fn(name, feature, *values)` of a feature's leaves."""
+  if isinstance(feature, tfds.features.FeaturesDict):
+    return {key: _map_entries(fn, entry, *(v[key] for v in values), name=key)
+            for key, entry in feature.items()}
+  return fn(name, feature, *values)
+
+
+def _observation_spec(name: str, feature: Any) -> specs.Array:
+  if not isinstance(feature, tfds.features.Tensor) or (
+      None in feature.shape or not (
+          feature.tf_dtype.is_floating or feature.tf_dtype.is_integer)):
+    raise ValueError(f'Observation {name!r} must be a tensor of numbers of '
+                     f'fixed shape, got {feature}.')
+  return specs.Array(
+      [int(np.prod(feature.shape, dtype=np.int64))], np.float32, name)
+
+
+def _action_spec(feature: Any, metadata: Mapping[str, Any]) -> specs.Array:
+  if isinstance(feature, tfds.features.ClassLabel):
+    return specs.DiscreteArray(feature.num_classes, np.int32, 'action')
+  dtype = feature.tf_dtype
+  if dtype.is_floating and len(feature.shape) == 1:
+    return specs.BoundedArray(feature.shape, np.float32, -1.0, 1.0, 'action')
+  if dtype.is_integer and not feature.shape:
+    if 'num_actions' not in metadata:
+      raise ValueError('Actions are integers, but nothing tells how many there '
+                       "are: 'num_actions' in the metadata does.")
+    return specs.DiscreteArray(metadata['num_actions'], np.int32, 'action')
+  raise ValueError('action must be a vector of floats or a single integer, got '
+                   f'{feature}.')
+
+
+def _decode_entry(name: str, feature: Any, encoded: tf.Tensor) -> tf.Tensor:
+  """Returns [R, D] float32 of an entry of the observation as it was stored."""
+  del name
+  size = int(np.prod(feature.shape, dtype=np.int64))
+  if encoded.dtype == tf.string:
+    if feature.to_json_content().encoding == 'zlib':
+      encoded = tf.io.decode_compressed(encoded, 'ZLIB')
+    encoded = tf.io.decode_raw(encoded, feature.tf_dtype)
+  return tf.reshape(tf.cast(encoded, tf.float32), [-1, size])

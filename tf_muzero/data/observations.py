@@ -1,0 +1,37 @@
+"""What an observation looks like to a network."""
+
+import tensorflow as tf
+
+from tf_muzero.types import Nest
+
+
+def flatten(observation: Nest) -> tf.Tensor:
+  """Returns the model's input of an environment's observation.
+
+  The entries of a dict are concatenated along the last axis, in the sorted
+  order of their names. An observation that is one array stays what it is.
+
+  Args:
+    observation: array [..., D], or dict from name to array [..., D_i] of equal
+      leading shapes, or a nest of dicts.
+
+  Returns:
+    [..., D], or [..., sum of D_i].
+  """
+  entries = tf.nest.flatten(observation)  # Sorts the keys of dicts.
+  if len(entries) == 1:
+    return tf.convert_to_tensor(entries[0])
+  return tf.concat(entries, axis=-1)
+
+
+def width(spec: Nest) -> int:
+  """Returns the length of the vector that `flatten` makes.
+
+  Args:
+    spec: nest of `dm_env.specs.Array` of vectors.
+  """
+  for entry in tf.nest.flatten(spec):
+    if len(entry.shape) != 1:
+      raise ValueError(f'Observation {entry.name!r} must be a vector, got '
+                       f'shape {tuple(entry.shape)}.')
+  return sum(entry.shape[0] for entry in tf.nest.flatten(spec))

@@ -1,0 +1,63 @@
+"""Episodes cut into segments of fixed shape."""
+
+import tensorflow as tf
+
+from tf_muzero.types import Episode
+from tf_muzero.types import Segment
+
+
+def segments(episodes: tf.data.Dataset, *, windows_per_segment: int,
+             unroll_steps: int, td_steps: int, shuffle_segments: int = 0,
+             seed: int = 0) -> tf.data.Dataset:
+  """Returns a dataset of `Segment`s of S = L + K + n records.
+
+  An episode is cut at its records 0, L, 2L, ...; each segment goes on for
+  K + n records past the next cut, or is padded. So each record with a
+  transition is once among the first L of a segment: once a pass, a training
+  window starts there.
+
+  Args:
+    episodes: dataset of `Episode`.
+    windows_per_segment: L.
+    unroll_steps: K.
+    td_steps: n, how far a value target looks past the window's end.
+    shuffle_segments: size of a shuffle buffer, in segments; 0 for none.
+    seed: of the shuffling.
+  """
+  for name, number, low in (
+      ('windows_per_segment', windows_per_segment, 1),
+      ('unroll_steps', unroll_steps, 0), ('td_steps', td_steps, 0),
+      ('shuffle_segments', shuffle_segments, 0)):
+    if number < low:
+      raise ValueError(f'{name} must be >= {low}, got {number}.')
+  length = windows_per_segment + unroll_steps + td_steps
+  dataset = episodes.flat_map(
+      lambda episode: tf.data.Dataset.from_tensor_slices(
+          cut(episode, windows_per_segment, length)))
+  if shuffle_segments:
+    dataset = dataset.shuffle(shuffle_segments, seed=seed)
+  return dataset
+
+
+def cut(episode: Episode, stride: int, length: int) -> Segment:
+  """Returns all segments of an episode, leading [number of segments].
+
+  Args:
+    episode: R records.
+    stride: L, records from the start of one to the start of the next.
+    length: S.
+  """
+  num_records = tf.shape(episode.reward)[0]
+  starts = tf.range(0, num_records - 1, stride)
+  records = starts[:, tf.newaxis] + tf.range(length)  # [segments, S]
+  is_state = records < num_records
+  is_transition = records < num_records - 1
+  # The last record is blank but for its observation: it is the padding.
+  stored = tf.minimum(records, num_records - 1)
+  at = lambda x: tf.ensure_shape(
+      tf.gather(x, stored), [None, length, *x.shape[1:]])
+  return Segment(
+      observation=tf.nest.map_structure(at, episode.observation),
+      action=at(episode.action), reward=at(episode.reward),
+      discount=at(episode.discount), is_state=is_state,
+      is_transition=is_transition)

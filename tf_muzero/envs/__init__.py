@@ -1,0 +1,48 @@
+"""Tasks as `dm_env.Environment`s.
+
+In comes a task's id, `suite:name`; out comes an environment whose observations
+are flat float32 vectors (or a dict of them) and whose actions are a scalar
+int32 or a float32 vector in [-1, 1].
+"""
+
+import dm_env
+
+from tf_muzero.envs import catch
+from tf_muzero.envs import control_suite
+from tf_muzero.envs import rendering
+from tf_muzero.envs import wrappers
+from tf_muzero.types import EnvironmentSpec
+
+render = rendering.render
+
+# name of a suite -> (rest of the id, seed) -> environment
+_SUITES = {
+    'catch': catch.load,
+    'dm_control': control_suite.load,
+}
+
+
+def load(task: str, *, seed: int, action_repeat: int = 1
+         ) -> dm_env.Environment:
+  """Returns the environment of a task.
+
+  Args:
+    task: `catch` or `dm_control:<domain>/<task>`.
+    seed: of everything random in it.
+    action_repeat: environment steps per action; see `wrappers.ActionRepeat`.
+  """
+  suite, _, name = task.partition(':')
+  if suite not in _SUITES:
+    raise ValueError(
+        f'task must be of the suites {", ".join(sorted(_SUITES))}, such as '
+        f"'catch' or 'dm_control:cartpole/swingup'; got {task!r}.")
+  environment = _SUITES[suite](name, seed)
+  if action_repeat == 1:
+    return environment
+  return wrappers.ActionRepeat(environment, action_repeat)
+
+
+def spec(environment: dm_env.Environment) -> EnvironmentSpec:
+  """Returns what an agent in the environment sees and does."""
+  return EnvironmentSpec(
+      environment.observation_spec(), environment.action_spec())

@@ -1,0 +1,71 @@
+"""Catch: move a paddle under a falling ball; tiny, discrete, built in."""
+
+import dm_env
+from dm_env import specs
+import numpy as np
+
+_ROWS, _COLUMNS = 10, 5
+_MOVES = (-1, 0, 1)
+
+
+class Catch(dm_env.Environment):
+  """A ball falls down a board of 10 rows and 5 columns, one row a step.
+
+  The observation is the board, row by row: one where the ball is and one where
+  the paddle is, in the last row. Actions 0, 1, 2 move the paddle left, not at
+  all, right. The reward of the ninth step is 1 if the paddle is under the ball,
+  else -1; all others are 0. The end is terminal.
+  """
+
+  def __init__(self, seed: int):
+    """Initialises the environment.
+
+    Args:
+      seed: of the columns that balls fall in.
+    """
+    self._rng = np.random.default_rng(seed)
+    self._ball_row, self._ball_column, self._paddle = 0, 0, 0
+    self._is_over = True
+
+  def reset(self) -> dm_env.TimeStep:
+    self._ball_row = 0
+    self._ball_column = int(self._rng.integers(_COLUMNS))
+    self._paddle = _COLUMNS // 2
+    self._is_over = False
+    return dm_env.restart(self._observation())
+
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    if self._is_over:
+      return self.reset()
+    self._paddle = min(
+        max(self._paddle + _MOVES[int(action)], 0), _COLUMNS - 1)
+    self._ball_row += 1
+    if self._ball_row < _ROWS - 1:
+      return dm_env.transition(0.0, self._observation())
+    self._is_over = True
+    reward = 1.0 if self._paddle == self._ball_column else -1.0
+    return dm_env.termination(reward, self._observation())
+
+  def observation_spec(self) -> specs.Array:
+    return specs.BoundedArray(
+        [_ROWS * _COLUMNS], np.float32, 0.0, 1.0, 'board')
+
+  def action_spec(self) -> specs.DiscreteArray:
+    return specs.DiscreteArray(len(_MOVES), np.int32, 'action')
+
+  def board(self) -> np.ndarray:
+    """Returns the board as a picture, [10, 5] float32."""
+    board = np.zeros([_ROWS, _COLUMNS], np.float32)
+    board[self._ball_row, self._ball_column] = 1.0
+    board[_ROWS - 1, self._paddle] = 1.0
+    return board
+
+  def _observation(self) -> np.ndarray:
+    return self.board().reshape(-1)
+
+
+def load(name: str, seed: int) -> Catch:
+  """Returns the game; it has no variants, so `name` must be empty."""
+  if name:
+    raise ValueError(f"The task is 'catch' and nothing more, got {name!r}.")
+  return Catch(seed)
