@@ -1,0 +1,216 @@
+"""Times the search against the network alone, and against mctx; prints JSON.
+
+  python tools/benchmark_search.py --mctx_python=/path/to/venv/bin/python
+
+The competitors run in turns within one run, so that what else the machine does
+hits them alike: compare the ratios, not the milliseconds of two runs. mctx
+(`pip install mctx`) lives in an environment of its own.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+
+from absl import app
+from absl import flags
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero.search import mcts
+from tf_muzero.types import RootOutput, StepOutput
+
+_MCTX_PYTHON = flags.DEFINE_string(
+    'mctx_python', None, 'Python that has mctx; none to leave mctx out.')
+_SIZES = flags.DEFINE_multi_string(
+    'size', ['256,50,6,64,128', '256,50,18,256,512'],
+    'Batch, simulations, actions, embedding, hidden units.')
+_ONLY = flags.DEFINE_list('only', None, 'Names of what to run; default all.')
+_REPEATS = flags.DEFINE_integer('repeats', 15, 'Timed runs of each.')
+_ACTION_SIZE = 6  # Dimensions of the sampled search's actions.
+
+
+def _weights(num_actions, embedding, hidden):
+  """Returns the model's weights: the same for TensorFlow and JAX."""
+  random = np.random.RandomState(0)
+  shapes = {
+      'hidden': ((embedding + num_actions, hidden), 0.05),
+      'embedding': ((hidden, embedding), 0.05),
+      'policy': ((embedding, num_actions), 0.3),
+      'value': ((embedding, 1), 0.3),
+      'reward': ((embedding, 1), 0.3),
+  }
+  return {name: (random.normal(size=shape) * scale).astype(np.float32)
+          for name, (shape, scale) in shapes.items()}
+
+
+def _model(batch, num_actions, sampled):
+  """Returns (predict, recurrent_fn) of a small MLP."""
+
+  def predict(p, s, seed):
+    value = tf.matmul(s, p['value'])[:, 0]
+    logits = tf.matmul(s, p['policy'])
+    if not sampled:
+      return (), logits, value
+    noise = rng.normal(seed, [batch, num_actions, _ACTION_SIZE])
+    mean = logits[:, tf.newaxis, :_ACTION_SIZE]
+    return tf.tanh(mean + noise), tf.zeros_like(logits), value
+
+  def recurrent_fn(p, seed, action, s):
+    if sampled:
+      action = tf.pad(action, [[0, 0], [0, num_actions - _ACTION_SIZE]])
+    else:
+      action = tf.one_hot(action, num_actions)
+    x = tf.concat([s, action], axis=-1)
+    hidden = tf.nn.relu(tf.matmul(x, p['hidden']))
+    s = tf.tanh(tf.matmul(hidden, p['embedding']))
+    reward = tf.matmul(s, p['reward'])[:, 0]
+    return StepOutput(reward, tf.fill([batch], 0.997), *predict(p, s, seed), s)
+
+  return predict, recurrent_fn
+
+
+def _functions(batch, num_simulations, num_actions):
+  """Returns the competitors, by name: functions of (weights, root, seed)."""
+
+  def search(sampled, jit, **kwargs):
+    predict, recurrent_fn = _model(batch, num_actions, sampled)
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def run(p, s, seed):
+      seeds = rng.split(seed)
+      return mcts.search(
+          p, RootOutput(*predict(p, s, seeds[0]), s), recurrent_fn, seeds[1],
+          num_simulations=num_simulations, **kwargs).value
+
+    return run
+
+  def network(jit, sampled=False):
+    _, recurrent_fn = _model(batch, num_actions, sampled)
+    shape = [batch, _ACTION_SIZE] if sampled else [batch]
+    action = tf.zeros(shape, tf.float32 if sampled else tf.int32)
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def run(p, s, seed):
+
+      def step(i, s, total):
+        step = recurrent_fn(p, rng.fold_in(seed, i), action, s)
+        # All outputs are used, as in a search; none is optimised away.
+        leaves = tf.nest.flatten((step.candidates, step.prior_logits))
+        total += step.reward + step.value + sum(
+            tf.reduce_sum(tf.reshape(x, [batch, -1]), axis=-1) for x in leaves)
+        return i + 1, step.embedding, total
+
+      return tf.while_loop(lambda i, *_: i < num_simulations, step,
+                           (0, s, tf.zeros([batch])))[2]
+
+    return run
+
+  functions = {
+      'search': search(False, True),
+      'network': network(True),
+      'search_plain': search(False, False),
+      'network_plain': network(False),
+  }
+  if num_actions >= _ACTION_SIZE:
+    functions['sampled'] = search(True, True)
+    functions['sampled_network'] = network(True, sampled=True)
+  return functions
+
+
+class _Mctx:
+  """mctx in a process of its own, asked for one run at a time."""
+
+  def __init__(self, python, sizes, weights):
+    worker = os.path.join(os.path.dirname(__file__), 'mctx_worker.py')
+    self._process = subprocess.Popen(
+        [python, worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True)
+    with tempfile.NamedTemporaryFile(suffix='.npz', delete=False) as file:
+      np.savez(file, **weights)
+    self._weights = file.name
+    self._tell(json.dumps(dict(sizes, weights=file.name)))
+
+  def _tell(self, line):
+    self._process.stdin.write(line + '\n')
+    self._process.stdin.flush()
+
+  def seconds(self, name):
+    self._tell(name)
+    return float(self._process.stdout.readline())
+
+  def close(self):
+    self._process.stdin.close()
+    self._process.wait()
+    os.remove(self._weights)
+
+
+def _measure(size):
+  """Returns a dictionary of medians in milliseconds, and ratios."""
+  batch, num_simulations, num_actions, embedding, hidden = size
+  weights = _weights(num_actions, embedding, hidden)
+  root = np.random.RandomState(1).normal(size=[batch, embedding])
+  root = root.astype(np.float32)
+  p = {k: tf.constant(v) for k, v in weights.items()}
+  s = tf.constant(root)
+
+  def timer(function):
+    def seconds():
+      start = time.perf_counter()
+      function(p, s, rng.seed(0)).numpy()
+      return time.perf_counter() - start
+    return seconds
+
+  timers = {name: timer(f) for name, f in
+            _functions(batch, num_simulations, num_actions).items()}
+  sizes = dict(batch=batch, num_simulations=num_simulations,
+               num_actions=num_actions, embedding=embedding, hidden=hidden)
+  mctx = None
+  if _MCTX_PYTHON.value:
+    mctx = _Mctx(_MCTX_PYTHON.value, sizes, dict(weights, root=root))
+    timers['mctx'] = lambda: mctx.seconds('search')
+    timers['mctx_network'] = lambda: mctx.seconds('network')
+  if _ONLY.value:
+    timers = {k: v for k, v in timers.items() if k in _ONLY.value}
+  first = {name: seconds() for name, seconds in timers.items()}
+  times = {name: [] for name in timers}
+  for _ in range(_REPEATS.value):
+    for name, seconds in timers.items():
+      times[name].append(seconds())
+  if mctx:
+    mctx.close()
+  medians = {name: float(np.median(x)) for name, x in times.items()}
+  return dict(
+      sizes,
+      milliseconds={k: round(1e3 * v, 2) for k, v in medians.items()},
+      first_call_seconds={k: round(v, 2) for k, v in first.items()},
+      simulations_per_second={
+          k: round(batch * num_simulations / v) for k, v in medians.items()},
+      ratios=_ratios(medians))
+
+
+def _ratios(medians):
+  pairs = {
+      'speed_against_mctx': ('mctx', 'search'),
+      'plain_speed_against_mctx': ('mctx', 'search_plain'),
+      'overhead_over_network': ('search', 'network'),
+      'plain_overhead_over_network': ('search_plain', 'network_plain'),
+      'sampled_against_discrete': ('sampled', 'search'),
+      'sampled_overhead_over_network': ('sampled', 'sampled_network'),
+      'mctx_overhead_over_network': ('mctx', 'mctx_network'),
+  }
+  return {name: round(medians[a] / medians[b], 3)
+          for name, (a, b) in pairs.items() if a in medians and b in medians}
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise app.UsageError(f'Unknown arguments {argv[1:]}.')
+  for size in _SIZES.value:
+    print(json.dumps(_measure([int(x) for x in size.split(',')])), flush=True)
+
+
+if __name__ == '__main__':
+  app.run(main)
