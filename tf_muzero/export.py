@@ -23,7 +23,7 @@ from tf_muzero.types import SearchFn
 def export(
     directory: str, *, agent: Agent, mode: modes.Mode,
     search_fn: Optional[SearchFn] = None, output: Optional[str] = None,
-    seed: int = 0, overwrite: bool = False) -> str:
+    jit_compile: bool = False, seed: int = 0, overwrite: bool = False) -> str:
   """Returns the directory of the SavedModel that it wrote and checked.
 
   It is written beside its final place, loaded again, compared with the live
@@ -35,6 +35,9 @@ def export(
     mode: how the exported policy acts.
     search_fn: the search, where the mode needs one.
     output: where to; by default `policy` in the run's directory.
+    jit_compile: whether the exported policy is compiled by XLA where it is
+      loaded, once for each batch size: a first call of seconds, then faster. It
+      needs a TensorFlow with XLA for its device; without it, it runs anywhere.
     seed: of the exported policy's initial state.
     overwrite: whether an earlier export there is replaced.
   """
@@ -48,7 +51,8 @@ def export(
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network)
   policy = policy_lib.make_policy(
-      agent, network, task.spec, mode=mode, search_fn=search_fn, seed=seed)
+      agent, network, task.spec, mode=mode, search_fn=search_fn,
+      jit_compile=jit_compile, seed=seed)
   metadata = _metadata(task, mode, step)
   partial = output + '.partial'
   _remove(partial)

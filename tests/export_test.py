@@ -1,0 +1,133 @@
+"""Tests of the command that exports."""
+
+import functools
+import os
+import subprocess
+import sys
+
+import acting_toys
+import pytest
+import tensorflow as tf
+
+from tf_muzero import envs
+from tf_muzero import export
+from tf_muzero.acting import modes
+from tf_muzero.acting import run_directory
+from tf_muzero.acting import saved_model
+from tf_muzero.search import mcts
+
+_AGENT = acting_toys.make_agent()
+_SEARCH = functools.partial(mcts.search, num_simulations=2)
+
+# What the README shows, but for the name of the directory.
+_EXAMPLE = """
+import numpy as np
+import tensorflow as tf
+from dm_control import suite
+
+policy = tf.saved_model.load('runs/1/policy')
+state = policy.get_initial_state(batch_size=1)
+repeat = int(policy.get_metadata()['action_repeat'])
+environment = suite.load('cartpole', 'swingup')
+time_step, total = environment.reset(), 0.0
+while not time_step.last():
+  observation = {name: tf.constant(np.ravel(x)[np.newaxis], tf.float32)
+                 for name, x in time_step.observation.items()}
+  action, state = policy.act(observation, [time_step.first()], state)
+  for _ in range(repeat):
+    time_step = environment.step(action[0].numpy())
+    total += time_step.reward
+print(f'return: {total:.1f}')
+"""
+
+
+@pytest.fixture(scope='module', name='run')
+def _run(tmp_path_factory):
+  """Returns the directory of a run of cartpole that learned nothing."""
+  directory = str(tmp_path_factory.mktemp('run'))
+  task = 'dm_control:cartpole/swingup'
+  spec = envs.spec(envs.load(task, seed=0))
+  run_directory.save_task(
+      directory, run_directory.Task(task, 4, spec, num_datapoints=100))
+  tf.train.CheckpointManager(
+      tf.train.Checkpoint(target=acting_toys.make_network(_AGENT, spec)),
+      directory + '/checkpoints', max_to_keep=1).save(checkpoint_number=70)
+  return directory
+
+
+def _export(run, **kwargs):
+  return export.export(run, agent=_AGENT, **{
+      'mode': modes.mcts(), 'search_fn': _SEARCH, **kwargs})
+
+
+def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
+  output = _export(run)
+  assert output == os.path.join(run, 'policy')
+  assert 'its actions are those of the run' in capsys.readouterr().out
+  metadata = saved_model.read_metadata(output)
+  assert metadata['mode'] == 'mcts'
+  assert metadata['action_repeat'] == 4
+  assert metadata['step'] == 70
+  assert metadata['observation']['position'] == {
+      'shape': [3], 'dtype': 'float32'}
+  example = _EXAMPLE.replace("'runs/1/policy'", repr(output)) + (
+      "import sys; print([name for name in sys.modules if name.split('.')[0]"
+      " in ('tf_muzero', 'tf_agents', 'gin')])")
+  environment = {name: value for name, value in os.environ.items()
+                 if name != 'PYTHONPATH'}
+  printed = subprocess.run(
+      [sys.executable, '-c', example], cwd=tmp_path, env=environment,
+      check=True, capture_output=True, text=True).stdout.splitlines()
+  assert 0.0 <= float(printed[-2].removeprefix('return: ')) <= 1000.0
+  assert printed[-1] == '[]'
+
+
+def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
+
+  def differ(directory, policy):
+    assert saved_model.is_saved_model(directory)
+    raise RuntimeError('differs')
+
+  monkeypatch.setattr(saved_model, 'verify', differ)
+  with pytest.raises(RuntimeError, match='differs'):
+    _export(run, output=str(tmp_path / 'policy'), mode=modes.policy())
+  assert not os.listdir(tmp_path)
+
+
+def test_overwrites_only_exports_and_only_if_told(run, tmp_path, monkeypatch):
+
+  def save(directory, policy, model, metadata, step):
+    del policy, model, step
+    os.makedirs(directory)
+    for name, text in (('saved_model.pb', ''), ('mode', metadata['mode'])):
+      with open(os.path.join(directory, name), 'w', encoding='utf-8') as file:
+        file.write(text)
+
+  monkeypatch.setattr(saved_model, 'save', save)
+  monkeypatch.setattr(saved_model, 'verify', lambda directory, policy: None)
+  output = str(tmp_path / 'policy')
+  _export(run, output=output, mode=modes.policy())
+  with pytest.raises(ValueError, match='exists; set overwrite = True'):
+    _export(run, output=output)
+  _export(run, output=output, mode=modes.sample(), overwrite=True)
+  assert (tmp_path / 'policy' / 'mode').read_text() == 'sample'
+  with pytest.raises(ValueError, match='exists and is no SavedModel'):
+    _export(run, output=run, overwrite=True)
+
+
+def test_xla_inside(run, tmp_path):
+  output = _export(run, output=str(tmp_path / 'policy'), mode=modes.sample(),
+                   jit_compile=True)
+  loaded = tf.saved_model.load(output)
+  observation = acting_toys.make_observation(
+      run_directory.load_task(run).spec, 2)
+  action, _ = loaded.act(
+      observation, tf.ones([2], tf.bool), loaded.get_initial_state(2))
+  assert action.shape == (2, 1)
+  attributes = [f.function_def.attr for f in loaded.act.concrete_functions]
+  assert any(x['_XlaMustCompile'].b for x in attributes)
+
+
+def test_no_run(tmp_path):
+  with pytest.raises(ValueError, match='is not a run directory'):
+    _export(str(tmp_path))
