@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Checks style and types; makes .venv first if it is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash tools/setup_venv.sh
+echo 'pylint ...'
+.venv/bin/python -m pylint --score=no tf_muzero tools tests
+echo 'mypy ...'
+.venv/bin/python -m mypy --no-error-summary
+echo 'Style and types are fine.'

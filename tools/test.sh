@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Runs the tests, in two processes; makes .venv first if it is missing.
+#   bash tools/test.sh                            # all
+#   bash tools/test.sh tests/search -m 'not slow' # arguments go to pytest
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash tools/setup_venv.sh
+exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" "$@"
