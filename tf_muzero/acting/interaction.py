@@ -18,6 +18,7 @@ from tf_muzero import envs
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
 from tf_muzero.data import observations
+from tf_muzero.data import segments as segments_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
@@ -145,14 +146,14 @@ def fresh_windows(
 
 def play_round(
     interaction: Interaction,
-    environment_fn: Callable[[int], dm_env.Environment],
+    environment_fn: Callable[..., dm_env.Environment],
     decide_fn: exploration.DecideFn, vector: tf.Tensor, number: int, *,
     num_candidates: int, seed: int) -> list[Played]:
   """Returns the N episodes of a round.
 
   Args:
     interaction: how.
-    environment_fn: makes an environment of a seed.
+    environment_fn: makes an environment of the keyword `seed`.
     decide_fn: see `exploration.make_decide_fn`.
     vector: parameters, as `snapshots.read` returns them.
     number: of the round.
@@ -199,15 +200,13 @@ def cut_segments(played: Played, windows_per_segment: int, length: int
     windows_per_segment: L.
     length: S.
   """
-  last = len(played.episode.reward) - 1
-  steps = (np.arange(0, last, windows_per_segment)[:, np.newaxis]
-           + np.arange(length))
-  is_transition = steps < last
-  at = np.minimum(steps, last)  # Past the end: the last record again.
-  # The last record's action and reward are zeros, and its discount one.
-  episode, improved = tree.map_structure(lambda x: x[at], played)
-  return Segment(*episode, is_state=steps <= last,
-                 is_transition=is_transition), improved
+  # What is said of a state is cut as the state is.
+  segments = segments_lib.cut(
+      played.episode._replace(observation=(
+          played.episode.observation, played.improved)),
+      windows_per_segment, length)
+  observation, improved = segments.observation
+  return segments._replace(observation=observation), improved
 
 
 def _environment_fn(interaction: Interaction, spec: EnvironmentSpec

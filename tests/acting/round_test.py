@@ -1,0 +1,115 @@
+"""Rounds of episodes of different lengths, with decisions that tell all."""
+
+import dm_env
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.types import Improved
+
+_N = 6
+
+
+class _Clock(dm_env.Environment):
+  """Observes its seed and the step; 1 + seed % 5 steps, odd seeds terminal."""
+
+  def __init__(self, seed):
+    self.seed, self.actions, self.is_closed = seed % 1000, [], False
+    self.length = 1 + self.seed % 5
+
+  def _observe(self):
+    return {'step': np.array([len(self.actions)], np.float32),
+            'seed': np.array([self.seed], np.float32)}
+
+  def reset(self):
+    return dm_env.restart(self._observe())
+
+  def step(self, action):
+    assert len(self.actions) < self.length, 'stepped past its end'
+    self.actions.append(float(action))
+    reward = 10.0 * len(self.actions)
+    if len(self.actions) < self.length:
+      return dm_env.transition(reward, self._observe())
+    if self.seed % 2:
+      return dm_env.termination(reward, self._observe())
+    return dm_env.truncation(reward, self._observe())
+
+  def observation_spec(self):
+    raise NotImplementedError
+
+  def action_spec(self):
+    raise NotImplementedError
+
+  def close(self):
+    self.is_closed = True
+
+
+def _decide(vector, observation, noise, numbers):
+  """Returns decisions that tell environment (by its seed), round, step."""
+  assert noise.shape == (_N, 2)
+  seed, step = observation[:, 0], observation[:, 1]
+  action = vector + seed + 0.125 * step
+  return action, Improved(
+      candidates=tf.stack([action, -action], axis=1),
+      weights=tf.constant([[0.25, 0.75]] * _N), value=seed + 0.5 * step,
+      network_value=tf.fill([_N], tf.cast(numbers[0], tf.float32)),
+      diagnostics={'step': tf.fill([_N], tf.cast(numbers[1], tf.float32))})
+
+
+@pytest.fixture(name='round_', scope='module')
+def _round():
+  environments = []
+  def environment_fn(*, seed):
+    environments.append(_Clock(seed))
+    return environments[-1]
+
+  played = interaction_lib.play_round(
+      interaction_lib.Interaction('clock', 1, _N, 1.0, 0.25, 0.5, 1, 1),
+      environment_fn, _decide, tf.constant(1000.0), 7, num_candidates=2, seed=3)
+  return environments, played
+
+
+def test_each_episode_is_its_environments(round_):
+  environments, played = round_
+  assert len(played) == _N
+  assert len({x.length for x in environments}) > 2  # Else this tests little.
+  for environment, (episode, improved) in zip(environments, played):
+    steps = np.arange(environment.length + 1)
+    seed = environment.seed
+    np.testing.assert_array_equal(
+        episode.observation, np.stack([0 * steps + seed, steps], axis=1))
+    np.testing.assert_array_equal(
+        episode.action, np.where(
+            steps < environment.length, 1000 + seed + 0.125 * steps, 0))
+    np.testing.assert_array_equal(episode.action[:-1], environment.actions)
+    np.testing.assert_array_equal(
+        episode.reward,
+        np.where(steps < environment.length, 10 * (steps + 1), 0))
+    ends = (steps == environment.length - 1) & (seed % 2 == 1)
+    np.testing.assert_array_equal(episode.discount, np.where(ends, 0, 1))
+    # Every state was planned for, the last one too.
+    np.testing.assert_array_equal(improved.value, seed + 0.5 * steps)
+    np.testing.assert_array_equal(improved.diagnostics['step'], steps)
+    np.testing.assert_array_equal(improved.network_value, 7 + 0 * steps)
+    assert environment.is_closed
+
+
+def test_segments_carry_what_was_said_of_their_states(round_):
+  stride, length = 2, 4
+  for episode, improved in round_[1]:
+    segment, cut = interaction_lib.cut_segments(
+        interaction_lib.Played(episode, improved), stride, length)
+    last = len(episode.reward) - 1
+    assert len(segment.reward) == (last + stride - 1) // stride
+    for i in range(len(segment.reward)):
+      for j, t in enumerate(range(i * stride, i * stride + length)):
+        assert segment.is_state[i, j] == (t <= last)
+        assert segment.is_transition[i, j] == (t < last)
+        t = min(t, last)
+        assert segment.reward[i, j] == episode.reward[t]
+        assert cut.value[i, j] == improved.value[t]
+        np.testing.assert_array_equal(
+            segment.observation[i, j], episode.observation[t])
+        np.testing.assert_array_equal(
+            cut.candidates[i, j], improved.candidates[t])
