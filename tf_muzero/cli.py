@@ -10,6 +10,7 @@ modules that the files import, and the command's own, can be used in
 `--gin_bindings` without an import.
 """
 
+import difflib
 import importlib
 import os
 import sys
@@ -113,7 +114,8 @@ def configure(
   own_import = f'from {package} import {module}' if package else (
       f'import {module}')
   # The imports of all files and the command's own hold for the bindings.
-  imports, found, typed = {}, [], []
+  imports: dict[str, None] = {}
+  found, typed = [], []
   for file in gin_files:
     found += _read_file(file, '--gin_file', imports, ())
   preamble = '\n'.join([_SWITCH, *imports, own_import])
@@ -159,7 +161,8 @@ def _hand_over(gin_files: Sequence[str], lines: Sequence[str]) -> None:
 
 def _config_text(used: set) -> str:
   """Returns gin's configuration without what is not in use, a line each."""
-  symbols, kept = _symbols(), []
+  symbols = _symbols()
+  kept: list[str] = []
   for line in gin.config_str(max_line_length=_ONE_LINE).splitlines():
     found = _read(line, 'gin', symbols, {}, ())
     is_kept = found[0].key in used if found else not line.startswith('#')
@@ -173,12 +176,10 @@ def _warn_of_changes(path: str, text: str) -> None:
   if not tf.io.gfile.exists(path):
     return
   with tf.io.gfile.GFile(path) as file:
-    before = file.read().splitlines()
-  for sign, lines, others in (
-      ('-', before, text.splitlines()), ('+', text.splitlines(), before)):
-    for line in lines:
-      if line not in others:
-        logging.warning('Changed since the last run here: %s %s', sign, line)
+    changes = difflib.ndiff(file.read().splitlines(), text.splitlines())
+  for line in changes:
+    if line[0] in '+-':
+      logging.warning('Changed since the last run here: %s', line)
 
 
 def _record(directory: str, name: str, text: str) -> None:
@@ -194,7 +195,7 @@ def _importable(command_fn: Callable) -> Callable:
   """Returns the command as gin files import it, not as `__main__` has it."""
   if command_fn.__module__ != '__main__':
     return command_fn
-  spec = sys.modules['__main__'].__spec__
+  spec = getattr(sys.modules['__main__'], '__spec__', None)
   if spec is None or spec.name is None:
     raise RuntimeError('A command runs as a module: python -m tf_muzero.train.')
   return getattr(importlib.import_module(spec.name), command_fn.__name__)

@@ -4,7 +4,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_venv.sh
 echo 'pylint ...'
-.venv/bin/python -m pylint --score=no tf_muzero tools tests
+.venv/bin/python -m pylint --score=no tf_muzero tools
+.venv/bin/python -m pylint --score=no tests \
+  --disable=abstract-method,arguments-differ,missing-docstring,no-member
 echo 'mypy ...'
 .venv/bin/python -m mypy --no-error-summary
 echo 'Style and types are fine.'

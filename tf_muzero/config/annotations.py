@@ -11,6 +11,7 @@ import types
 import typing
 from typing import Any, Callable, Iterable, Literal, NamedTuple, Union
 
+_NONE = type(None)
 # Python 3.10 has a second kind of union, for annotations `X | Y`.
 _UNIONS = (Union, getattr(types, 'UnionType', Union))
 
@@ -68,7 +69,7 @@ def mismatch(value: Any, annotation: Any) -> str:
     fits = any(not mismatch(value, option) for option in arguments)
   elif origin is Literal:
     fits = value in arguments
-  elif annotation is None or annotation is type(None):
+  elif annotation in (None, _NONE):
     fits = value is None
   elif isinstance(value, Function):
     fits = not inspect.isclass(origin or annotation) or _holds_functions(
@@ -89,7 +90,7 @@ def describe(annotation: Any) -> str:
   if typing.get_origin(annotation) in _UNIONS:
     options = typing.get_args(annotation)
     return ' or '.join(describe(option) for option in options)
-  if annotation is type(None):
+  if annotation is _NONE:
     return 'None'
   if inspect.isclass(annotation) and not typing.get_args(annotation):
     return annotation.__name__

@@ -4,6 +4,7 @@ A configuration is a list of bindings, the later ones winning. Nothing here
 knows of gin: `cli` reads the files and calls `check`.
 """
 
+import collections
 import inspect
 from typing import Any, Callable, Iterator, NamedTuple, Optional
 
@@ -84,7 +85,7 @@ def check(
   _check_required(command_fn, '', effective)
   for binding in effective.values():
     if binding.key in used and binding.target is not None:
-      _check_type(binding, effective)
+      _check_type(binding, binding.target, effective)
   return used
 
 
@@ -121,28 +122,30 @@ def can_bind(target: Callable, parameter: str) -> bool:
 
 def _reach(command_fn: Callable, bindings: list[Binding]) -> set:
   """Returns the keys of all bindings that calling the command can use."""
-  by_target, by_macro = {}, {}
+  by_target = collections.defaultdict(list)
+  by_macro = collections.defaultdict(list)
   for binding in bindings:
     if binding.target is None:
-      by_macro.setdefault(binding.scope, []).append(binding)
+      by_macro[binding.scope].append(binding)
     else:
-      by_target.setdefault(binding.target, []).append(binding)
-  used, seen, pending = set(), set(), [('', command_fn)]
+      by_target[binding.target].append(binding)
+  used, seen = set(), set()
+  pending = [('', command_fn)]
   while pending:
     scope, target = pending.pop()
     if (scope, target) in seen:
       continue
     seen.add((scope, target))
-    values = [binding for binding in by_target.get(target, [])
+    values = [binding for binding in by_target[target]
               if _applies(binding.scope, scope)]
     while values:
       binding = values.pop()
       used.add(binding.key)
       for leaf in _leaves(binding.value):
         if isinstance(leaf, Macro):
-          values += [each for each in by_macro.get(leaf.name, [])
+          values += [each for each in by_macro[leaf.name]
                      if each.key not in used]
-          used.update(each.key for each in by_macro.get(leaf.name, []))
+          used.update(each.key for each in by_macro[leaf.name])
         elif isinstance(leaf, Reference):
           pending.append((leaf.scope or scope, leaf.target))
           if not leaf.is_called:  # Called later, maybe from elsewhere.
@@ -159,11 +162,17 @@ def _leaves(value: Nest) -> Iterator[Nest]:
   """Yields the literals, macros and references in a value."""
   if isinstance(value, dict):
     value = [*value.keys(), *value.values()]
-  if type(value) not in (list, tuple):
-    yield value
-  else:
+  if _is_plain(value):
     for child in value:
       yield from _leaves(child)
+  else:
+    yield value
+
+
+def _is_plain(value: Nest) -> bool:
+  """Returns whether a value is a list or tuple without a name."""
+  return isinstance(value, (list, tuple)) and not isinstance(
+      value, (Macro, Reference))
 
 
 def _follow(value: Nest, effective: dict) -> Nest:
@@ -176,7 +185,7 @@ def _follow(value: Nest, effective: dict) -> Nest:
   if isinstance(value, dict):
     return {_follow(key, effective): _follow(child, effective)
             for key, child in value.items()}
-  if type(value) in (list, tuple):
+  if _is_plain(value):
     return type(value)(_follow(child, effective) for child in value)
   return value
 
@@ -227,9 +236,10 @@ def _check_macros(binding: Binding, effective: dict) -> None:
           f'{annotations.did_you_mean(leaf.name, names)}')
 
 
-def _check_type(binding: Binding, effective: dict) -> None:
+def _check_type(
+    binding: Binding, target: Callable, effective: dict) -> None:
   """Raises if a value does not fit the annotation of its parameter."""
-  annotation = annotations.of_parameter(binding.target, binding.parameter)
+  annotation = annotations.of_parameter(target, binding.parameter)
   value = _follow(binding.value, effective)
   problem = annotations.mismatch(_stand_in(value), annotation)
   if problem:
