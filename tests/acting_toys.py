@@ -64,6 +64,7 @@ class Countdown(dm_env.Environment):
     self._spec = spec
     self._rng = np.random.default_rng(seed)
     self._num_steps = 3 + seed % 3
+    self._remaining = 0
     self.is_closed = False
 
   def reset(self):

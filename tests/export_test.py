@@ -1,6 +1,5 @@
 """Tests of the command that exports."""
 
-import functools
 import os
 import subprocess
 import sys
@@ -17,7 +16,11 @@ from tf_muzero.acting import saved_model
 from tf_muzero.search import mcts
 
 _AGENT = acting_toys.make_agent()
-_SEARCH = functools.partial(mcts.search, num_simulations=2)
+
+
+def _search(*args):
+  return mcts.search(*args, num_simulations=2)
+
 
 # What the README shows, but for the name of the directory.
 _EXAMPLE = """
@@ -57,7 +60,7 @@ def _run(tmp_path_factory):
 
 def _export(run, **kwargs):
   return export.export(run, agent=_AGENT, **{
-      'mode': modes.mcts(), 'search_fn': _SEARCH, **kwargs})
+      'mode': modes.mcts(), 'search_fn': _search, **kwargs})
 
 
 def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
@@ -68,6 +71,7 @@ def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
   assert metadata['mode'] == 'mcts'
   assert metadata['action_repeat'] == 4
   assert metadata['step'] == 70
+  assert metadata['num_simulations'] == 2
   assert metadata['observation']['position'] == {
       'shape': [3], 'dtype': 'float32'}
   example = _EXAMPLE.replace("'runs/1/policy'", repr(output)) + (
@@ -85,6 +89,7 @@ def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
 def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
 
   def differ(directory, policy):
+    del policy
     assert saved_model.is_saved_model(directory)
     raise RuntimeError('differs')
 

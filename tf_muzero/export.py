@@ -11,12 +11,16 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+import tf_muzero
 from tf_muzero import cli
+from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
+from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import SearchFn
 
 
@@ -53,12 +57,15 @@ def export(
   policy = policy_lib.make_policy(
       agent, network, task.spec, mode=mode, search_fn=search_fn,
       jit_compile=jit_compile, seed=seed)
-  metadata = _metadata(task, mode, step)
+  model = agent.plan_with(network, task.spec)
+  metadata = {
+      **_metadata(task, mode, step),
+      'num_simulations': _num_simulations(search_fn, model, policy)
+      if search_fn and mode.needs_search else 0}
   partial = output + '.partial'
   _remove(partial)
   try:
-    saved_model.save(
-        partial, policy, agent.plan_with(network, task.spec), metadata, step)
+    saved_model.save(partial, policy, model, metadata, step)
     saved_model.verify(partial, policy)
     if overwrite:
       _remove(output)
@@ -84,8 +91,26 @@ def _metadata(task: run_directory.Task, mode: modes.Mode, step: int
           task.spec.observation),
       'action': {'shape': list(task.spec.action.shape),
                  'dtype': np.dtype(task.spec.action.dtype).name},
+      'tf_muzero': tf_muzero.__version__,
       'tensorflow': tf.__version__,
   }
+
+
+def _num_simulations(search_fn: SearchFn, model: PlanningModel,
+                     policy: policy_lib.MuZeroPolicy) -> int:
+  """Returns the visits of a search's root: its settings are its own."""
+  observation = observations.flatten(tf.nest.map_structure(
+      lambda x: tf.zeros([1, *x.shape], x.dtype),
+      policy.time_step_spec.observation))
+
+  @tf.function
+  def count():
+    seed = rng.seed(0)
+    root = model.root_fn(policy.parameters, seed, observation)
+    output = search_fn(policy.parameters, root, model.recurrent_fn, seed)
+    return tf.reduce_sum(output.visit_counts)
+
+  return int(count())
 
 
 def _remove(directory: str) -> None:

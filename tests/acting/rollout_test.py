@@ -22,9 +22,11 @@ class _Counter:
     self.batch_sizes, self.firsts, self.seeds = [], [], []
 
   def get_initial_state(self, batch_size):
+    """Returns a state that counts calls."""
     return _State(tf.zeros([batch_size, 2], tf.int32), tf.constant(0))
 
   def act(self, observation, is_first, state):
+    """Returns the action and the next state."""
     self.batch_sizes.append(is_first.shape[0])
     self.firsts.append(int(tf.reduce_sum(tf.cast(is_first, tf.int32))))
     self.seeds.append(tuple(state.seed[0].numpy()))

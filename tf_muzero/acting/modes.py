@@ -33,9 +33,11 @@ class Mode(NamedTuple):
   Attributes:
     name: for tables and metadata.
     make_fn: (plan_fn, search_fn) -> ActFn.
+    needs_search: whether there must be a search_fn.
   """
   name: str
   make_fn: Callable[[PlanFn, Optional[SearchFn]], ActFn]
+  needs_search: bool = False
 
 
 def policy(*, name: str = 'policy') -> Mode:
@@ -119,7 +121,7 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
 
     return act
 
-  return Mode(name, make)
+  return Mode(name, make, needs_search=True)
 
 
 def most_visited(output: SearchOutput) -> tf.Tensor:

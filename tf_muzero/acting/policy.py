@@ -6,7 +6,7 @@ the same actions.
 """
 
 import functools
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 from dm_env import specs
 import keras
@@ -85,7 +85,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     """Returns the initial state with random numbers of its own."""
     return PolicyState(_rows(rng.seed(seed), batch_size))
 
-  def any_batch_act(self):
+  def any_batch_act(self) -> Callable:
     """Returns `act` as one graph for all batch sizes, traced once."""
     if self._act_any is None:
       self._act_any = self.act.get_concrete_function(
@@ -116,7 +116,8 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     tf.nest.assert_same_structure(observation, self._observation_spec)
     for x, spec in zip(tf.nest.flatten(observation),
                        tf.nest.flatten(self._observation_spec)):
-      if not x.shape[1:].is_compatible_with(spec.shape) or x.dtype != spec.dtype:
+      if x.dtype != spec.dtype or not x.shape[1:].is_compatible_with(
+          spec.shape):
         raise ValueError(
             f'observation {spec.name!r} must be {spec.dtype.name} '
             f'[B, {", ".join(map(str, spec.shape))}], got {x.dtype.name} '

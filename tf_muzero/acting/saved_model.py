@@ -98,7 +98,7 @@ def verify(directory: str, policy: MuZeroPolicy,
       for name, other in (('act', by_act), ('action', step.action)):
         difference = np.max(np.abs(
             np.asarray(other, np.float64) - np.asarray(action, np.float64)))
-        if not difference <= _TOLERANCE:
+        if np.isnan(difference) or difference > _TOLERANCE:
           raise RuntimeError(
               f'{name} of the loaded policy differs from the live one at batch '
               f'size {batch_size}, decision {i}, by {difference}.')
