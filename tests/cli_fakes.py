@@ -39,6 +39,12 @@ def never_used(number: int) -> int:
   return number
 
 
+def cli_fakes(number: int, part: Optional[Part] = None) -> int:
+  """Returns the number; a command too, since it is named as the module."""
+  del part
+  return number
+
+
 def command(
     directory: str,
     *,

@@ -180,6 +180,18 @@ def test_setting_a_part_that_was_replaced_is_an_error(base):
       base, 'cli_fakes.command.part = None', 'small/cli_fakes.Part.rate = 1.0')
 
 
+def test_a_file_may_configure_another_command_too(base):
+  with open(base, 'a', encoding='utf-8') as file:
+    file.write(
+        'cli_fakes.cli_fakes.number = "not ours"\n'
+        'cli_fakes.cli_fakes.part = @other/cli_fakes.Part()\n'
+        'other/cli_fakes.Part.size = %NOWHERE\n')
+  text = _configure(base).text
+  assert 'NOWHERE' not in text and 'cli_fakes.cli_fakes' not in text
+  assert 'nothing uses cli_fakes.cli_fakes.number' in _error(
+      base, 'cli_fakes.cli_fakes.number = 3')
+
+
 @pytest.mark.parametrize('line', ['DIRECTORY = runs', 'STEPS = [3', 'STEPS'])
 def test_a_syntax_error_is_one_line(base, line):
   message = _error(base, line)

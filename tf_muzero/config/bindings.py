@@ -65,7 +65,8 @@ def check(
   These are wrong: a binding that the command reaches by no chain of
   references, a macro without a value, a parameter of a called function without
   one, and a value that does not fit its annotation. A binding of a file may
-  also be reached through what a later binding replaces.
+  also be reached through what a later binding replaces, and from another
+  command: one may use the file of another.
 
   Args:
     command_fn: the command.
@@ -73,9 +74,9 @@ def check(
     typed: the bindings that were given beside them, which win.
   """
   effective = {binding.key: binding for binding in [*files, *typed]}
-  used = _reach(command_fn, list(effective.values()))
-  replaced = _reach(command_fn, [*files, *typed])
-  for bindings, reached in ((typed, used), (files, replaced)):
+  used = _reach([command_fn], list(effective.values()))
+  known = _reach([command_fn, *_commands(files)], [*files, *typed])
+  for bindings, reached in ((typed, used), (files, known)):
     for binding in bindings:
       if binding.key not in reached:
         _raise_unused(command_fn, binding, effective)
@@ -120,8 +121,15 @@ def can_bind(target: Callable, parameter: str) -> bool:
                  and found[parameter].kind in _NAMED_KINDS)
 
 
-def _reach(command_fn: Callable, bindings: list[Binding]) -> set:
-  """Returns the keys of all bindings that calling the command can use."""
+def _commands(bindings: list[Binding]) -> list[Callable]:
+  """Returns the commands among what is bound: `name.name`, by convention."""
+  return [binding.target for binding in bindings
+          if binding.target is not None and binding.target.__name__
+          == binding.target.__module__.rpartition('.')[-1]]
+
+
+def _reach(commands: list[Callable], bindings: list[Binding]) -> set:
+  """Returns the keys of all bindings that calling the commands can use."""
   by_target = collections.defaultdict(list)
   by_macro = collections.defaultdict(list)
   for binding in bindings:
@@ -130,7 +138,7 @@ def _reach(command_fn: Callable, bindings: list[Binding]) -> set:
     else:
       by_target[binding.target].append(binding)
   used, seen = set(), set()
-  pending = [('', command_fn)]
+  pending = [('', command) for command in commands]
   while pending:
     scope, target = pending.pop()
     if (scope, target) in seen:

@@ -1,0 +1,11 @@
+"""Set-up of all tests: quiet logs, and two logical CPUs for the strategies."""
+
+import os
+
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+
+import tensorflow as tf  # pylint: disable=wrong-import-position
+
+_CPU = tf.config.list_physical_devices('CPU')[0]
+tf.config.set_logical_device_configuration(
+    _CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
