@@ -69,11 +69,11 @@ def train(
     evaluate_every: learner steps between evaluations; 0 for none.
   """
   _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
+  strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
   source = episodes_lib.open_dataset(dataset)
   run_directory_lib.save_task(run_directory, run_directory_lib.Task(
       source.task, source.action_repeat, source.spec, source.num_steps))
-  strategy_ = devices.make_strategy(strategy)
 
   # The dataset's own copy, outside of the strategy: only its graph is used.
   planned = agent.make_network(source.spec, source.num_steps)

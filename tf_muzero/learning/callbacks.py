@@ -100,11 +100,11 @@ class SaveCheckpoints(Periodic):
   def run(self, step, logs):
     """Saves."""
     if _is_saveable(self.model.iterator):
-      # First the position: a checkpoint without one is resumable, too.
-      path = os.path.join(self._data_directory, f'data-{step}')
-      tf.train.Checkpoint(iterator=self.model.iterator).write(path)
-      self._delete_data_but(path)
+      # Before the checkpoint, which makes the step one to resume from.
+      tf.train.Checkpoint(iterator=self.model.iterator).write(
+          os.path.join(self._data_directory, f'data-{step}'))
     self._manager.save(checkpoint_number=step)
+    self._delete_old_positions()
 
   def on_train_end(self, logs=None):
     """Saves the last step, if it was not saved."""
@@ -113,9 +113,9 @@ class SaveCheckpoints(Periodic):
     if not latest or not latest.endswith(f'-{step}'):
       self.run(step, logs)
 
-  def _delete_data_but(self, path: str) -> None:
-    kept = {os.path.basename(path)} | {
-        'data-' + x.rsplit('-', 1)[1] for x in self._manager.checkpoints}
+  def _delete_old_positions(self) -> None:
+    kept = {'data-' + path.rsplit('-', 1)[1]
+            for path in self._manager.checkpoints}
     for name in tf.io.gfile.listdir(self._data_directory):
       if name.startswith('data-') and name.split('.')[0] not in kept:
         tf.io.gfile.remove(os.path.join(self._data_directory, name))

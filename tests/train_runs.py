@@ -1,0 +1,59 @@
+"""A small training run in a process of its own, which may kill itself.
+
+  python -m tests.train_runs DATASET RUN_DIRECTORY NUM_STEPS [KILL_AT]
+"""
+
+import functools
+import os
+import signal
+import sys
+
+from absl import logging
+import keras
+
+from tf_muzero import train
+from tf_muzero.learning import losses
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import state
+from tf_muzero.networks import value_transform
+from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import value_targets
+from tf_muzero.search import mcts
+
+
+def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
+        **changes):
+  """Trains a tiny network, deterministically; see `train.train`."""
+  support = value_transform.Support(-2.0, 2.0, 11)
+
+  def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+  return train.train(**{
+      'run_directory': run_directory, 'dataset': dataset,
+      'agent': agent_lib.Agent(
+          functools.partial(state.StateNetwork, num_blocks=1, width=8),
+          support, support, 0.9, 2),
+      'reanalyse': pipeline.Reanalyse(
+          functools.partial(
+              improvement.search_improvement, injected_prior=0.25),
+          value_targets.td_search,
+          functools.partial(mcts.search, num_simulations=4),
+          td_steps=2, windows_per_segment=9, segments_per_search=2,
+          sample_reuse=1, shuffle_windows=24, parallel_searches=1,
+          host_jit=False),
+      'loss_weights': losses.LossWeights(1.0, 0.25, 1.0, 0.01, 0.5),
+      'optimizer_fn': lambda num_steps: keras.optimizers.Adam(1e-2),
+      'num_steps': num_steps, 'batch_size': 4, 'unroll_steps': 2,
+      'reanalyse_fraction': 1.0, 'target_period': 3, 'target_decay': 0.0,
+      'search_with_target': False, 'snapshot_every': 2, 'checkpoint_every': 4,
+      'log_every': 1, 'steps_per_execution': 1, 'strategy': 'cpu',
+      'jit_compile': False, 'seed': 5, 'deterministic': True,
+      'evaluate_fn': kill if kill_at else None, 'evaluate_every': kill_at,
+      **changes})
+
+
+if __name__ == '__main__':
+  logging.set_verbosity(logging.INFO)
+  run(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

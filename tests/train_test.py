@@ -1,0 +1,100 @@
+"""The training command: resuming, repeating, and refusing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import train_runs
+from tf_muzero import collect
+from tf_muzero.envs import behaviours
+
+
+@pytest.fixture(scope='module', name='dataset')
+def _dataset(tmp_path_factory):
+  directory = str(tmp_path_factory.mktemp('data') / 'catch')
+  collect.collect(
+      task='catch', directory=directory, num_episodes=12,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  return directory
+
+
+def _in_process(*arguments):
+  return subprocess.run(
+      [sys.executable, '-m', 'tests.train_runs', *map(str, arguments)],
+      check=False, capture_output=True, text=True)
+
+
+def _weights(run_directory):
+  """Returns all values of the last checkpoint by name."""
+  reader = tf.train.load_checkpoint(
+      tf.train.latest_checkpoint(os.path.join(run_directory, 'checkpoints')))
+  return {name: reader.get_tensor(name)
+          for name in reader.get_variable_to_shape_map()
+          if 'save_counter' not in name and 'OBJECT_GRAPH' not in name}
+
+
+def _metrics(run_directory):
+  """Returns the lines of metrics.jsonl without what the clock decides."""
+  with open(os.path.join(run_directory, 'metrics.jsonl'),
+            encoding='utf8') as file:
+    return [{name: value for name, value in json.loads(line).items()
+             if not name.startswith('time/')} for line in file]
+
+
+def test_a_killed_and_resumed_run_equals_one_that_was_not(dataset, tmp_path):
+  whole, killed = str(tmp_path / 'whole'), str(tmp_path / 'killed')
+  train_runs.run(dataset, whole, 10)
+  # Dies at step 6, after the checkpoint of step 4.
+  assert _in_process(dataset, killed, 10, 6).returncode == -signal.SIGKILL
+  assert [line['step'] for line in _metrics(killed)] == [1, 2, 3, 4, 5, 6]
+  # A writer that is killed may leave half a line.
+  with open(os.path.join(killed, 'metrics.jsonl'), 'a',
+            encoding='utf8') as file:
+    file.write('{"step": 7, "loss/')
+  resumed = _in_process(dataset, killed, 10)
+  assert resumed.returncode == 0, resumed.stderr
+  assert 'Resumed at step 4' in resumed.stderr
+  expected = _weights(whole)
+  assert len(expected) > 100
+  for name, value in _weights(killed).items():
+    np.testing.assert_array_equal(value, expected[name], err_msg=name)
+  assert _metrics(killed) == _metrics(whole)
+
+
+def test_a_finished_run_is_left_as_it_is(dataset, tmp_path):
+  directory = str(tmp_path)
+  train_runs.run(dataset, directory, 4)
+  before = _metrics(directory)
+  trainer = train_runs.run(dataset, directory, 4)
+  assert int(trainer.optimizer.iterations) == 4
+  assert _metrics(directory) == before
+
+
+def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):
+  train_runs.run(dataset, str(tmp_path), 20)
+  names = os.listdir(tmp_path / 'checkpoints')
+  for kind in ('ckpt', 'data'):
+    steps = {int(name.split('.')[0].split('-')[1]) for name in names
+             if name.startswith(f'{kind}-')}
+    assert steps == {12, 16, 20}
+
+
+@pytest.mark.parametrize('wrong, message', [
+    ({'checkpoint_every': 3}, 'multiple of snapshot_every'),
+    ({'reanalyse_fraction': 1.5}, 'reanalyse_fraction'),
+    ({'unroll_steps': -1}, 'unroll_steps'),
+    ({'strategy': 'gpu'}, "'cpu', 'mirrored' or 'tpu'"),
+])
+def test_wrong_arguments_are_refused_before_anything_is_written(
+    dataset, tmp_path, wrong, message):
+  with pytest.raises(ValueError, match=message):
+    train_runs.run(dataset, str(tmp_path / 'run'), 4, **wrong)
+  assert not (tmp_path / 'run').exists()
+
+
