@@ -75,7 +75,7 @@ def collect(*, task: str, directory: str, num_episodes: int,
       progress.update()
       progress.set_postfix({
           'steps/s': f'{num_steps / (time.monotonic() - start):.0f}',
-          'mean return': f'{np.mean(returns):.4g}'})
+          'mean return': f'{np.mean(returns):.4g}'}, refresh=False)
   environment.close()
   if received:
     logging.warning('Stopped by %s: %s', signal.Signals(received[0]).name,

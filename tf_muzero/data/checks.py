@@ -51,31 +51,28 @@ def find(episode: Episode, is_first: tf.Tensor, is_last: tf.Tensor,
   record = tf.range(num_records)
   is_transition = record < num_records - 1
   bad = tf.stack([
-      tf.broadcast_to(num_records < 2, [tf.maximum(num_records, 1)]),
-      *(_at_least_one(x) for x in (
-          _not_finite(episode.observation),
-          _not_finite(episode.action) & is_transition,
-          _out_of_bounds(episode.action, spec.action) & is_transition,
-          _not_finite(episode.reward) & is_transition,
-          ~((episode.discount >= 0.0) & (episode.discount <= 1.0))
-          & is_transition,
-          (episode.discount == 0.0) & (record < num_records - 2),
-          is_first != (record == 0),
-          is_last != (record == num_records - 1)))])  # [problems, R]
+      record < 2 - num_records,
+      _not_finite(episode.observation),
+      _not_finite(episode.action) & is_transition,
+      _out_of_bounds(episode.action, spec.action) & is_transition,
+      _not_finite(episode.reward) & is_transition,
+      ~((episode.discount >= 0.0) & (episode.discount <= 1.0)) & is_transition,
+      (episode.discount == 0.0) & (record < num_records - 2),
+      is_first != (record == 0),
+      is_last != (record == num_records - 1)])  # [problems, R]
+  # An episode without records has one that is too few: an argmax needs it.
+  is_empty = tf.cast(num_records == 0, tf.int32)
+  bad = tf.pad(bad, [[0, 0], [0, is_empty]], constant_values=True)
   exists = tf.reduce_any(bad, axis=1)
   first = tf.argmax(tf.cast(exists, tf.int32))
   step = tf.argmax(tf.cast(bad[first], tf.int32))
   return Finding(tf.where(tf.reduce_any(exists), first + 1, 0), step)
 
 
-def describe(problem: int, step: int, where: str) -> str:
-  """Returns a sentence about a problem that was found."""
-  return f'{where}, step {step}: {PROBLEMS[problem]}.'
-
-
-def _at_least_one(flags: tf.Tensor) -> tf.Tensor:
-  """Returns [R] as it is, and [0] as one false: an argmax needs one."""
-  return tf.pad(flags, [[0, tf.cast(tf.shape(flags)[0] == 0, tf.int32)]])
+def describe(finding: Finding, where: bytes) -> str:
+  """Returns a sentence about a problem of an episode of arrays."""
+  return (f'{where.decode()}, step {int(finding.step)}: '
+          f'{PROBLEMS[int(finding.problem)]}.')
 
 
 def _not_finite(x: tf.Tensor) -> tf.Tensor:

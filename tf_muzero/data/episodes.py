@@ -3,20 +3,22 @@
 import dataclasses
 import functools
 import os
-from typing import Any, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 
+from absl import logging
+from google.protobuf import json_format
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_muzero.data import checks
+from tf_muzero.data import files
 from tf_muzero.data import layout
 from tf_muzero.data import observations
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 
 _FILES_AT_ONCE = 16  # That a shuffled pass reads from.
-_RECORD_OVERHEAD = 16  # Bytes that a TFRecord file adds to each record.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +65,13 @@ class Checked(NamedTuple):
     episode: where nothing was found, as it is to be used.
     finding: the first problem.
     where: scalar string, file and number in it.
+    is_terminal: scalar bool, what the dataset says of the last record; what
+      counts is the discount before it.
   """
   episode: Episode
   finding: checks.Finding
   where: tf.Tensor
+  is_terminal: tf.Tensor
 
 
 def open_dataset(directory: str, *, split: str = 'train') -> Dataset:
@@ -77,19 +82,23 @@ def open_dataset(directory: str, *, split: str = 'train') -> Dataset:
       `<data_dir>/<name>/<config>/<version>` of TFDS.
     split: of TFDS.
   """
-  _check_exists(directory)
+  files.check_exists(directory)
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.WARNING)  # TFDS tells which files it reads.
   try:
     builder = tfds.builder_from_directory(directory)
     metadata = dict(builder.info.metadata or {})
     spec = layout.spec_of(builder.info.features, metadata)
-  except (ValueError, KeyError, OSError) as error:
+  except (ValueError, KeyError, OSError, json_format.ParseError) as error:
     raise ValueError(
         f'{directory!r} is not a dataset that can be read: {error}') from error
+  finally:
+    logging.set_verbosity(verbosity)
   info = builder.info
   if split.split('[')[0] not in info.splits:
     raise ValueError(f'{directory!r} has the splits {", ".join(info.splits)}, '
                      f'not {split!r}.')
-  _check_files(directory, info.splits[split.split('[')[0]])
+  files.check_sizes(directory, info.splits[split.split('[')[0]])
   return Dataset(
       directory=directory,
       name='/'.join(filter(None, [info.name, info.config_name])), spec=spec,
@@ -138,25 +147,33 @@ def checked_episodes(dataset: Dataset, *, seed: Optional[int] = None,
   return encoded.map(functools.partial(_decode, dataset))
 
 
+def read(dataset: Dataset) -> Iterator[Checked]:
+  """Yields all episodes as arrays, good and bad, in the stored order.
+
+  Raises ValueError with the file and the episode where nothing can be read.
+  """
+  num_read = 0
+  try:
+    for checked in checked_episodes(dataset).as_numpy_iterator():
+      yield checked
+      num_read += 1
+  except tf.errors.OpError as error:
+    where = files.describe_episode(dataset.files, num_read)
+    raise ValueError(
+        f'{where} of {dataset.directory!r} cannot be read, nor what follows it '
+        f'in the file: {error.message.splitlines()[0]}') from error
+  if num_read != dataset.num_episodes:
+    raise ValueError(f'{dataset.directory!r} should have '
+                     f'{dataset.num_episodes} episodes, but has {num_read}.')
+
+
 def load_episodes(dataset: Dataset) -> list[Episode]:
   """Returns all episodes as arrays, in the stored order.
 
   A bad value raises ValueError with the file, the episode, the step and the
   field.
   """
-  loaded = []
-  for checked in checked_episodes(dataset).as_numpy_iterator():
-    raise_if_bad(checked)
-    loaded.append(checked.episode)
-  return loaded
-
-
-def raise_if_bad(checked: Checked):
-  """Raises ValueError if there is something wrong with an episode of arrays."""
-  if checked.finding.problem:
-    raise ValueError('Bad episode: ' + checks.describe(
-        int(checked.finding.problem), int(checked.finding.step),
-        checked.where.decode()))
+  return [_good(checked, dataset) for checked in read(dataset)]
 
 
 def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -166,9 +183,8 @@ def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
   gets the deviation 1.
   """
   count, mean, squares = 0, 0.0, 0.0
-  for checked in checked_episodes(dataset).as_numpy_iterator():
-    raise_if_bad(checked)
-    x = checked.episode.observation.astype(np.float64)
+  for checked in read(dataset):
+    x = _good(checked, dataset).observation.astype(np.float64)
     # Chan et al.'s update, which does not cancel as sums of squares would.
     difference, total = x.mean(axis=0) - mean, count + len(x)
     squares = squares + ((x - x.mean(axis=0))**2).sum(axis=0) + (
@@ -178,6 +194,14 @@ def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
   deviation = np.sqrt(squares / count)
   return (mean.astype(np.float32),
           np.where(deviation < 1e-6, 1.0, deviation).astype(np.float32))
+
+
+def _good(checked: Checked, dataset: Dataset) -> Episode:
+  """Returns an episode of arrays; raises ValueError if it is bad."""
+  if checked.finding.problem:
+    raise ValueError(f'Bad episode in {dataset.directory!r}: '
+                     f'{checks.describe(checked.finding, checked.where)}')
+  return checked.episode
 
 
 def _encoded(dataset: Dataset, seed: Optional[int], shuffle_episodes: int
@@ -191,13 +215,13 @@ def _encoded(dataset: Dataset, seed: Optional[int], shuffle_episodes: int
         dataset.features.deserialize_example(
             example, decoders={'steps': tfds.decode.SkipDecoding()})))
 
-  files = tf.data.Dataset.from_tensor_slices((
+  paths = tf.data.Dataset.from_tensor_slices((
       [str(file.filename) for file in dataset.files],
       tf.constant([file.skip for file in dataset.files], tf.int64),
       tf.constant([file.take for file in dataset.files], tf.int64)))
   if seed is not None:
-    files = files.shuffle(len(dataset.files), seed=seed)
-  encoded = files.interleave(
+    paths = paths.shuffle(len(dataset.files), seed=seed)
+  encoded = paths.interleave(
       read, cycle_length=1 if seed is None else _FILES_AT_ONCE)
   if seed is not None:
     encoded = encoded.shuffle(
@@ -223,7 +247,8 @@ def _decode(dataset: Dataset, where: tf.Tensor, example: Mapping[str, Any]
   episode = episode._replace(
       action=blank(episode.action), reward=blank(episode.reward),
       discount=tf.where(is_transition, episode.discount, 1.0))
-  return Checked(episode, finding, where)
+  return Checked(episode, finding, where, tf.reduce_any(
+      steps['is_terminal'][-1:]))
 
 
 def _task(info: Any) -> str:
@@ -232,32 +257,3 @@ def _task(info: Any) -> str:
     domain, _, task = info.config_name.partition('_')
     return f'dm_control:{domain}/{task}'
   return ''
-
-
-def _check_exists(directory: str):
-  """Raises ValueError that helps where there is no dataset."""
-  if not tf.io.gfile.isdir(directory):
-    raise ValueError(f'There is no directory {directory!r}.')
-  if tf.io.gfile.exists(f'{directory}/dataset_info.json'):
-    return
-  inside = sorted(
-      path.rsplit('/', 1)[0] for depth in ('*', '*/*', '*/*/*')
-      for path in tf.io.gfile.glob(f'{directory}/{depth}/dataset_info.json'))
-  raise ValueError(
-      f'{directory!r} is not a dataset: it has no dataset_info.json'
-      + (f'; is it {" or ".join(inside[:5])}?' if inside else '.'))
-
-
-def _check_files(directory: str, split_info: Any):
-  """Raises ValueError where files are missing or shorter than they were."""
-  paths = [str(path) for path in split_info.filepaths]
-  missing = [path for path in paths if not tf.io.gfile.exists(path)]
-  if missing:
-    raise ValueError(f'{directory!r} lacks {len(missing)} of its '
-                     f'{len(paths)} files, such as {missing[0]}.')
-  size = sum(tf.io.gfile.stat(path).length for path in paths)
-  expected = split_info.num_bytes + _RECORD_OVERHEAD * split_info.num_examples
-  if size < expected:
-    raise ValueError(
-        f'The files of {directory!r} are truncated: they have {size} bytes and '
-        f'should have {expected}.')

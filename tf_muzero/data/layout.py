@@ -85,7 +85,8 @@ def decode(features_: tfds.features.FeaturesDict, steps: Mapping[str, Any]
 
   Returns:
     Observation (nest of [R, D_i] float32), action ([R] int32 or [R, n]
-    float32), reward and discount ([R] float32), is_first and is_last ([R]).
+    float32), reward and discount ([R] float32), is_first, is_last and
+    is_terminal ([R] bool).
   """
   action = steps['action']
   return {
@@ -98,6 +99,7 @@ def decode(features_: tfds.features.FeaturesDict, steps: Mapping[str, Any]
       'discount': tf.reshape(tf.cast(steps['discount'], tf.float32), [-1]),
       'is_first': steps['is_first'],
       'is_last': steps['is_last'],
+      'is_terminal': steps['is_terminal'],
   }
 
 

@@ -10,6 +10,7 @@ import os
 import time
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
+from absl import logging
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -24,6 +25,7 @@ from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
 _VERSION = '1.0.0'
+_STEPS_AT_ONCE = 1000  # To write.
 
 # (time steps, actions) -> None; see `records`.
 AddFn = Callable[[Sequence[dm_env.TimeStep], Sequence[np.ndarray]], None]
@@ -50,31 +52,39 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
   directory = os.path.expanduser(directory).rstrip('/')
   check_is_free(directory)
   partial = _partial_directory(directory)
-  tf.io.gfile.makedirs(partial)
   told = tfds.core.MetadataDict(metadata, num_steps=0, num_episodes=0)
   if isinstance(spec.action, specs.DiscreteArray):
     told['num_actions'] = spec.action.num_values
 
   try:
     with _told(directory):
+      tf.io.gfile.makedirs(partial)
       writer = _make_writer(partial, name, spec, told, episodes_per_file)
+
+    pending: list[Nest] = []  # Few steps make a slow write each.
+
+    def write():
+      with _told(directory):
+        writer.add_examples({'train': pending})
+      pending.clear()
 
     def add(time_steps: Sequence[dm_env.TimeStep],
             actions: Sequence[np.ndarray]) -> None:
       steps = records(time_steps, actions, spec)
       _check(steps, spec, told['num_episodes'])
-      with _told(directory):
-        writer.add_examples({'train': [{
-            'steps': steps, 'episode_id': told['num_episodes'],
-            'timestamp': time.time_ns() // 1_000_000}]})
+      pending.append({'steps': steps, 'episode_id': told['num_episodes'],
+                      'timestamp': time.time_ns() // 1_000_000})
       told['num_steps'] += len(actions)
       told['num_episodes'] += 1
+      if sum(len(x['steps']['reward']) for x in pending) > _STEPS_AT_ONCE:
+        write()
 
     yield add
     if told['num_episodes']:
+      write()
       with _told(directory):
         writer.close_all()
-        tf.io.gfile.rename(partial, directory)
+        tf.io.gfile.rename(partial, directory, overwrite=True)
   finally:
     if tf.io.gfile.exists(partial):
       tf.io.gfile.rmtree(partial)
@@ -136,8 +146,13 @@ def _told(directory: str):
 
 
 def _partial_directory(directory: str) -> str:
+  """Returns a name beside `directory`; tells of those left behind there."""
   parent, name = os.path.split(directory)
-  return os.path.join(parent, f'.{name}.partial-{os.getpid()}')
+  stem = os.path.join(parent, f'.{name}.partial-')
+  for path in tf.io.gfile.glob(stem + '*'):
+    logging.warning('%s is of a program that was killed, or still writes: '
+                    'remove it if it does not.', path)
+  return f'{stem}{os.getpid()}'
 
 
 def _make_writer(directory: str, name: str, spec: EnvironmentSpec,
@@ -168,4 +183,4 @@ def _check(steps: Mapping[str, Nest], spec: EnvironmentSpec, number: int):
       tf.constant(steps['is_first']), tf.constant(steps['is_last']), spec)
   if finding.problem:
     raise ValueError('Bad episode: ' + checks.describe(
-        int(finding.problem), int(finding.step), f'new episode {number}'))
+        finding, f'new episode {number}'.encode()))

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from absl import logging
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -81,10 +82,14 @@ def _import_suite() -> Any:
   # Before the import, which otherwise looks for a screen and warns if it finds
   # none. Drawing does not need it: see `rendering`.
   os.environ.setdefault('MUJOCO_GL', 'disabled')
+  verbosity = logging.get_verbosity()
+  logging.set_verbosity(logging.WARNING)  # It tells what we just set.
   try:
     from dm_control import suite  # pylint: disable=import-outside-toplevel
   except ImportError as error:
     raise ImportError(
         'Tasks of dm_control need it: pip install -e .[dm_control]'
     ) from error
+  finally:
+    logging.set_verbosity(verbosity)
   return suite

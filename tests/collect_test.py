@@ -1,0 +1,121 @@
+"""Collecting: what is played is stored, and interruptions do no harm."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from tf_muzero import collect
+from tf_muzero.data import episodes
+from tf_muzero.envs import behaviours
+from tf_muzero.envs import scripted
+
+
+def test_catch(tmp_path):
+  directory = str(tmp_path / 'catch')
+  collected = collect.collect(
+      task='catch', directory=directory, num_episodes=20,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  dataset = episodes.open_dataset(directory)
+  assert dataset.task == 'catch' and dataset.spec.action.num_values == 3
+  assert dataset.num_episodes == 20 and dataset.num_steps == 180
+  loaded = episodes.load_episodes(dataset)
+  assert [e.reward.sum() for e in loaded] == collected.returns
+  assert all(e.discount.tolist() == [1.0] * 8 + [0.0, 1.0] for e in loaded)
+  # The reward stands with the action that earned it, the ninth.
+  assert all(abs(e.reward[8]) == 1.0 and not e.reward[:8].any()
+             for e in loaded)
+
+
+def test_cartpole(tmp_path):
+  directory = str(tmp_path / 'cartpole')
+  collected = collect.collect(
+      task='dm_control:cartpole/swingup', directory=directory, num_episodes=2,
+      behaviour=scripted.cartpole_segments(), seed=1, action_repeat=10)
+  dataset = episodes.open_dataset(directory)
+  assert dataset.action_repeat == 10 and collected.num_steps == 200
+  assert dataset.metadata['seed'] == 1
+  assert dataset.metadata['behaviour'].startswith('cartpole_segments(')
+  loaded = episodes.load_episodes(dataset)
+  assert [e.reward.sum() for e in loaded] == pytest.approx(collected.returns)
+  assert all(e.discount.all() and len(e.reward) == 101 for e in loaded)
+
+
+def test_same_seed_same_data(tmp_path):
+  loaded = []
+  for seed, name in ((1, 'a'), (1, 'b'), (2, 'c')):
+    collect.collect(
+        task='catch', directory=str(tmp_path / name), num_episodes=3,
+        behaviour=behaviours.uniform(), seed=seed, action_repeat=1)
+    loaded.append(np.concatenate([
+        e.observation for e in episodes.load_episodes(
+            episodes.open_dataset(str(tmp_path / name)))]))
+  assert (loaded[0] == loaded[1]).all() and (loaded[0] != loaded[2]).any()
+
+
+def test_errors_come_before_work(tmp_path):
+  (tmp_path / 'full').mkdir()
+  (tmp_path / 'full' / 'file').write_text('x')
+  settings = {'task': 'catch', 'behaviour': None, 'seed': 1, 'action_repeat': 1}
+  with pytest.raises(ValueError, match='exists already'):
+    collect.collect(directory=str(tmp_path / 'full'), num_episodes=1, **settings)
+  with pytest.raises(ValueError, match='num_episodes'):
+    collect.collect(directory=str(tmp_path / 'new'), num_episodes=0, **settings)
+
+
+def _collect_until_stopped(directory, number):
+  """Sends a signal to a program that collects, when it has some episodes."""
+  program = textwrap.dedent(f'''
+      import time
+      from tf_muzero import collect
+      from tf_muzero.envs import behaviours
+      def start(setting, rng):
+        def act(time_step):
+          time.sleep(0.0002)
+          return behaviours.random_action(setting.spec.action, rng)
+        return act
+      collect.collect(
+          task='catch', directory={directory!r}, num_episodes=100_000,
+          behaviour=behaviours.Behaviour('slow', start), seed=1,
+          action_repeat=1, episodes_per_file=5)
+  ''')
+  with subprocess.Popen([sys.executable, '-c', program],
+                        stderr=subprocess.PIPE, text=True) as process:
+    parent = os.path.dirname(directory)
+    deadline = time.monotonic() + 300
+    while not any('tfrecord-00002' in file
+                  for _, _, files in os.walk(parent) for file in files):
+      assert process.poll() is None, process.stderr.read()
+      assert time.monotonic() < deadline
+      time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=300)
+  return process.returncode, errors
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_keeps_what_is_complete(tmp_path, number):
+  directory = str(tmp_path / 'catch')
+  code, errors = _collect_until_stopped(directory, number)
+  assert code != 0 and number.name in errors
+  dataset = episodes.open_dataset(directory)
+  assert len(episodes.load_episodes(dataset)) == dataset.num_episodes >= 15
+  assert os.listdir(tmp_path) == ['catch']
+
+
+def test_killed_leaves_nothing_under_the_name(tmp_path):
+  directory = str(tmp_path / 'catch')
+  code, _ = _collect_until_stopped(directory, signal.SIGKILL)
+  assert code == -signal.SIGKILL
+  assert not os.path.exists(directory)
+  collect.collect(  # And is not in the way.
+      task='catch', directory=directory, num_episodes=2,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  builder = tfds.builder_from_directory(directory)
+  assert builder.info.splits['train'].num_examples == 2

@@ -1,0 +1,80 @@
+"""Every environment keeps the contract of `dm_env`, wrapped or not."""
+
+from absl.testing import absltest
+from dm_env import test_utils
+import numpy as np
+
+from tf_muzero import envs
+from tf_muzero.envs import wrappers
+
+
+class _Contract(test_utils.EnvironmentTestMixin):
+  """What holds for all environments."""
+
+  def test_observations_are_float32_vectors(self):
+    spec = envs.spec(self.environment)
+    parts = (spec.observation.values()
+             if isinstance(spec.observation, dict) else [spec.observation])
+    for part in parts:
+      self.assertEqual(part.dtype, np.float32)
+      self.assertLen(part.shape, 1)
+
+  def test_same_seed_same_episode(self):
+    first, second = self.make_object_under_test(), self.make_object_under_test()
+    action = first.action_spec().generate_value()
+    for _ in range(12):
+      one, other = first.step(action), second.step(action)
+      np.testing.assert_equal(one.observation, other.observation)
+      self.assertEqual(one.reward, other.reward)
+
+
+class CatchTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load('catch', seed=3)
+
+
+class CatchRepeatTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load('catch', seed=3, action_repeat=2)
+
+
+class CatchRandomStartTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return wrappers.RandomStart(envs.load('catch', seed=3), 20, seed=1)
+
+
+class CartpoleTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load('dm_control:cartpole/swingup', seed=3)
+
+
+class CartpoleRepeatTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load('dm_control:cartpole/swingup', seed=3, action_repeat=100)
+
+  def make_action_sequence(self):  # Past the end of the episode.
+    for _ in range(12):
+      yield self.make_action()
+
+
+class CartpoleRandomStartTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return wrappers.RandomStart(
+        envs.load('dm_control:cartpole/swingup', seed=3), 50, seed=1)
+
+
+class ScalarObservationTest(_Contract, absltest.TestCase):
+  """A task with scalars, and with matrices of its own, in its observation."""
+
+  def make_object_under_test(self):
+    return envs.load('dm_control:fish/swim', seed=3, action_repeat=2)
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,180 @@
+"""Environments by name, wrappers, pictures."""
+
+import os
+import subprocess
+import sys
+
+import dm_env
+from dm_env import specs
+import numpy as np
+import pytest
+
+from tf_muzero import envs
+from tf_muzero.envs import control_suite
+from tf_muzero.envs import rendering
+from tf_muzero.envs import wrappers
+
+
+class Counter(dm_env.Environment):
+  """Six steps with rewards 1, 2, ... and discounts 1/2; then it is over."""
+
+  def __init__(self):
+    self.count = 6
+    self.actions = []
+
+  def reset(self):
+    self.count = 0
+    return dm_env.restart(np.float32([0.0]))
+
+  def step(self, action):
+    if self.count >= 6:
+      return self.reset()
+    self.count += 1
+    self.actions.append(float(action[0]))
+    observation = np.float32([self.count])
+    if self.count == 6:
+      return dm_env.truncation(6.0, observation, 0.5)
+    return dm_env.transition(float(self.count), observation, 0.5)
+
+  def observation_spec(self):
+    return specs.Array([1], np.float32)
+
+  def action_spec(self):
+    return specs.BoundedArray([1], np.float32, -1.0, 1.0)
+
+
+def test_load_names_the_suites():
+  with pytest.raises(ValueError, match='catch, dm_control.*chess'):
+    envs.load('chess:blitz', seed=0)
+
+
+@pytest.mark.parametrize('task, words', [
+    ('dm_control:cartpole/swing', 'swingup'), ('dm_control:car/go', 'cartpole'),
+    ('catch:big', 'catch')])
+def test_load_tells_what_there_is(task, words):
+  with pytest.raises(ValueError, match=words):
+    envs.load(task, seed=0)
+
+
+def test_missing_package_names_the_extra(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'dm_control', None)
+  with pytest.raises(ImportError, match=r'pip install -e \.\[dm_control\]'):
+    envs.load('dm_control:cartpole/swingup', seed=0)
+
+
+def test_catch_rewards_the_catch():
+  environment = envs.load('catch', seed=0)
+  for move in (0, 1, 2):
+    time_step = environment.reset()
+    ball = int(np.argmax(time_step.observation[:5]))
+    rewards = []
+    while not time_step.last():
+      time_step = environment.step(np.int32(move))
+      rewards.append(time_step.reward)
+    paddle = {0: 0, 1: 2, 2: 4}[move]
+    assert rewards == [0.0] * 8 + [1.0 if paddle == ball else -1.0]
+    assert time_step.discount == 0.0
+
+
+def test_action_repeat_sums_rewards_and_multiplies_discounts():
+  environment = wrappers.ActionRepeat(Counter(), 4)
+  environment.reset()
+  first = environment.step(np.float32([0.5]))
+  assert (first.reward, first.discount) == (1 + 2 + 3 + 4, 0.5**4)
+  last = environment.step(np.float32([0.5]))
+  assert last.last()
+  assert (last.reward, last.discount) == (5 + 6, 0.5**2)
+  assert last.observation == [6.0]
+  assert environment.step(np.float32([0.5])).first()
+  with pytest.raises(ValueError, match='action_repeat'):
+    wrappers.ActionRepeat(Counter(), 0)
+
+
+def test_random_start_varies_and_holds_actions():
+  inner = Counter()
+  environment = wrappers.RandomStart(inner, 5, seed=0)
+  starts = set()
+  for _ in range(60):
+    time_step = environment.reset()
+    assert time_step.first() and time_step.reward is None
+    starts.add(float(time_step.observation[0]))
+  assert starts == {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
+  repeats = np.mean(np.diff(inner.actions) == 0.0)
+  assert 0.3 < repeats < 0.9
+
+
+def test_random_start_survives_ends():
+  environment = wrappers.RandomStart(Counter(), 100, seed=0)
+  for _ in range(20):
+    assert environment.reset().first()
+    assert not environment.step(np.float32([0.0])).first()
+
+
+def test_actions_are_scaled_to_the_task():
+  class Inner(Counter):
+
+    def action_spec(self):
+      return specs.BoundedArray([1], np.float64, 2.0, 6.0)
+
+    def step(self, action):
+      time_step = super().step(action)
+      return time_step._replace(observation={'x': np.zeros([2, 2])})
+
+    def observation_spec(self):
+      return {'x': specs.Array([2, 2], np.float64)}
+
+  inner = Inner()
+  inner.count = 0
+  environment = control_suite.ControlSuite(inner)
+  for action in (-1.0, 0.0, 1.0):
+    observation = environment.step(np.float32([action])).observation
+  assert inner.actions == [2.0, 4.0, 6.0]
+  assert observation['x'].shape == (4,)
+  assert environment.action_spec().minimum == -1.0
+
+
+@pytest.mark.parametrize('task', ['catch', 'dm_control:cartpole/swingup'])
+def test_pictures_change(task):
+  environment = wrappers.RandomStart(envs.load(task, seed=0), 3, seed=0)
+  environment.reset()
+  before = envs.render(environment)
+  environment.step(environment.action_spec().minimum)
+  after = envs.render(environment)
+  assert before.dtype == np.uint8 and before.shape[2] == 3
+  assert before.shape == after.shape and (before != after).any()
+
+
+def test_pictures_without_opengl(monkeypatch):
+  monkeypatch.setattr(rendering, '_scene', lambda: None)
+  environment = envs.load('dm_control:cartpole/swingup', seed=0)
+  environment.reset()
+  assert envs.render(environment).shape == (240, 320, 3)
+  other = envs.load('dm_control:pendulum/swingup', seed=0)
+  other.reset()
+  with pytest.raises(RuntimeError, match='OpenGL'):
+    envs.render(other)
+
+
+def test_drawing_shows_the_angle():
+  upright, leaning = (
+      rendering._draw_cartpole(0.0, angle)  # pylint: disable=protected-access
+      for angle in (0.0, np.pi / 2))
+  pole = np.array([208, 120, 45])
+  rows, columns = np.nonzero((upright == pole).all(-1))
+  assert np.ptp(rows) > 5 * np.ptp(columns)
+  rows, columns = np.nonzero((leaning == pole).all(-1))
+  assert np.ptp(columns) > 4 * np.ptp(rows)
+  assert columns.mean() > 160  # To the right.
+
+
+def test_dm_control_is_imported_quietly_and_late():
+  program = (
+      'import sys; from tf_muzero import envs; '
+      'assert "dm_control" not in sys.modules; '
+      'envs.load("dm_control:cartpole/swingup", seed=0).reset(); '
+      'from absl import logging; logging.info("still heard")')
+  variables = {k: v for k, v in os.environ.items() if k != 'MUJOCO_GL'}
+  done = subprocess.run(
+      [sys.executable, '-c', program], capture_output=True, text=True,
+      check=True, env=variables)
+  assert done.stdout == '' and done.stderr == ''

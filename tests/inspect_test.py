@@ -1,0 +1,147 @@
+"""What is printed of a dataset is what is in it; problems end badly."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests import data_toys
+from tf_muzero import inspect
+from tf_muzero.data import episodes
+from tf_muzero.data import layout
+
+
+def _write(directory, spec=data_toys.STATE_SPEC, is_terminal=False):
+  rng = np.random.default_rng(0)
+  played = [data_toys.play(rng, spec, n, is_terminal) for n in (3, 1, 8)]
+  data_toys.write(directory, played, spec, task='toy:1', action_repeat=4,
+                  colour='red')
+  return [data_toys.episode_of(*x) for x in played]
+
+
+def _write_bad(directory, rewards, **steps):
+  data_toys.write_raw(directory, layout.features(data_toys.BOARD_SPEC), [{
+      'episode_id': i, 'timestamp': 0, 'steps': {
+          'observation': np.zeros([3, 3], np.float32), 'action': [0, 3, 0],
+          'reward': np.float32([reward, 0.5, 0.0]),
+          'discount': np.ones(3, np.float32),
+          'is_first': [True, False, False], 'is_last': [False, False, True],
+          'is_terminal': [False] * 3, **steps}}
+      for i, reward in enumerate(rewards)])
+  (directory / 'metadata.json').write_text('{"num_actions": 4}')
+
+
+def test_summary(tmp_path):
+  wanted = _write(tmp_path / 'toy')
+  summary, problems = inspect.summarise(
+      episodes.open_dataset(str(tmp_path / 'toy')))
+  assert not problems
+  assert summary.total == pytest.approx([e.reward.sum() for e in wanted])
+  assert summary.length.tolist() == [3, 1, 8]
+  assert not summary.is_terminal.any()
+  every = np.concatenate([e.action[:-1] for e in wanted])
+  assert (summary.action[:, 0].min(0) == every.min(0)).all()
+  assert (summary.action[:, 1].max(0) == every.max(0)).all()
+  assert np.tensordot(summary.length / 12, summary.action[:, 2], 1) == (
+      pytest.approx(every.mean(0), abs=1e-6))
+
+
+def test_print_continuous(tmp_path, capsys):
+  _write(tmp_path / 'toy')
+  inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  for line in ('task         toy:1', 'repeat       4 environment',
+               'angle [1] float32, velocity [2] float32',
+               'model input  [3] float32', 'colour       red',
+               'episodes     3', 'steps        12; 1 to 8 an episode',
+               'end          0 terminal, 3 cut off', 'problems     none'):
+    assert line in printed
+
+
+def test_print_discrete_and_terminal(tmp_path, capsys):
+  wanted = _write(tmp_path / 'toy', data_toys.BOARD_SPEC, is_terminal=True)
+  inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  assert 'one of 4' in printed and '3 terminal, 0 cut off' in printed
+  share = np.mean(np.concatenate([e.action[:-1] for e in wanted]) == 2)
+  assert f'action 2     {share:7.1%}' in printed
+
+
+def test_shares_at_the_bounds(tmp_path):
+  time_steps, actions = data_toys.play(
+      np.random.default_rng(0), data_toys.STATE_SPEC, 4)
+  actions = np.float32([[1.0, 0.0], [1.0, -1.0], [-1.0, 0.5], [1.0, 0.5]])
+  data_toys.write(tmp_path / 'toy', [(time_steps, list(actions))],
+                  data_toys.STATE_SPEC)
+  summary, _ = inspect.summarise(
+      episodes.open_dataset(str(tmp_path / 'toy')))
+  assert summary.at_bounds.tolist() == [[[0.25, 0.25], [0.75, 0.0]]]
+
+
+def test_histogram_counts_all(tmp_path, capsys):
+  _write_bad(tmp_path / 'toy', [0.0] * 6 + [10.0] * 3)
+  inspect.inspect(str(tmp_path / 'toy'))
+  bars = [line.split() for line in capsys.readouterr().out.splitlines()
+          if ' to ' in line and '#' in line]
+  assert [(bar[3], len(bar[4])) for bar in bars] == [('6', 40), ('3', 20)]
+
+
+def test_bad_values_are_problems(tmp_path, capsys):
+  _write_bad(tmp_path / 'toy', [1.0, np.nan, 2.0, np.inf])
+  with pytest.raises(ValueError, match='cannot be trained on'):
+    inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  assert 'episodes     2' in printed and 'problems     2' in printed
+  for episode in (1, 3):
+    assert f'episode {episode}, step 0: reward is not finite.' in printed
+
+
+def test_unreadable_rest_is_a_problem(tmp_path, capsys):
+  _write(tmp_path / 'toy')
+  file, = (tmp_path / 'toy').glob('*tfrecord*')
+  content = bytearray(file.read_bytes())
+  content[-30] ^= 4
+  file.write_bytes(bytes(content))
+  with pytest.raises(ValueError, match='cannot be trained on'):
+    inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  assert 'episodes     2' in printed and 'episode 2 of' in printed
+
+
+def test_only_bad_episodes(tmp_path, capsys):
+  _write_bad(tmp_path / 'toy', [np.nan] * 30)
+  with pytest.raises(ValueError, match='cannot be trained on'):
+    inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  assert 'problems     30' in printed and 'and 20 more' in printed
+
+
+def test_contradictions_are_oddities(tmp_path, capsys):
+  _write_bad(tmp_path / 'toy', [1.0, 2.0],
+             is_terminal=[False, False, True])
+  inspect.inspect(str(tmp_path / 'toy'))
+  assert 'is_terminal contradicts the last discount in 2 episodes' in (
+      capsys.readouterr().out)
+
+
+def test_command(tmp_path):
+  _write_bad(tmp_path / 'good', [1.0])
+  _write_bad(tmp_path / 'bad', [np.nan])
+  for name, code, words in (('good', 0, ''), ('bad', 1, 'cannot be trained'),
+                            ('none', 1, 'There is no directory')):
+    done = subprocess.run(
+        [sys.executable, '-m', 'tf_muzero.inspect', str(tmp_path / name)],
+        capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_public_dataset(capsys):
+  fixtures = os.environ.get('TF_MUZERO_FIXTURES')
+  if not fixtures:
+    pytest.skip('TF_MUZERO_FIXTURES names no directory of public datasets.')
+  inspect.inspect(os.path.join(
+      fixtures, 'rlu_control_suite/cartpole_swingup/1.0.0'))
+  assert 'mean 861' in capsys.readouterr().out

@@ -1,0 +1,188 @@
+"""Prints what is in a dataset, and what is wrong with it.
+
+  python -m tf_muzero.inspect DIRECTORY
+
+Ends with exit status 1 if something makes the dataset unusable.
+"""
+
+from typing import Iterator, NamedTuple
+
+from dm_env import specs
+import numpy as np
+
+from tf_muzero import cli
+from tf_muzero.data import checks
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import observations
+from tf_muzero.types import Episode
+
+_NUM_BINS = 10
+_BAR_WIDTH = 40
+_NUM_PROBLEMS = 10  # That are printed.
+_AT_BOUND = 1e-3  # What is so near to a bound counts as at it.
+
+
+class Summary(NamedTuple):
+  """What good episodes have; leading [N], or not for one episode.
+
+  Attributes:
+    total: sum of the rewards.
+    length: number of transitions.
+    reward: [2] lowest and highest.
+    action: [3, n] lowest, highest and mean; or [number of actions] how often
+      each of them was taken.
+    at_bounds: [2, n] share of the actions at the lower and the upper bound.
+    is_terminal: whether the last transition is terminal.
+    says_terminal: whether the field `is_terminal` says so.
+  """
+  total: np.ndarray
+  length: np.ndarray
+  reward: np.ndarray
+  action: np.ndarray
+  at_bounds: np.ndarray
+  is_terminal: np.ndarray
+  says_terminal: np.ndarray
+
+
+def inspect(directory: str, split: str = 'train') -> Summary:
+  """Returns a summary of each good episode, and prints what is in a dataset.
+
+  Raises ValueError at the end if there is something that training would not
+  take.
+
+  Args:
+    directory: see `episodes.open_dataset`.
+    split: of TFDS, such as `train` or `train[:10]`.
+  """
+  dataset = episodes_lib.open_dataset(directory, split=split)
+  summary, problems = summarise(dataset)
+  for line in _describe(dataset):
+    print(line)
+  if summary.total.size:
+    for line in _describe_episodes(summary, dataset):
+      print(line)
+  for line in _describe_problems(summary, problems):
+    print(line)
+  if problems:
+    raise ValueError(f'{directory!r} cannot be trained on as it is.')
+  return summary
+
+
+def summarise(dataset: episodes_lib.Dataset) -> tuple[Summary, list[str]]:
+  """Returns summaries of the good episodes, and what is wrong with others."""
+  summaries, problems = [], []
+  try:
+    for checked in episodes_lib.read(dataset):
+      if checked.finding.problem:
+        problems.append(checks.describe(checked.finding, checked.where))
+      else:
+        summaries.append(_summarise(
+            checked.episode, checked.is_terminal, dataset.spec.action))
+  except ValueError as error:  # From here on, nothing can be read.
+    problems.append(str(error))
+  if not summaries:
+    return Summary(*[np.zeros([0])] * len(Summary._fields)), problems
+  return Summary(*map(np.stack, zip(*summaries))), problems
+
+
+def _summarise(episode: Episode, says_terminal: np.ndarray, spec: specs.Array
+               ) -> Summary:
+  """Returns the summary of one episode."""
+  action, reward = episode.action[:-1], episode.reward[:-1]
+  if isinstance(spec, specs.DiscreteArray):
+    actions = np.bincount(action, minlength=spec.num_values)
+    at_bounds = np.zeros([2, 0])
+  else:
+    actions = np.stack([action.min(0), action.max(0), action.mean(0)])
+    at_bounds = np.stack([(action <= spec.minimum + _AT_BOUND).mean(0),
+                          (action >= spec.maximum - _AT_BOUND).mean(0)])
+  return Summary(
+      reward.sum(dtype=np.float64), np.asarray(len(reward)),
+      np.stack([reward.min(), reward.max()]), actions, at_bounds,
+      episode.discount[-2] == 0.0, says_terminal)
+
+
+def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
+  """Yields what a dataset tells of itself."""
+  yield f'{dataset.directory}: {dataset.name}, split {dataset.split}'
+  if dataset.task:
+    yield f'  task         {dataset.task}'
+  yield f'  action       {_describe_spec(dataset.spec.action)}'
+  yield f'  repeat       {dataset.action_repeat} environment steps per action'
+  observation = dataset.spec.observation
+  if isinstance(observation, dict):
+    parts = (f'{name} {_shape(observation[name])}'
+             for name in sorted(observation))
+    yield f'  observation  {", ".join(parts)}'
+  else:
+    yield f'  observation  {_shape(observation)}'
+  yield f'  model input  [{observations.width(observation)}] float32'
+  for name, value in sorted(dataset.metadata.items()):
+    if name not in ('task', 'action_repeat', 'num_steps', 'num_episodes',
+                    'num_actions'):
+      yield f'  {name:<12} {value}'
+
+
+def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
+                       ) -> Iterator[str]:
+  """Yields numbers of the good episodes."""
+  length, total = summary.length, summary.total
+  yield f'  episodes     {len(length)}'
+  yield (f'  steps        {length.sum()}; {length.min()} to {length.max()} an '
+         'episode')
+  yield (f'  end          {summary.is_terminal.sum()} terminal, '
+         f'{(~summary.is_terminal).sum()} cut off')
+  yield (f'  reward       {summary.reward[:, 0].min():.4g} to '
+         f'{summary.reward[:, 1].max():.4g}')
+  yield (f'  return       mean {total.mean():.4g}, deviation {total.std():.4g}, '
+         f'lowest {total.min():.4g}, highest {total.max():.4g}')
+  if total.min() < total.max():
+    yield from _histogram(total)
+  if isinstance(dataset.spec.action, specs.DiscreteArray):
+    counts = summary.action.sum(axis=0)
+    for i, count in enumerate(counts):
+      yield f'  action {i:<5} {count / counts.sum():7.1%}'
+    return
+  weights = length / length.sum()
+  yield ('  action          lowest  highest     mean  at lower bound  at upper '
+         'bound')
+  low, high = summary.action[:, 0].min(0), summary.action[:, 1].max(0)
+  mean = np.tensordot(weights, summary.action[:, 2], 1)
+  at_bounds = np.tensordot(weights, summary.at_bounds, 1)
+  for i, _ in enumerate(low):
+    yield (f'  {i:>6}        {low[i]:8.4f} {high[i]:8.4f} {mean[i]:8.4f}'
+           f'  {at_bounds[0, i]:14.1%}  {at_bounds[1, i]:14.1%}')
+
+
+def _describe_problems(summary: Summary, problems: list[str]) -> Iterator[str]:
+  contradictory = np.sum(summary.is_terminal != summary.says_terminal)
+  if contradictory:
+    yield (f'  oddity       is_terminal contradicts the last discount in '
+           f'{contradictory} episodes; the discount counts')
+  yield f'  problems     {len(problems) or "none"}'
+  for problem in problems[:_NUM_PROBLEMS]:
+    yield f'    {problem}'
+  if len(problems) > _NUM_PROBLEMS:
+    yield f'    and {len(problems) - _NUM_PROBLEMS} more'
+
+
+def _histogram(values: np.ndarray) -> Iterator[str]:
+  """Yields a line with a bar for each of some equal ranges."""
+  counts, edges = np.histogram(values, bins=_NUM_BINS)
+  for count, low, high in zip(counts, edges, edges[1:]):
+    bar = '#' * int(np.ceil(_BAR_WIDTH * count / counts.max()))
+    yield f'  {low:11.4g} to {high:9.4g} {count:6} {bar}'.rstrip()
+
+
+def _describe_spec(spec: specs.Array) -> str:
+  if isinstance(spec, specs.DiscreteArray):
+    return f'one of {spec.num_values}'
+  return f'{_shape(spec)} in [{np.min(spec.minimum)}, {np.max(spec.maximum)}]'
+
+
+def _shape(spec: specs.Array) -> str:
+  return f'[{", ".join(map(str, spec.shape))}] {np.dtype(spec.dtype).name}'
+
+
+if __name__ == '__main__':
+  cli.run(inspect, positional=('directory',))
