@@ -1,0 +1,139 @@
+"""The pipeline: what comes out for what is in a dataset."""
+
+import functools
+
+from dm_env import specs
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import state
+from tf_muzero.networks import value_transform
+from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import value_targets
+from tf_muzero.search import mcts
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Segment
+
+_L, _K, _N, _A, _SEGMENTS = 4, 2, 1, 3, 6
+_S = _L + _K + _N
+_SPECS = {
+    'continuous': EnvironmentSpec(
+        specs.Array([2], np.float32),
+        specs.BoundedArray([1], np.float32, -1.0, 1.0)),
+    'discrete': EnvironmentSpec(
+        specs.Array([2], np.float32), specs.DiscreteArray(_A, np.int32)),
+}
+
+
+def _segments(kind):
+  """Returns segments of six truncated episodes; observations are unique."""
+  generator = np.random.default_rng(0)
+  num_transitions = np.array([1, 2, 3, 4, 4, 4])[:, np.newaxis]
+  t = np.arange(_S)[np.newaxis]
+  is_transition = t < num_transitions
+  number = 100 * np.arange(_SEGMENTS)[:, np.newaxis] + t
+  if kind == 'discrete':
+    action = generator.integers(_A, size=[_SEGMENTS, _S]).astype(np.int32)
+  else:
+    action = generator.uniform(-1, 1, [_SEGMENTS, _S, 1]).astype(np.float32)
+  return Segment(
+      observation=np.stack([number, -number], -1).astype(np.float32) / 100,
+      action=action,
+      reward=np.where(is_transition, 1.0, 0.0).astype(np.float32),
+      discount=np.ones([_SEGMENTS, _S], np.float32),
+      is_state=t <= num_transitions, is_transition=is_transition)
+
+
+def _windows(kind, directory, *, improvement_fn=None, **changes):
+  """Returns one pass of windows, as NumPy."""
+  support = value_transform.Support(-2.0, 2.0, 11)
+  agent = agent_lib.Agent(
+      functools.partial(state.StateNetwork, num_blocks=1, width=8),
+      support, support, 0.9, _A)
+  tf.keras.utils.set_random_seed(1)
+  network = agent.make_network(_SPECS[kind])
+  for variable in network.trainable_variables:  # Heads start at zero.
+    variable.assign_add(0.3 * tf.random.stateless_normal(
+        variable.shape, [1, 2]))
+  snapshots.publish(
+      directory, 17, [v.read_value() for v in network.variables])
+  reanalyse = pipeline.Reanalyse(**{
+      'improvement_fn': improvement_fn or functools.partial(
+          improvement.search_improvement, injected_prior=0.25),
+      'value_target_fn': value_targets.td_search,
+      'search_fn': functools.partial(mcts.search, num_simulations=6),
+      'td_steps': _N, 'windows_per_segment': _L, 'segments_per_search': 2,
+      'sample_reuse': 1, 'shuffle_windows': 1, 'parallel_searches': 1,
+      'host_jit': False, **changes})
+  segments = _segments(kind)
+  dataset = pipeline.reanalysed_windows(
+      tf.data.Dataset.from_tensor_slices(segments), reanalyse,
+      agent.plan_with(network, _SPECS[kind]), directory,
+      [v.shape for v in network.variables], unroll_steps=_K, discount=0.9,
+      keep_observations=True, seed=1, deterministic=True)
+  return segments, list(dataset.as_numpy_iterator())
+
+
+@pytest.mark.parametrize('kind', sorted(_SPECS))
+@pytest.mark.parametrize('sample_reuse', [1, 3])
+def test_each_state_with_an_action_starts_so_many_windows(
+    kind, sample_reuse, tmp_path):
+  segments, windows = _windows(
+      kind, str(tmp_path), sample_reuse=sample_reuse, shuffle_windows=50)
+  starts = sorted(float(w.observation[0, 0]) for w in windows)
+  stored = segments.observation[..., 0][segments.is_transition]
+  np.testing.assert_array_equal(
+      starts, np.sort(np.repeat(stored, sample_reuse)))
+  assert {int(w.snapshot_step) for w in windows} == {17}
+
+
+def test_the_stored_action_is_searched_where_there_is_one(tmp_path):
+  segments, windows = _windows('continuous', str(tmp_path))
+  stored = {float(o[0]): float(a[0]) for o, a in zip(
+      segments.observation[segments.is_transition],
+      segments.action[segments.is_transition])}
+  for window in windows:
+    for k in range(_K + 1):
+      number = float(window.observation[k, 0])
+      if window.policy_mask[k]:
+        assert window.candidates[k, 0, 0] == np.float32(stored[number])
+        np.testing.assert_allclose(window.weights[k].sum(), 1.0, rtol=1e-5)
+
+
+def test_discrete_candidates_are_all_actions(tmp_path):
+  _, windows = _windows('discrete', str(tmp_path))
+  for window in windows:
+    np.testing.assert_array_equal(
+        window.candidates, np.tile(np.arange(_A), [_K + 1, 1]))
+
+
+@pytest.mark.parametrize('kind', sorted(_SPECS))
+def test_xla_changes_nothing(kind, tmp_path):
+  _, plain = _windows(kind, str(tmp_path), host_jit=False)
+  _, compiled = _windows(kind, str(tmp_path), host_jit=True)
+  assert len(plain) == len(compiled)
+  for x, y in zip(plain, compiled):
+    tf.nest.map_structure(functools.partial(
+        np.testing.assert_allclose, rtol=1e-3, atol=1e-4), x, y)
+
+
+def test_same_seed_same_windows(tmp_path):
+  first, second = (_windows(
+      'continuous', str(tmp_path), shuffle_windows=50)[1] for _ in range(2))
+  for x, y in zip(first, second):
+    tf.nest.map_structure(np.testing.assert_array_equal, x, y)
+
+
+def test_cloning_targets_are_the_stored_actions(tmp_path):
+  segments, windows = _windows(
+      'continuous', str(tmp_path),
+      improvement_fn=improvement.cloning_improvement)
+  first = segments.action[segments.is_transition]
+  np.testing.assert_array_equal(
+      np.stack([w.candidates[0, 0] for w in windows]), first)
+  for window in windows:
+    np.testing.assert_array_equal(window.weights, np.ones([_K + 1, 1]))
