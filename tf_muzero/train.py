@@ -7,7 +7,7 @@ The same command resumes a run that was interrupted.
 """
 
 import os
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from absl import logging
 import keras
@@ -16,6 +16,7 @@ import tensorflow as tf
 from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import evaluate
+from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import segments as segments_lib
@@ -26,23 +27,26 @@ from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 
+# Where windows come from: stored episodes, or an environment alone.
+Source = Union[episodes_lib.Dataset, interaction_lib.Source]
+
 
 def train(
-    *, run_directory: str, dataset: str, agent: Agent,
+    *, run_directory: str, agent: Agent,
     reanalyse: pipeline.Reanalyse, loss_weights: losses.LossWeights,
     optimizer_fn: Callable[[int], keras.optimizers.Optimizer],
     num_steps: int, batch_size: int, unroll_steps: int,
     reanalyse_fraction: float, target_period: int, target_decay: float,
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
-    seed: int, deterministic: bool = False,
+    seed: int, deterministic: bool = False, dataset: Optional[str] = None,
+    interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
     evaluate_every: int = 0) -> trainer_lib.Trainer:
   """Returns the trainer after `num_steps` learner steps.
 
   Args:
     run_directory: everything about the run; an interrupted run in it resumes.
-    dataset: directory of an RLDS dataset.
     agent: the network and what it means.
     reanalyse: how stored data becomes targets.
     loss_weights: of the terms of the loss.
@@ -50,8 +54,9 @@ def train(
     num_steps: learner steps.
     batch_size: windows per learner step, over all replicas.
     unroll_steps: K.
-    reanalyse_fraction: share of the windows that come from stored data; the
-      rest would come from fresh interaction.
+    reanalyse_fraction: share of the windows that come from stored data, the
+      rest from fresh interaction; 1 is offline, 0 online only. Exact in each
+      batch.
     target_period: learner steps between updates of the target network.
     target_decay: see `Trainer`.
     search_with_target: whether searches use the target network's weights, not
@@ -65,44 +70,31 @@ def train(
     seed: of everything random.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
+    dataset: directory of an RLDS dataset; needed where the fraction is not 0.
+    interaction: how fresh episodes are played; needed where it is not 1.
     evaluate_fn: such as `evaluate.during_training`.
     evaluate_every: learner steps between evaluations; 0 for none.
   """
-  _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
+  _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps,
+         dataset, interaction)
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
-  source = episodes_lib.open_dataset(dataset)
+  if reanalyse_fraction > 0.0:
+    source = episodes_lib.open_dataset(dataset)
+  else:
+    source = interaction_lib.open_task(interaction)
   run_directory_lib.save_task(run_directory, run_directory_lib.Task(
       source.task, source.action_repeat, source.spec, source.num_steps))
-
-  # The dataset's own copy, outside of the strategy: only its graph is used.
-  planned = agent.make_network(source.spec, source.num_steps)
-  windows = _windows(
-      source, reanalyse, agent.plan_with(planned, source.spec),
-      os.path.join(run_directory, 'snapshots'),
-      [v.shape for v in planned.variables], unroll_steps=unroll_steps,
-      discount=agent.discount,
-      keep_observations=loss_weights.reconstruction > 0.0, seed=seed,
-      deterministic=deterministic)
-  windows = pipeline.ahead(mixing.mix(
-      windows, None, reanalyse_fraction, batch_size), deterministic)
-
-  head = agent.make_head(source.spec)
-  def loss_fn(network, window):
-    return losses.muzero_loss(
-        network, agent, head, loss_weights, window, batch_size)
-
-  def make_network():
-    network = agent.make_network(source.spec, source.num_steps)
-    network.set_observation_statistics(
-        *episodes_lib.observation_statistics(source))
-    return network
+  windows = _make_batches(
+      source, agent, reanalyse, interaction, run_directory,
+      fraction=reanalyse_fraction, batch_size=batch_size,
+      unroll_steps=unroll_steps, seed=seed, deterministic=deterministic,
+      keep_observations=loss_weights.reconstruction > 0.0)
 
   with strategy_.scope():
-    trainer = trainer_lib.Trainer(
-        make_network(), trainer_lib.make_target_network(make_network), loss_fn,
-        target_period=target_period, target_decay=target_decay,
-        global_batch_size=batch_size, jit_compile=jit_compile)
+    trainer = _make_trainer(
+        source, agent, loss_weights, batch_size, target_period=target_period,
+        target_decay=target_decay, jit_compile=jit_compile)
     trainer.compile(optimizer_fn(num_steps),
                     steps_per_execution=steps_per_execution)
     trainer.optimizer.build(trainer.network.trainable_variables)
@@ -129,7 +121,8 @@ def train(
         evaluate_every, run_directory, lambda step: evaluate_fn(
             agent, source, trainer.target_network.variables, step)))
   logging.info(
-      'TensorFlow %s, %s, %d parameters, %d episodes of %s, results in %s',
+      'TensorFlow %s, %s, %d parameters, %d stored episodes of %s, results in '
+      '%s',
       tf.__version__, strategy_.__class__.__name__,
       trainer.network.count_params(), source.num_episodes, source.task,
       run_directory)
@@ -138,17 +131,56 @@ def train(
   return trainer
 
 
-def _windows(source, reanalyse, planning_model, snapshot_directory, shapes, *,
-             unroll_steps, seed, deterministic, **kwargs) -> tf.data.Dataset:
-  """Returns shuffled windows of the dataset, endless."""
-  stored = episodes_lib.episodes(source, seed=seed, repeat=True)
-  segments = segments_lib.segments(
-      stored, windows_per_segment=reanalyse.windows_per_segment,
-      unroll_steps=unroll_steps, td_steps=reanalyse.td_steps)
-  return pipeline.reanalysed_windows(
-      segments, reanalyse, planning_model, snapshot_directory, shapes,
-      unroll_steps=unroll_steps, seed=seed, deterministic=deterministic,
-      **kwargs)
+def _make_trainer(
+    source: Source, agent: Agent, loss_weights: losses.LossWeights,
+    batch_size: int, **settings) -> trainer_lib.Trainer:
+  """Returns a trainer of fresh networks, under the present strategy."""
+  head = agent.make_head(source.spec)
+  statistics = (episodes_lib.observation_statistics(source)
+                if isinstance(source, episodes_lib.Dataset) else ())
+
+  def make_network():
+    network = agent.make_network(source.spec, source.num_steps)
+    if statistics:
+      network.set_observation_statistics(*statistics)
+    return network
+
+  def loss_fn(network, window):
+    return losses.muzero_loss(
+        network, agent, head, loss_weights, window, batch_size)
+
+  return trainer_lib.Trainer(
+      make_network(), trainer_lib.make_target_network(make_network), loss_fn,
+      global_batch_size=batch_size, **settings)
+
+
+def _make_batches(
+    source: Source, agent: Agent, reanalyse: pipeline.Reanalyse,
+    interaction: Optional[interaction_lib.Interaction], run_directory: str, *,
+    fraction: float, batch_size: int, deterministic: bool, **settings
+    ) -> tf.data.Dataset:
+  """Returns endless batches of windows, stored and fresh ones."""
+  # The data's own network, outside of any strategy: only its graph is used.
+  network = agent.make_network(source.spec, source.num_steps)
+  planning_model = agent.plan_with(network, source.spec)
+  snapshot_directory = os.path.join(run_directory, 'snapshots')
+  shapes = [v.shape for v in network.variables]
+  reanalysed = fresh = None
+  if fraction > 0.0:
+    segments = segments_lib.segments(
+        episodes_lib.episodes(source, seed=settings['seed'], repeat=True),
+        windows_per_segment=reanalyse.windows_per_segment,
+        unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps)
+    reanalysed = pipeline.reanalysed_windows(
+        segments, reanalyse, planning_model, snapshot_directory, shapes,
+        discount=agent.discount, deterministic=deterministic, **settings)
+  if fraction < 1.0:
+    fresh = interaction_lib.fresh_windows(
+        interaction, reanalyse, agent, planning_model, source.spec,
+        snapshot_directory, shapes, deterministic=deterministic,
+        log_path=os.path.join(run_directory, 'interaction.jsonl'), **settings)
+  return pipeline.ahead(
+      mixing.mix(reanalysed, fresh, fraction, batch_size), deterministic)
 
 
 def _restore(trainer: trainer_lib.Trainer, directory: str
@@ -177,9 +209,16 @@ def _searches_per_window(reanalyse: pipeline.Reanalyse, unroll_steps: int
 
 
 def _check(reanalyse_fraction: float, checkpoint_every: int,
-           snapshot_every: int, unroll_steps: int) -> None:
+           snapshot_every: int, unroll_steps: int, dataset: Optional[str],
+           interaction: Optional[interaction_lib.Interaction]) -> None:
   if not 0.0 <= reanalyse_fraction <= 1.0:
     raise ValueError('reanalyse_fraction must be in [0, 1], got '
+                     f'{reanalyse_fraction}.')
+  if reanalyse_fraction > 0.0 and not dataset:
+    raise ValueError('dataset must be given for a reanalyse_fraction of '
+                     f'{reanalyse_fraction}.')
+  if reanalyse_fraction < 1.0 and not interaction:
+    raise ValueError('interaction must be given for a reanalyse_fraction of '
                      f'{reanalyse_fraction}.')
   if unroll_steps < 0:
     raise ValueError(f'unroll_steps must be >= 0, got {unroll_steps}.')

@@ -220,9 +220,11 @@ class Evaluate(Periodic):
     start = time.perf_counter()
     metrics = self._evaluate_fn(step)
     write_metrics(self._path, self._writer, step, metrics)
-    logging.info('evaluation at step %d: %s (%.1f s)', step, '  '.join(
-        f'{name} {value:.1f}' for name, value in metrics.items()),
-                 time.perf_counter() - start)
+    error = lambda name: metrics.get(f'{name}_standard_error', 0.0)
+    logging.info('evaluation at step %d: %s (%.0f s)', step, '  '.join(
+        f'{name.split("/")[-1]} {value:.1f} ± {error(name):.1f}'
+        for name, value in metrics.items()
+        if not name.endswith('_standard_error')), time.perf_counter() - start)
 
 
 def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,
