@@ -89,6 +89,7 @@ def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):
     ({'checkpoint_every': 3}, 'multiple of snapshot_every'),
     ({'reanalyse_fraction': 1.5}, 'reanalyse_fraction'),
     ({'unroll_steps': -1}, 'unroll_steps'),
+    ({'reanalyse_fraction': 0.5}, 'interaction must be given'),
     ({'strategy': 'gpu'}, "'cpu', 'mirrored' or 'tpu'"),
 ])
 def test_wrong_arguments_are_refused_before_anything_is_written(
@@ -96,5 +97,3 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
   with pytest.raises(ValueError, match=message):
     train_runs.run(dataset, str(tmp_path / 'run'), 4, **wrong)
   assert not (tmp_path / 'run').exists()
-
-

@@ -6,7 +6,7 @@
 
 import json
 import os
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence, Union
 
 from absl import logging
 import tensorflow as tf
@@ -15,6 +15,7 @@ import tqdm
 from tf_muzero import cli
 from tf_muzero import envs
 from tf_muzero.acting import evaluation
+from tf_muzero.acting import interaction
 from tf_muzero.acting import modes as modes_lib
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
@@ -25,9 +26,10 @@ from tf_muzero.networks.agent import Agent
 from tf_muzero.types import Parameters
 from tf_muzero.types import SearchFn
 
-# (agent, dataset, parameters, learner step) -> flat metrics
-EvaluateFn = Callable[
-    [Agent, episodes.Dataset, Parameters, int], dict[str, float]]
+# What training learns from: stored episodes, or an environment alone.
+Source = Union[episodes.Dataset, interaction.Source]
+# (agent, source, parameters, learner step) -> flat metrics
+EvaluateFn = Callable[[Agent, Source, Parameters, int], dict[str, float]]
 
 
 def evaluate(
@@ -139,16 +141,16 @@ def during_training(
   """
   policies: dict[str, policy_lib.MuZeroPolicy] = {}
 
-  def evaluate_fn(agent, dataset, parameters, step):
+  def evaluate_fn(agent, source, parameters, step):
     del step
     if not policies:
-      network = agent.make_network(dataset.spec, dataset.num_steps)
+      network = agent.make_network(source.spec, source.num_steps)
       for mode in modes:
         policies[mode.name] = policy_lib.make_policy(
-            agent, network, dataset.spec, mode=mode, search_fn=search_fn,
+            agent, network, source.spec, mode=mode, search_fn=search_fn,
             jit_compile=jit_compile)
     environment_fn = evaluation.make_environment_fn(
-        dataset.task, action_repeat=dataset.action_repeat,
+        source.task, action_repeat=source.action_repeat,
         random_start_steps=random_start_steps)
     metrics = {}
     for name, policy in policies.items():

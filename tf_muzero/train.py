@@ -7,7 +7,7 @@ The same command resumes a run that was interrupted.
 """
 
 import os
-from typing import Callable, Optional, Union
+from typing import Callable, Optional
 
 from absl import logging
 import keras
@@ -26,9 +26,6 @@ from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
-
-# Where windows come from: stored episodes, or an environment alone.
-Source = Union[episodes_lib.Dataset, interaction_lib.Source]
 
 
 def train(
@@ -75,14 +72,10 @@ def train(
     evaluate_fn: such as `evaluate.during_training`.
     evaluate_every: learner steps between evaluations; 0 for none.
   """
-  _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps,
-         dataset, interaction)
+  _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
-  if reanalyse_fraction > 0.0:
-    source = episodes_lib.open_dataset(dataset)
-  else:
-    source = interaction_lib.open_task(interaction)
+  source = _open(reanalyse_fraction, dataset, interaction)
   run_directory_lib.save_task(run_directory, run_directory_lib.Task(
       source.task, source.action_repeat, source.spec, source.num_steps))
   windows = _make_batches(
@@ -131,8 +124,22 @@ def train(
   return trainer
 
 
+def _open(fraction: float, dataset: Optional[str],
+          interaction: Optional[interaction_lib.Interaction]) -> evaluate.Source:
+  """Returns what windows come from, the environment only where it must."""
+  if fraction < 1.0 and not interaction:
+    raise ValueError('interaction must be given for a reanalyse_fraction of '
+                     f'{fraction}.')
+  if fraction > 0.0:
+    if not dataset:
+      raise ValueError('dataset must be given for a reanalyse_fraction of '
+                       f'{fraction}.')
+    return episodes_lib.open_dataset(dataset)
+  return interaction_lib.open_task(interaction)  # type: ignore[arg-type]
+
+
 def _make_trainer(
-    source: Source, agent: Agent, loss_weights: losses.LossWeights,
+    source: evaluate.Source, agent: Agent, loss_weights: losses.LossWeights,
     batch_size: int, **settings) -> trainer_lib.Trainer:
   """Returns a trainer of fresh networks, under the present strategy."""
   head = agent.make_head(source.spec)
@@ -155,7 +162,7 @@ def _make_trainer(
 
 
 def _make_batches(
-    source: Source, agent: Agent, reanalyse: pipeline.Reanalyse,
+    source: evaluate.Source, agent: Agent, reanalyse: pipeline.Reanalyse,
     interaction: Optional[interaction_lib.Interaction], run_directory: str, *,
     fraction: float, batch_size: int, deterministic: bool, **settings
     ) -> tf.data.Dataset:
@@ -166,7 +173,7 @@ def _make_batches(
   snapshot_directory = os.path.join(run_directory, 'snapshots')
   shapes = [v.shape for v in network.variables]
   reanalysed = fresh = None
-  if fraction > 0.0:
+  if isinstance(source, episodes_lib.Dataset):
     segments = segments_lib.segments(
         episodes_lib.episodes(source, seed=settings['seed'], repeat=True),
         windows_per_segment=reanalyse.windows_per_segment,
@@ -174,7 +181,7 @@ def _make_batches(
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, **settings)
-  if fraction < 1.0:
+  if interaction and fraction < 1.0:
     fresh = interaction_lib.fresh_windows(
         interaction, reanalyse, agent, planning_model, source.spec,
         snapshot_directory, shapes, deterministic=deterministic,
@@ -209,16 +216,9 @@ def _searches_per_window(reanalyse: pipeline.Reanalyse, unroll_steps: int
 
 
 def _check(reanalyse_fraction: float, checkpoint_every: int,
-           snapshot_every: int, unroll_steps: int, dataset: Optional[str],
-           interaction: Optional[interaction_lib.Interaction]) -> None:
+           snapshot_every: int, unroll_steps: int) -> None:
   if not 0.0 <= reanalyse_fraction <= 1.0:
     raise ValueError('reanalyse_fraction must be in [0, 1], got '
-                     f'{reanalyse_fraction}.')
-  if reanalyse_fraction > 0.0 and not dataset:
-    raise ValueError('dataset must be given for a reanalyse_fraction of '
-                     f'{reanalyse_fraction}.')
-  if reanalyse_fraction < 1.0 and not interaction:
-    raise ValueError('interaction must be given for a reanalyse_fraction of '
                      f'{reanalyse_fraction}.')
   if unroll_steps < 0:
     raise ValueError(f'unroll_steps must be >= 0, got {unroll_steps}.')

@@ -147,7 +147,8 @@ def test_two_replicas_learn_what_one_learns():
   two = _fit(mirrored, _windows(), 5)
   for network in ('network', 'target_network'):
     np.testing.assert_allclose(
-        _weights(getattr(single, network)), _weights(getattr(mirrored, network)),
+        _weights(getattr(single, network)),
+        _weights(getattr(mirrored, network)),
         rtol=1e-4, atol=1e-6)
   for name in ('loss/total', 'loss/policy', 'search/depth', 'search/age'):
     np.testing.assert_allclose(one[name], two[name], rtol=1e-4, err_msg=name)

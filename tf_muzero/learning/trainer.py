@@ -45,6 +45,7 @@ class Trainer(keras.Model):
       raise ValueError(f'target_period must be >= 1, got {target_period}.')
     if not 0.0 <= target_decay < 1.0:
       raise ValueError(f'target_decay must be in [0, 1), got {target_decay}.')
+    self.train_function: Optional[Callable] = None
     self.network = network
     self.target_network = target_network
     self.iterator: Optional[tf.data.Iterator] = None
