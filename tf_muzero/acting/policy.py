@@ -65,7 +65,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     self._seed = seed
     # Compiled once for each batch size: the search that acts.
     self.act = tf.function(self._act, jit_compile=jit_compile)
-    self._act_any = None
+    self._any_batch_act: Optional[Callable] = None
 
   def assign(self, parameters: Parameters):
     """Sets the weights; nothing is traced or compiled again."""
@@ -87,12 +87,12 @@ class MuZeroPolicy(tf_policy.TFPolicy):
 
   def any_batch_act(self) -> Callable:
     """Returns `act` as one graph for all batch sizes, traced once."""
-    if self._act_any is None:
-      self._act_any = self.act.get_concrete_function(
+    if self._any_batch_act is None:
+      self._any_batch_act = self.act.get_concrete_function(
           tf.nest.map_structure(add_batch, self._observation_spec),
           tf.TensorSpec([None], tf.bool, 'is_first'),
           tf.nest.map_structure(add_batch, self.policy_state_spec))
-    return self._act_any
+    return self._any_batch_act
 
   def _act(self, observation: Nest, is_first: tf.Tensor, state: PolicyState
            ) -> tuple[tf.Tensor, PolicyState]:
