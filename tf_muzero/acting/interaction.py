@@ -73,10 +73,36 @@ class Interaction:
           f'root_noise_alpha must be > 0, got {self.root_noise_alpha}.')
 
 
+class Source(NamedTuple):
+  """What training asks of a dataset, where there is none.
+
+  Attributes:
+    spec: what an agent in the environment sees and does.
+    task: the environment's id.
+    action_repeat: environment steps per decision.
+    num_episodes: stored ones, none.
+    num_steps: of stored episodes, none.
+  """
+  spec: EnvironmentSpec
+  task: str
+  action_repeat: int
+  num_episodes: int = 0
+  num_steps: int = 0
+
+
 class Played(NamedTuple):
   """An episode and what the search said of each of its R states, NumPy."""
   episode: Episode
   improved: Improved
+
+
+def open_task(interaction: Interaction) -> Source:
+  """Returns the environment as the only source of windows."""
+  environment = _environment_fn(interaction)(seed=0)
+  source = Source(
+      envs.spec(environment), interaction.task, interaction.action_repeat)
+  environment.close()
+  return source
 
 
 def fresh_windows(
@@ -104,12 +130,13 @@ def fresh_windows(
     deterministic: plays when windows are asked for, not a round ahead.
     log_path: file that gets a line for each episode; see `episode_log`.
   """
+  _check_spec(interaction, spec)
   decide_fn = exploration.make_decide_fn(
       reanalyse, planning_model, spec, parameter_shapes,
       temperature=interaction.temperature,
       root_noise_fraction=interaction.root_noise_fraction, seed=seed)
   num_candidates = agent.make_head(spec).num_candidates
-  environment_fn = _environment_fn(interaction, spec)
+  environment_fn = _environment_fn(interaction)
   length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
   log = episode_log.EpisodeLog(log_path)
 
@@ -209,24 +236,27 @@ def cut_segments(played: Played, windows_per_segment: int, length: int
   return segments._replace(observation=observation), improved
 
 
-def _environment_fn(interaction: Interaction, spec: EnvironmentSpec
+def _environment_fn(interaction: Interaction
                     ) -> Callable[..., dm_env.Environment]:
-  """Returns what makes the task's environment of a seed; checks its spec."""
-  environment_fn = functools.partial(
+  """Returns what makes the task's environment of a seed."""
+  return functools.partial(
       envs.load, interaction.task, action_repeat=interaction.action_repeat)
-  environment = environment_fn(seed=0)
+
+
+def _check_spec(interaction: Interaction, spec: EnvironmentSpec) -> None:
+  """Raises ValueError unless the environment is as the spec says."""
+
+  def describe(x):
+    return x.shape, np.dtype(x.dtype).name, getattr(x, 'num_values', None)
+
   for name, found, wanted in zip(
-      spec._fields, envs.spec(environment), spec):
+      spec._fields, open_task(interaction).spec, spec):
     found, wanted = (
-        tree.map_structure(lambda x: (
-            x.shape, x.dtype.name, getattr(x, 'num_values', None)), nest)
-        for nest in (found, wanted))
+        tree.map_structure(describe, nest) for nest in (found, wanted))
     if found != wanted:
       raise ValueError(
           f'The {name}s of task {interaction.task!r} must be those that the '
           f'network was made for, {wanted}; got {found}.')
-  environment.close()
-  return environment_fn
 
 
 def _segment_specs(
