@@ -1,0 +1,191 @@
+"""The conventions that a program can check."""
+
+import ast
+import os
+import re
+
+import pytest
+
+from tf_muzero import cli
+from tf_muzero import collect
+from tf_muzero import train
+from tf_muzero.envs import behaviours
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# A folder imports only those left of it, and what has no folder.
+_PIPELINE = ['envs', 'data', 'networks', 'search', 'reanalyse', 'learning',
+             'acting']
+_SHARED = {'types', 'rng', 'shapes', 'devices', 'metrics'}
+_CONFIG = {'config'}  # For cli alone.
+
+
+def _files(*folders, ending='.py'):
+  found = [os.path.relpath(os.path.join(folder, name), _ROOT)
+           for top in folders
+           for folder, _, names in os.walk(os.path.join(_ROOT, top))
+           for name in names if name.endswith(ending)]
+  return sorted(found)
+
+
+_PYTHON = _files('tf_muzero', 'tools', 'tests')
+
+
+def _text(path):
+  with open(os.path.join(_ROOT, path), encoding='utf-8') as file:
+    return file.read()
+
+
+def _tree(path):
+  return ast.parse(_text(path), path, feature_version=(3, 9))
+
+
+def _imports(tree):
+  """Yields the full names of all modules that a file imports, anywhere."""
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Import):
+      yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def _own_imports(path):
+  """Returns the parts of tf_muzero that a file imports, such as 'data'."""
+  return {name.split('.')[1] for name in _imports(_tree(path))
+          if name.startswith('tf_muzero.')}
+
+
+def _allowed(path):
+  """Returns what a file of tf_muzero may import of it; None for anything."""
+  folder = path.split(os.sep)[1]
+  if folder in _PIPELINE:
+    return {*_PIPELINE[:_PIPELINE.index(folder) + 1], *_SHARED}
+  if folder == 'config':
+    return _CONFIG
+  if folder == 'cli.py':
+    return _CONFIG
+  if folder.removesuffix('.py') in _SHARED or folder == '__init__.py':
+    return _SHARED
+  return None
+
+
+def test_a_folder_imports_only_those_left_of_it():
+  wrong = {}
+  for path in _files('tf_muzero'):
+    allowed, imported = _allowed(path), _own_imports(path)
+    # None is a command, which may import all but how it is configured.
+    extra = imported & _CONFIG if allowed is None else imported - allowed
+    if extra:
+      wrong[path] = extra
+  assert not wrong
+
+
+def test_every_folder_has_its_place():
+  folders = {path.split(os.sep)[1] for path in _files('tf_muzero')
+             if path.count(os.sep) > 1}
+  assert folders == {*_PIPELINE, *_CONFIG}
+
+
+def test_a_file_has_at_most_300_lines_and_says_what_it_is():
+  lengths = {path: len(_text(path).splitlines()) for path in _PYTHON}
+  assert not {path: n for path, n in lengths.items() if n > 300}
+  assert not [path for path in _PYTHON if not ast.get_docstring(_tree(path))]
+
+
+def _code_lines(function, lines):
+  """Returns the number of lines without docstring, comments and blanks."""
+  first = function.body[0]
+  if ast.get_docstring(function) is not None and len(function.body) > 1:
+    first = function.body[1]
+  return sum(bool(line.strip()) and not line.strip().startswith('#')
+             for line in lines[first.lineno - 1:function.end_lineno])
+
+
+def test_a_function_has_at_most_60_lines_of_code():
+  lengths = {}
+  for path in _PYTHON:
+    lines = _text(path).splitlines()
+    for node in ast.walk(_tree(path)):
+      if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        lengths[path, node.name] = _code_lines(node, lines)
+  assert not {where: n for where, n in lengths.items() if n > 60}
+
+
+def test_only_cli_knows_gin():
+  assert [path for path in _files('tf_muzero')
+          if any(name.split('.')[0] == 'gin'
+                 for name in _imports(_tree(path)))
+          ] == [os.path.join('tf_muzero', 'cli.py')]
+
+
+def test_only_the_public_interface_of_tensorflow_is_used():
+  for path in _files('tf_muzero'):
+    for name in _imports(_tree(path)):
+      assert not name.startswith(('tensorflow.', 'keras.src', 'pickle')), path
+    assert 'tf.compat.v1' not in _text(path), path
+
+
+def test_only_the_commands_print():
+  for path in _files('tf_muzero'):
+    prints = [node for node in ast.walk(_tree(path))
+              if isinstance(node, ast.Call)
+              and isinstance(node.func, ast.Name) and node.func.id == 'print']
+    assert not prints or path.count(os.sep) == 1, path
+
+
+def test_nothing_speaks_of_the_machine_it_was_written_on():
+  paths = [*_PYTHON, *_files('tpu'), *_files('gin', ending='.gin'),
+           *_files('tools', 'tpu', ending='.sh'),
+           *_files('docs', 'tpu', ending='.md'), 'README.md', 'CHANGELOG.md',
+           'setup.cfg', 'constraints.txt']
+  assert not [path for path in paths
+              if re.search(r'/(work|home|root|opt|Users)/\w', _text(path))]
+
+
+def test_the_folder_of_configurations_has_nothing_else():
+  assert not [path for path in _files('gin', ending='')
+              if not path.endswith('.gin')]
+
+
+@pytest.mark.parametrize('path', _files('gin', ending='.gin'))
+def test_a_gin_file_parses_and_says_what_it_is(path):
+  assert _text(path).startswith('# ')
+  # pylint: disable-next=protected-access
+  assert cli._read_file(path, 'test', {}, ())
+
+
+def test_installing_without_the_repository_brings_every_gin_file():
+  folders = {os.path.dirname(path) for path in _files('gin', ending='.gin')}
+  for folder in folders:
+    assert f'\nshare/tf_muzero/{folder} = {folder}/*.gin' in _text('setup.cfg')
+
+
+@pytest.fixture(scope='module', name='datasets')
+def _datasets(tmp_path_factory):
+  """Returns a function from an experiment's name to a dataset of its task."""
+  made = {}
+
+  def get(name):
+    repeat = 1 if 'every_step' in name or 'catch' in name else 4
+    task = 'catch' if 'catch' in name else 'dm_control:cartpole/swingup'
+    if (task, repeat) not in made:
+      directory = str(tmp_path_factory.mktemp('data') / 'dataset')
+      collect.collect(
+          task=task, directory=directory, num_episodes=2, seed=1,
+          behaviour=behaviours.uniform(), action_repeat=repeat)
+      made[task, repeat] = directory
+    return made[task, repeat]
+
+  return get
+
+
+@pytest.mark.parametrize('path', _files('gin/experiment', ending='.gin'))
+def test_an_experiment_learns_two_steps_at_smoke_size(
+    path, datasets, tmp_path):
+  configuration = cli.configure(
+      train.train, [path, 'gin/hardware/smoke.gin'],
+      [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}',
+       f'DATASET = {datasets(os.path.basename(path))!r}'],
+      record_in='run_directory')
+  trainer = cli.call(configuration)
+  assert int(trainer.optimizer.iterations) == 2
+  assert os.path.exists(tmp_path / 'run' / 'operative_config.gin')

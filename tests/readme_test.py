@@ -1,0 +1,72 @@
+"""Runs the commands of the README, made small."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What makes each command cheap; the rest of it runs as it stands.
+_SMALLER = {
+    'collect': ['--gin_bindings=collect.collect.num_episodes = 2'],
+    'inspect': [],
+    'train': ['--gin_file=gin/hardware/smoke.gin'],
+    'evaluate': ['--gin_bindings=evaluate.evaluate.num_episodes = 1',
+                 '--gin_bindings=evaluate.evaluate.num_environments = 1',
+                 '--gin_bindings=acting/mcts.search.num_simulations = 2'],
+    'export': ['--gin_bindings=acting/mcts.search.num_simulations = 2'],
+}
+
+
+def _readme():
+  with open(os.path.join(_ROOT, 'README.md'), encoding='utf-8') as file:
+    return file.read()
+
+
+def _blocks(language):
+  return re.findall(rf'^```{language}\n(.*?)^```', _readme(), re.M | re.S)
+
+
+def _commands(language):
+  """Returns the words of each command, lines that go on joined."""
+  lines = '\n'.join(_blocks(language)).replace('\\\n', ' ').splitlines()
+  return [shlex.split(line, comments=True) for line in lines if line.strip()]
+
+
+@pytest.mark.slow
+def test_the_commands_run_in_their_order(tmp_path):
+  environment = {**os.environ, 'PYTHONPATH': _ROOT, 'CUDA_VISIBLE_DEVICES': ''}
+  seen = []
+  for words in _commands('bash'):
+    if words[0] == 'source':
+      continue
+    assert words[:2] == ['python', '-m'], words
+    command = words[2].rpartition('.')[2]
+    seen.append(command)
+    done = subprocess.run(
+        [sys.executable, *words[1:], *_SMALLER[command]], check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f'{words}\n{done.stdout}\n{done.stderr}'
+  assert seen == list(_SMALLER)
+  for block in _blocks('python'):
+    done = subprocess.run([sys.executable, '-c', block], check=False,
+                          cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r'return: [\d.]+\n', done.stdout)
+
+
+@pytest.mark.parametrize('words', [
+    words for words in _commands('console') if words[0] == 'bash'])
+def test_a_script_that_is_named_is_there(words):
+  assert os.access(os.path.join(_ROOT, words[1]), os.X_OK)
+  assert subprocess.run(
+      ['bash', '-n', words[1]], cwd=_ROOT, check=False).returncode == 0
+
+
+def test_every_folder_and_file_that_is_named_is_there():
+  for name in re.findall(r'`((?:tf_muzero|gin|tests|tools)/[\w/.]+)`',
+                         _readme()):
+    assert os.path.exists(os.path.join(_ROOT, name)), name
