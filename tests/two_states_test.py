@@ -60,7 +60,7 @@ def _learn(improvement_fn, num_steps, directory):
   make_network = lambda: agent.make_network(_SPEC)
   planned = make_network()
   reanalyse = pipeline.Reanalyse(
-      improvement_fn, value_targets.td_search,
+      improvement_fn, value_targets.search,  # The data is off the policy.
       # A visit for each action: else a policy that collapses before the values
       # are learned leaves the better action unseen for ever.
       functools.partial(mcts.search, num_simulations=30, min_root_visits=1,

@@ -109,7 +109,7 @@ class Agent:
       value = self.value_support.decode(value_logits)
       return StepOutput(
           self.reward_support.decode(reward_logits),
-          tf.fill(tf.shape(value), self.discount), candidates, prior_logits,
+          tf.zeros_like(value) + self.discount, candidates, prior_logits,
           value, embedding)
 
     def mode_fn(parameters, observation):
