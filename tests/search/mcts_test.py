@@ -29,17 +29,18 @@ def grow(model, embeddings, *, num_simulations, unvisited='zero',
          jit=False):
   """Returns the Tree that `mcts.search` summarises."""
   score_fn = selection.puct(
-      unvisited_fn=_UNVISITED[unvisited], bounds_fn=_BOUNDS[bounds],
+      num_simulations=num_simulations, unvisited_fn=_UNVISITED[unvisited], bounds_fn=_BOUNDS[bounds],
       pb_c_init=1.25, pb_c_base=19652.0)
 
   @tf.function(jit_compile=jit, autograph=False)
   def run(embeddings, invalid):
+    root, root_score_fn = mcts.forbid(model.root(embeddings), score_fn, invalid)
     return mcts.grow(
-        (), model.root(embeddings), model.recurrent, rng.seed(1),
+        (), root, model.recurrent, rng.seed(1),
         num_simulations=num_simulations, prior_fn=tf.nn.softmax,
         score_fn=score_fn,
-        root_score_fn=selection.force_visits(score_fn, min_root_visits),
-        invalid_actions=invalid, lockstep=lockstep)
+        root_score_fn=selection.force_visits(root_score_fn, min_root_visits),
+        lockstep=lockstep)
 
   return run(embeddings, invalid)
 
@@ -51,16 +52,17 @@ def slow_tree(model, number, num_simulations, kwargs):
                          num_simulations=num_simulations, **dict(kwargs))
 
 
-def assert_same_tree(tree, b, nodes, depths, num_candidates):
+def assert_same_tree(forest, b, nodes, depths, num_candidates):
   """Compares tree `b` with the slow tree, node by node."""
-  s = tf.nest.map_structure(lambda x: x.numpy(), tree.statistics)
-  num_nodes, batch = s.reward.shape
-  edges = (num_nodes, batch, num_candidates)
-  child = s.child.reshape(edges)[:, b]
-  child = np.where(child >= 0, child // batch, -1)
-  visits, q = (x.reshape(edges)[:, b] for x in (s.visits, s.q))
+  batch = forest.depth.shape[0]
+  tree = tf.nest.map_structure(
+      lambda x: x.numpy().reshape([batch, -1])[b], forest.tree)
+  edges = (-1, num_candidates)
+  child = tree.child.reshape(edges)
+  child = np.where(child >= 0, child % len(tree.reward), -1)
+  visits, total = tree.visits.reshape(edges), tree.total.reshape(edges)
   expected = np.full_like(child, -1)
-  expected_visits, expected_q = np.zeros_like(visits), np.zeros_like(q)
+  expected_visits, expected_q = np.zeros_like(visits), np.zeros_like(total)
   for node in nodes:
     for action, kid in node.children.items():
       expected[node.number, action] = kid.number
@@ -69,14 +71,16 @@ def assert_same_tree(tree, b, nodes, depths, num_candidates):
   np.testing.assert_array_equal(child, expected)
   np.testing.assert_array_equal(visits, expected_visits)
   close = dict(rtol=1e-4, atol=1e-5)
-  np.testing.assert_allclose(q, expected_q, **close)
-  for array, name in ((s.reward, 'reward'), (s.discount, 'discount'),
-                      (s.network_value, 'network_value'), (s.prior, 'prior')):
+  np.testing.assert_allclose(total / np.maximum(visits, 1), expected_q, **close)
+  for name in ('reward', 'discount', 'network_value'):
     np.testing.assert_allclose(
-        array[:, b], [getattr(n, name) for n in nodes], err_msg=name, **close)
+        getattr(tree, name), [getattr(n, name) for n in nodes], err_msg=name,
+        **close)
+  np.testing.assert_allclose(
+      tree.prior.reshape(edges), [n.prior for n in nodes], **close)
   np.testing.assert_array_equal(
-      tf.nest.flatten(tree.embedding)[0][:, b], [n.embedding for n in nodes])
-  assert tree.depth[b] == max(depths)
+      tf.nest.flatten(forest.embedding)[0][:, b], [n.embedding for n in nodes])
+  assert forest.depth[b] == max(depths)
 
 
 @pytest.mark.parametrize('jit,lockstep', [(False, True), (True, True),
@@ -185,7 +189,7 @@ def test_bandit_finds_the_best_arm():
   output = mcts.search((), root, recurrent, rng.seed(1), num_simulations=60,
                        min_root_visits=1)
   np.testing.assert_array_equal(np.argmax(output.visit_counts, -1), [2, 2])
-  np.testing.assert_allclose(output.q_values[0], [0.1, 0.5, 0.9, 0.3])
+  np.testing.assert_allclose(output.q_values[0], [0.1, 0.5, 0.9, 0.3], rtol=1e-5)
   assert output.weights[0, 2] > 0.7
   # The root's value: the network's 0, then what each visit paid.
   paid = tf.reduce_sum(

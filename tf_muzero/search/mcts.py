@@ -21,16 +21,16 @@ _LARGEST_VALUE = 1e20
 _LARGEST_LOGIT = 1e9
 
 
-class Tree(NamedTuple):
+class Forest(NamedTuple):
   """B whole trees of N nodes; node 0 is the root.
 
   Attributes:
-    statistics: see `tree.Statistics`.
+    tree: the statistics.
     embedding: nest of [N, B, ...] the model's states.
     candidates: nest of [N, B, A, ...] actions, or `()`.
     depth: [B] int32 depth of the deepest node.
   """
-  statistics: tree_lib.Statistics
+  tree: tree_lib.Tree
   embedding: Nest
   candidates: Nest
   depth: tf.Tensor
@@ -79,23 +79,24 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
   if min_root_visits < 0:
     raise ValueError(f'min_root_visits must be >= 0, got {min_root_visits}.')
   score_fn = selection.puct(
-      unvisited_fn=unvisited_fn, bounds_fn=bounds_fn, pb_c_init=pb_c_init,
-      pb_c_base=pb_c_base)
-  tree = grow(
+      num_simulations=num_simulations, unvisited_fn=unvisited_fn,
+      bounds_fn=bounds_fn, pb_c_init=pb_c_init, pb_c_base=pb_c_base)
+  root, root_score_fn = forbid(root, score_fn, invalid_actions)
+  if min_root_visits:
+    root_score_fn = selection.force_visits(root_score_fn, min_root_visits)
+  forest = grow(
       parameters, root, recurrent_fn, seed, num_simulations=num_simulations,
-      prior_fn=tf.nn.softmax, score_fn=score_fn,
-      root_score_fn=selection.force_visits(score_fn, min_root_visits)
-      if min_root_visits > 0 else score_fn,
-      invalid_actions=invalid_actions, lockstep=lockstep)
-  visits = tree_lib.root_node(tree.statistics).visits
-  return summarise(root, tree, _temper(visits, temperature))
+      prior_fn=tf.nn.softmax, score_fn=score_fn, root_score_fn=root_score_fn,
+      lockstep=lockstep)
+  visits = tree_lib.view_roots(forest.tree).visits
+  return summarise(root, forest, _temper(visits, temperature))
 
 
 def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
          seed: tf.Tensor, *, num_simulations: int,
          prior_fn: Callable[[tf.Tensor], tf.Tensor],
          score_fn: selection.ScoreFn, root_score_fn: selection.ScoreFn,
-         invalid_actions: Nest = (), lockstep: bool = True) -> Tree:
+         lockstep: bool = True) -> Forest:
   """Returns the trees of a search; see `search` for the arguments.
 
   Args:
@@ -107,51 +108,49 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     prior_fn: logits [B, A] -> what the scores read as `Node.prior`.
     score_fn: scores candidates inside the trees.
     root_score_fn: scores the root's candidates.
-    invalid_actions: [B, A] bool or `()`.
     lockstep: how trees are walked.
   """
-  _check(root, num_simulations, invalid_actions)
-  num_candidates = root.prior_logits.shape[1]
-  logits = finite_logits(root.prior_logits)
-  invalid = _usable(invalid_actions)
-  if not isinstance(invalid, tuple):
-    logits = tf.where(invalid, -_LARGEST_LOGIT, logits)
-  statistics = tree_lib.plant(
-      prior_fn(logits), finite_value(root.value), num_simulations)
-  batch = tree_lib.batch_size(statistics.q_min)
-  tree = Tree(
-      statistics, *(tf.nest.map_structure(
-          lambda x: tree_lib.with_room(x, num_simulations), nest)
-                    for nest in (root.embedding, root.candidates)),
-      tf.zeros_like(statistics.edge[0]))
+  _check(root, num_simulations)
+  num_nodes, num_candidates = num_simulations + 1, root.prior_logits.shape[1]
+  forest = Forest(
+      tree_lib.plant(prior_fn(finite_logits(root.prior_logits)),
+                     finite_value(root.value), num_simulations),
+      *(tf.nest.map_structure(lambda x: _with_room(x, num_simulations), nest)
+        for nest in (root.embedding, root.candidates)),
+      tf.zeros_like(root.value, tf.int32))
+  batch = tree_lib.batch_size(root.value)
 
-  def simulate(i, tree):
+  def simulate(i, forest):
     leaves = tree_lib.select(
-        tree.statistics, root_score_fn, score_fn, invalid, lockstep)
-    parent = leaves.edge // num_candidates
-    action = _gather_flat(tree.candidates, leaves.edge, 3)
-    if isinstance(action, tuple) and not action:
-      action = leaves.edge % num_candidates
+        forest.tree, i, root_score_fn, score_fn, num_nodes, lockstep)
+    parent, action = leaves.edge // num_candidates, leaves.edge % num_candidates
+    # Embeddings and candidates lie node by node: a simulation writes one block.
+    row = (parent % num_nodes) * batch + parent // num_nodes
+    if not _is_nothing(forest.candidates):
+      action = _gather_flat(
+          forest.candidates, row * num_candidates + action, 3)
     step = recurrent_fn(
-        parameters, rng.fold_in(seed, i - 1), action,
-        _gather_flat(tree.embedding, parent, 2))
-    statistics = _write(tree.statistics, i, leaves.edge, step, prior_fn)
-    put = lambda rows, row: tree_lib.put_row(rows, i, row)
-    return i + 1, Tree(
-        tree_lib.back_up(statistics, i * batch, lockstep),
-        tf.nest.map_structure(put, tree.embedding, step.embedding),
-        tf.nest.map_structure(put, tree.candidates, step.candidates),
-        tf.maximum(tree.depth, leaves.depth))
+        parameters, rng.fold_in(seed, i), action,
+        _gather_flat(forest.embedding, row, 2))
+    new = tree_lib.NewNodes(
+        leaves.edge, prior_fn(finite_logits(step.prior_logits)),
+        finite_value(step.value), finite_value(step.reward),
+        finite_value(step.discount, 1.0))
+    put = lambda rows, row: _put_block(rows, i + 1, row)
+    return i + 1, Forest(
+        tree_lib.back_up(forest.tree, i + 1, new, num_nodes, lockstep),
+        tf.nest.map_structure(put, forest.embedding, step.embedding),
+        tf.nest.map_structure(put, forest.candidates, step.candidates),
+        tf.maximum(forest.depth, leaves.depth))
 
-  return tf.while_loop(
-      lambda i, _: i <= num_simulations, simulate,
-      (tf.constant(1), tree))[1]
+  return tf.while_loop(lambda i, _: i < num_simulations, simulate,
+                       (tf.constant(0), forest))[1]
 
 
-def summarise(root: RootOutput, tree: Tree, weights: tf.Tensor
+def summarise(root: RootOutput, forest: Forest, weights: tf.Tensor
               ) -> SearchOutput:
   """Returns what grown trees say of their roots."""
-  node = tree_lib.root_node(tree.statistics)
+  node = tree_lib.view_roots(forest.tree)
   value = selection.node_value(node)
   return SearchOutput(
       candidates=root.candidates,
@@ -160,7 +159,24 @@ def summarise(root: RootOutput, tree: Tree, weights: tf.Tensor
       q_values=tf.where(node.visits > 0, node.q, value[:, tf.newaxis]),
       value=value,
       network_value=root.value,
-      depth=tree.depth)
+      depth=forest.depth)
+
+
+def forbid(root: RootOutput, score_fn: selection.ScoreFn,
+           invalid_actions: Nest) -> tuple[RootOutput, selection.ScoreFn]:
+  """Returns a root without prior for forbidden candidates, and its rule."""
+  if _is_nothing(invalid_actions):
+    return root, score_fn
+  invalid = tf.cast(invalid_actions, tf.bool)
+  shape = root.prior_logits.shape
+  if not invalid.shape.is_compatible_with(shape):
+    raise ValueError(
+        f'invalid_actions must be [B, A] = {shape}, got {invalid.shape}.')
+  invalid &= ~tf.reduce_all(invalid, axis=-1, keepdims=True)
+  logits = finite_logits(root.prior_logits)
+  root = root._replace(
+      prior_logits=tf.where(invalid, -_LARGEST_LOGIT, logits))
+  return root, selection.forbid(score_fn, invalid)
 
 
 def finite_value(x: tf.Tensor, largest: float = _LARGEST_VALUE) -> tf.Tensor:
@@ -177,18 +193,6 @@ def finite_logits(x: tf.Tensor) -> tf.Tensor:
   return tf.clip_by_value(x, -_LARGEST_LOGIT, _LARGEST_LOGIT)
 
 
-def _write(s: tree_lib.Statistics, i, edge, step, prior_fn
-           ) -> tree_lib.Statistics:
-  """Returns the trees with row `i` written, not yet backed up."""
-  put = lambda rows, row: tree_lib.put_row(rows, i, row)
-  return s._replace(
-      prior=put(s.prior, prior_fn(finite_logits(step.prior_logits))),
-      network_value=put(s.network_value, finite_value(step.value)),
-      reward=put(s.reward, finite_value(step.reward)),
-      discount=put(s.discount, finite_value(step.discount, 1.0)),
-      edge=put(s.edge, edge))
-
-
 def _temper(visits: tf.Tensor, temperature: float) -> tf.Tensor:
   """Returns `visits**(1 / temperature)`, normalised over candidates."""
   largest = tf.reduce_max(visits, axis=-1, keepdims=True)
@@ -199,24 +203,33 @@ def _temper(visits: tf.Tensor, temperature: float) -> tf.Tensor:
   return powers / tf.reduce_sum(powers, axis=-1, keepdims=True)
 
 
+def _with_room(row: tf.Tensor, num_rows: int) -> tf.Tensor:
+  """Returns [1 + num_rows, ...]: `row`, then zeros."""
+  room = [[0, num_rows]] + [[0, 0]] * row.shape.rank
+  return tf.pad(row[tf.newaxis], room)
+
+
+def _put_block(rows: tf.Tensor, i: tf.Tensor, block: tf.Tensor) -> tf.Tensor:
+  """Returns `rows` [N, ...] with number `i` replaced by `block` [...]."""
+  return tf.tensor_scatter_nd_update(
+      rows, tf.reshape(i, [1, 1]), tf.cast(block, rows.dtype)[tf.newaxis])
+
+
 def _gather_flat(nest: Nest, indices: tf.Tensor, num_dims: int) -> Nest:
   """Returns entries of arrays whose first `num_dims` dimensions are one."""
 
   def gather(x):
-    tail = x.shape[num_dims:]
-    return tf.gather(tf.reshape(x, [-1] + tail.as_list()), indices)
+    tail = x.shape[num_dims:].as_list()
+    return tf.gather(tf.reshape(x, [-1] + tail), indices)
 
   return tf.nest.map_structure(gather, nest)
 
 
-def _usable(invalid_actions: Nest) -> Nest:
-  if isinstance(invalid_actions, tuple) and not invalid_actions:
-    return ()
-  invalid = tf.cast(invalid_actions, tf.bool)
-  return invalid & ~tf.reduce_all(invalid, axis=-1, keepdims=True)
+def _is_nothing(nest: Nest) -> bool:
+  return isinstance(nest, tuple) and not nest
 
 
-def _check(root: RootOutput, num_simulations: int, invalid_actions: Nest):
+def _check(root: RootOutput, num_simulations: int):
   """Raises ValueError where the arguments cannot be searched."""
   if num_simulations < 1:
     raise ValueError(f'num_simulations must be >= 1, got {num_simulations}.')
@@ -224,14 +237,12 @@ def _check(root: RootOutput, num_simulations: int, invalid_actions: Nest):
   if shape.rank != 2 or not shape[1]:
     raise ValueError(
         f'root.prior_logits must be [B, A] with A >= 1 known, got {shape}.')
-  expected = [('root.value', root.value, shape[:1])]
-  expected += [('root.candidates', x, shape)
+  expected = [('value', root.value, shape[:1])]
+  expected += [('candidates', x, shape)
                for x in tf.nest.flatten(root.candidates)]
-  expected += [('root.embedding', x, shape[:1])
+  expected += [('embedding', x, shape[:1])
                for x in tf.nest.flatten(root.embedding)]
-  if not (isinstance(invalid_actions, tuple) and not invalid_actions):
-    expected.append(('invalid_actions', invalid_actions, shape))
   for name, x, leading in expected:
     if not x.shape[:leading.rank].is_compatible_with(leading):
       raise ValueError(
-          f'{name} must begin with {leading}, got shape {x.shape}.')
+          f'root.{name} must begin with {leading}, got shape {x.shape}.')

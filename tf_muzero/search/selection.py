@@ -5,9 +5,8 @@ A rule sees G nodes at once, one of each tree that it walks in.
 
 from typing import Callable, NamedTuple
 
+import numpy as np
 import tensorflow as tf
-
-from tf_muzero.types import Nest
 
 _EPSILON = 1e-8  # Smallest range of Q that is scaled to [0, 1]; as in mctx.
 
@@ -16,22 +15,23 @@ class Node(NamedTuple):
   """The statistics of G nodes.
 
   Attributes:
+    trees: [G] int32 numbers of the trees that they are of.
     prior: [G, A] prior of the candidates, as the search's `prior_fn` made it.
     visits: [G, A] float32 visits of each candidate.
     q: [G, A] mean return after each candidate; zero where not visited.
+    n: [G] float32 visits of the node: those of its candidates, and one.
     network_value: [G] the network's value of the node.
     q_min: [G] smallest Q seen so far in the whole tree.
     q_max: [G] largest Q seen so far in the whole tree.
-    invalid: [G, A] bool, true where a root's candidate is forbidden; `()` where
-      none is. Scores need not heed it.
   """
+  trees: tf.Tensor
   prior: tf.Tensor
   visits: tf.Tensor
   q: tf.Tensor
+  n: tf.Tensor
   network_value: tf.Tensor
   q_min: tf.Tensor
   q_max: tf.Tensor
-  invalid: Nest = ()
 
 
 # Node -> scores [G, A]; the highest is taken, the first of equals.
@@ -81,8 +81,8 @@ def unvisited_network(node: Node, scaled_q: tf.Tensor, scaled_value: tf.Tensor
   return scaled_value
 
 
-def puct(*, unvisited_fn: UnvisitedFn, bounds_fn: BoundsFn, pb_c_init: float,
-         pb_c_base: float) -> ScoreFn:
+def puct(*, num_simulations: int, unvisited_fn: UnvisitedFn,
+         bounds_fn: BoundsFn, pb_c_init: float, pb_c_base: float) -> ScoreFn:
   """Returns MuZero's rule (MuZero, appendix B, equation 2).
 
   `Qbar(a) + P(a) sqrt(n) / (1 + N(a)) (c1 + log((n + c2 + 1) / c2))` where Qbar
@@ -91,11 +91,16 @@ def puct(*, unvisited_fn: UnvisitedFn, bounds_fn: BoundsFn, pb_c_init: float,
   # published pseudocode and in mctx, so that the first choice heeds the prior.
 
   Args:
+    num_simulations: largest n.
     unvisited_fn: scaled value of candidates not visited yet.
     bounds_fn: what Q is scaled by.
     pb_c_init: c1.
     pb_c_base: c2.
   """
+  n = np.arange(num_simulations + 1)
+  factors = tf.constant(
+      np.sqrt(n) * (pb_c_init + np.log((n + pb_c_base + 1.0) / pb_c_base)),
+      tf.float32)
 
   def score(node):
     lower, upper = bounds_fn(node)
@@ -106,9 +111,7 @@ def puct(*, unvisited_fn: UnvisitedFn, bounds_fn: BoundsFn, pb_c_init: float,
         (node.network_value[:, tf.newaxis] - lower) * scale, 0.0, 1.0)
     scaled_q = tf.where(node.visits > 0, scaled_q,
                         unvisited_fn(node, scaled_q, scaled_value))
-    n = tf.reduce_sum(node.visits, axis=-1, keepdims=True) + 1.0
-    factor = tf.sqrt(n) * (
-        pb_c_init + tf.math.log((n + (pb_c_base + 1.0)) / pb_c_base))
+    factor = tf.gather(factors, tf.cast(node.n, tf.int32))[:, tf.newaxis]
     return scaled_q + factor * node.prior / (node.visits + 1.0)
 
   return score
@@ -117,16 +120,25 @@ def puct(*, unvisited_fn: UnvisitedFn, bounds_fn: BoundsFn, pb_c_init: float,
 def force_visits(score_fn: ScoreFn, min_visits: int) -> ScoreFn:
   """Returns the rule that visits every candidate `min_visits` times first.
 
-  Among those that lack visits, `score_fn` decides.
+  Among those that lack visits, `score_fn` decides. Candidates with the lowest
+  score there is are forbidden and get none.
   """
 
   def score(node):
     scores = score_fn(node)
-    lacks = node.visits < min_visits
-    if not isinstance(node.invalid, tuple):
-      lacks &= ~node.invalid
+    lacks = (node.visits < min_visits) & (scores > scores.dtype.min)
     is_open = lacks | ~tf.reduce_any(lacks, axis=-1, keepdims=True)
     return tf.where(is_open, scores, scores.dtype.min)
+
+  return score
+
+
+def forbid(score_fn: ScoreFn, invalid: tf.Tensor) -> ScoreFn:
+  """Returns the rule for roots where `invalid` [B, A] marks the forbidden."""
+
+  def score(node):
+    scores = score_fn(node)
+    return tf.where(tf.gather(invalid, node.trees), scores.dtype.min, scores)
 
   return score
 
@@ -134,4 +146,4 @@ def force_visits(score_fn: ScoreFn, min_visits: int) -> ScoreFn:
 def node_value(node: Node) -> tf.Tensor:
   """Returns [G], the mean of the network's value and all returns since."""
   total = node.network_value + tf.reduce_sum(node.visits * node.q, axis=-1)
-  return total / (1.0 + tf.reduce_sum(node.visits, axis=-1))
+  return total / node.n

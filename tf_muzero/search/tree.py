@@ -1,13 +1,14 @@
 """The arrays of B search trees, and the walks through them.
 
 Node 0 is the root; node i is made by simulation i - 1. Inside, a node has the
-flat number `node * B + tree`, an edge `(node * B + tree) * A + candidate`: one
-gather finds either, and a row of one node is contiguous.
+flat number `tree * N + node`, an edge `(tree * N + node) * A + candidate`: one
+gather finds either, and all of one tree lies together.
 
 Walks go through all trees at once (`lockstep`), or through one tree after
 another. The results are the same. The first suits a plain graph, where each
 operation costs microseconds; the second suits XLA on a CPU, where an operation
-on one tree costs nanoseconds and no tree waits for the deepest one.
+on one tree costs nanoseconds, no tree waits for the deepest one, and a tree
+stays in the cache while it is walked.
 """
 
 from typing import Callable, NamedTuple
@@ -20,29 +21,29 @@ from tf_muzero.types import Nest
 _HUGE = 1e30  # Bounds of Q before any was seen.
 
 
-class Statistics(NamedTuple):
-  """What changes along a path; the state of B trees but their embeddings.
+class Tree(NamedTuple):
+  """The statistics of B trees of N nodes, flat.
 
   Attributes:
-    prior: [N, B, A] prior of each candidate.
-    network_value: [N, B] the network's value of each node.
-    reward: [N, B] reward of the edge that leads to each node.
-    discount: [N, B] discount of that edge.
-    edge: [N, B] int32 number of that edge; at roots their own edge 0.
-    child: [N * B * A] int32 flat number of the node behind each edge, or -1.
-    visits: [N * B * A] float32 visits of each edge.
-    q: [N * B * A] mean return of each edge.
+    child: [B * N * A] int32 flat number of the node behind each edge, or -1.
+    visits: [B * N * A] float32 visits of each edge.
+    total: [B * N * A] sum of the returns of each edge.
+    prior: [B * N, A] prior of each candidate.
+    network_value: [B * N] the network's value of each node.
+    reward: [B * N] reward of the edge that leads to each node.
+    discount: [B * N] discount of that edge.
+    edge: [B * N] int32 flat number of that edge; at a root its own edge 0.
     q_min: [B] smallest Q seen in each tree.
     q_max: [B] largest Q seen in each tree.
   """
+  child: tf.Tensor
+  visits: tf.Tensor
+  total: tf.Tensor
   prior: tf.Tensor
   network_value: tf.Tensor
   reward: tf.Tensor
   discount: tf.Tensor
   edge: tf.Tensor
-  child: tf.Tensor
-  visits: tf.Tensor
-  q: tf.Tensor
   q_min: tf.Tensor
   q_max: tf.Tensor
 
@@ -51,81 +52,136 @@ class Leaves(NamedTuple):
   """Where a simulation leaves each tree.
 
   Attributes:
-    edge: [B] int32 the unvisited edge chosen.
+    edge: [B] int32 flat number of the unvisited edge chosen.
     depth: [B] int32 depth of the node to be made behind it.
   """
   edge: tf.Tensor
   depth: tf.Tensor
 
 
-def plant(prior: tf.Tensor, value: tf.Tensor, num_simulations: int
-          ) -> Statistics:
+class NewNodes(NamedTuple):
+  """What there is to know of the nodes made by one simulation, one per tree.
+
+  Attributes:
+    edge: [B] int32 flat number of the edge that leads to each.
+    prior: [B, A] prior of its candidates.
+    network_value: [B] the network's value of it.
+    reward: [B] reward of the edge.
+    discount: [B] discount of the edge.
+  """
+  edge: tf.Tensor
+  prior: tf.Tensor
+  network_value: tf.Tensor
+  reward: tf.Tensor
+  discount: tf.Tensor
+
+
+def plant(prior: tf.Tensor, value: tf.Tensor, num_simulations: int) -> Tree:
   """Returns trees of one node each, with room for `num_simulations` more."""
-  num_candidates = prior.shape[1]
-  batch = batch_size(value)
-  num_edges = (num_simulations + 1) * batch * num_candidates
-  zeros = tf.zeros_like(value)
-  return Statistics(
-      prior=with_room(prior, num_simulations),
-      network_value=with_room(value, num_simulations),
-      reward=with_room(zeros, num_simulations),
-      discount=with_room(zeros, num_simulations),
-      edge=with_room(tf.range(batch) * num_candidates, num_simulations),
-      child=tf.fill([num_edges], -1),
-      visits=tf.zeros([num_edges]),
-      q=tf.zeros([num_edges]),
-      q_min=zeros + _HUGE,
-      q_max=zeros - _HUGE)
+  batch, num_candidates = batch_size(value), prior.shape[1]
+  num_nodes = (num_simulations + 1) * batch
+
+  def with_room(row):
+    room = [[0, 0], [0, num_simulations]] + [[0, 0]] * (row.shape.rank - 1)
+    rows = tf.pad(row[:, tf.newaxis], room)
+    return tf.reshape(rows, [num_nodes] + row.shape[1:].as_list())
+
+  first = tf.range(batch) * (num_simulations + 1) * num_candidates
+  return Tree(
+      child=tf.fill([num_nodes * num_candidates], -1),
+      visits=tf.zeros([num_nodes * num_candidates]),
+      total=tf.zeros([num_nodes * num_candidates]),
+      prior=with_room(prior),
+      network_value=with_room(value),
+      reward=tf.zeros([num_nodes]),
+      discount=tf.zeros([num_nodes]),
+      edge=with_room(first),
+      q_min=tf.zeros_like(value) + _HUGE,
+      q_max=tf.zeros_like(value) - _HUGE)
 
 
-def select(statistics: Statistics, root_score_fn: selection.ScoreFn,
-           score_fn: selection.ScoreFn, invalid: Nest, lockstep: bool
+def select(tree: Tree, simulation: tf.Tensor, root_score_fn: selection.ScoreFn,
+           score_fn: selection.ScoreFn, num_nodes: int, lockstep: bool
            ) -> Leaves:
-  """Returns the edges to expand: from each root down to one not visited."""
-  batch = batch_size(statistics.q_min)
-
-  def walk(trees, leaves):
-    found = _descend(statistics, trees, root_score_fn, score_fn, invalid)
-    return tf.nest.map_structure(
-        lambda x, y: _put(x, trees, y), leaves, found)
-
-  blank = tf.zeros_like(statistics.edge[0])
-  return _for_each(walk, batch, Leaves(blank, blank), lockstep)
-
-
-def back_up(statistics: Statistics, first: tf.Tensor, lockstep: bool
-            ) -> Statistics:
-  """Returns the trees with the values of their newest nodes backed up.
+  """Returns the edges to expand: from each root down to one not visited.
 
   Args:
-    statistics: the trees, with the newest nodes' rows already written.
-    first: [] int32 flat number of the newest node of tree 0.
+    tree: the trees.
+    simulation: [] int32 number of this simulation, 0 for the first.
+    root_score_fn: scores the root's candidates.
+    score_fn: scores the candidates of other nodes.
+    num_nodes: N.
     lockstep: see the module.
   """
-  batch = batch_size(statistics.q_min)
-  return _for_each(
-      lambda trees, s: _ascend(s, trees, first + trees),
-      batch, statistics, lockstep)
+  num_candidates = tree.prior.shape[1]
+
+  def walk(trees, arrays, rows):
+    q_min, q_max = rows
+
+    def choose(node, n, fn):
+      scores = fn(_view(tree, trees, node, n, q_min, q_max))
+      action = tf.argmax(scores, axis=-1, output_type=tf.int32)
+      edge = node * num_candidates + action
+      return edge, tf.gather(tree.child, edge)
+
+    def step(edge, child, depth):
+      is_walking = child >= 0
+      # The visits of the edge to a node are those of its own edges, and one.
+      next_edge, next_child = choose(
+          tf.maximum(child, 0), tf.gather(tree.visits, edge), score_fn)
+      return (tf.where(is_walking, next_edge, edge),
+              tf.where(is_walking, next_child, -1),
+              depth + tf.cast(is_walking, tf.int32))
+
+    n = tf.cast(simulation + 1, tf.float32) + tf.zeros_like(q_min)
+    edge, child = choose(trees * num_nodes, n, root_score_fn)
+    edge, _, depth = tf.while_loop(
+        lambda edge, child, depth: tf.reduce_any(child >= 0), step,
+        (edge, child, tf.ones_like(edge)))
+    return arrays, Leaves(edge, depth)
+
+  blank = tf.zeros_like(tree.q_min, tf.int32)
+  return _for_each(walk, (), (tree.q_min, tree.q_max), Leaves(blank, blank),
+                   lockstep)[1]
 
 
-def root_node(statistics: Statistics) -> selection.Node:
+def back_up(tree: Tree, number: tf.Tensor, new: NewNodes, num_nodes: int,
+            lockstep: bool) -> Tree:
+  """Returns the trees with new nodes added and their values backed up.
+
+  Args:
+    tree: the trees.
+    number: [] int32 number of the new nodes in their trees.
+    new: the nodes.
+    num_nodes: N.
+    lockstep: see the module.
+  """
+  arrays = Tree(*tree)._replace(q_min=(), q_max=())
+
+  def grow(trees, arrays, rows):
+    new, q_min, q_max = rows
+    roots = trees * num_nodes
+    node = roots + number
+    arrays = arrays._replace(
+        child=_put(arrays.child, new.edge, node),
+        **{name: _put(getattr(arrays, name), node, getattr(new, name))
+           for name in NewNodes._fields})
+    visits, total, q_min, q_max = _climb(
+        arrays, roots, node, new.network_value, q_min, q_max)
+    return arrays._replace(visits=visits, total=total), (q_min, q_max)
+
+  blank = tf.zeros_like(tree.q_min)
+  arrays, (q_min, q_max) = _for_each(
+      grow, arrays, (new, tree.q_min, tree.q_max), (blank, blank), lockstep)
+  return arrays._replace(q_min=q_min, q_max=q_max)
+
+
+def view_roots(tree: Tree) -> selection.Node:
   """Returns the statistics of all roots."""
-  trees = tf.range(batch_size(statistics.q_min))
-  return _node(statistics, trees, statistics.q_min, statistics.q_max)
-
-
-def with_room(row: tf.Tensor, num_rows: int) -> tf.Tensor:
-  """Returns [1 + num_rows, ...]: `row`, then zeros."""
-  room = tf.zeros_like(row)[tf.newaxis]
-  room = tf.repeat(room, num_rows, axis=0)
-  return tf.concat([row[tf.newaxis], room], axis=0)
-
-
-def put_row(rows: tf.Tensor, i: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-  """Returns `rows` [N, ...] with number `i` replaced by `row` [...]."""
-  row = tf.cast(row, rows.dtype)
-  return tf.tensor_scatter_nd_update(
-      rows, tf.reshape(i, [1, 1]), row[tf.newaxis])
+  trees = tf.range(batch_size(tree.q_min))
+  num_nodes = tf.size(tree.network_value) // tf.size(trees)
+  node = _view(tree, trees, trees * num_nodes, (), tree.q_min, tree.q_max)
+  return node._replace(n=1.0 + tf.reduce_sum(node.visits, axis=-1))
 
 
 def batch_size(per_tree: tf.Tensor):
@@ -134,94 +190,73 @@ def batch_size(per_tree: tf.Tensor):
   return tf.shape(per_tree)[0] if static is None else static
 
 
-def _for_each(fn: Callable, batch, state: NamedTuple, lockstep: bool):
-  """Returns the state after `fn(trees, state)` has been through all trees."""
+def _for_each(fn: Callable, arrays: Nest, rows: Nest, results: Nest,
+              lockstep: bool):
+  """Returns `arrays, results` after `fn` has been through all trees.
+
+  Args:
+    fn: (trees [G], arrays, rows [G, ...] of these trees) -> (arrays, results
+      [G, ...] of these trees).
+    arrays: nest of arrays of all trees.
+    rows: nest of [B, ...], what to read.
+    results: nest of [B, ...], room for what is found.
+    lockstep: whether G is B, or 1.
+  """
+  batch = batch_size(tf.nest.flatten(rows)[-1])
   if lockstep:
-    return fn(tf.range(batch), state)
-  return tf.while_loop(
-      lambda b, _: b < batch,
-      lambda b, s: (b + 1, fn(b[tf.newaxis], s)),
-      (tf.constant(0), state))[1]
+    return fn(tf.range(batch), arrays, rows)
+
+  def step(b, arrays, results):
+    trees = b[tf.newaxis]
+    row = tf.nest.map_structure(lambda x: tf.gather(x, trees), rows)
+    arrays, found = fn(trees, arrays, row)
+    results = tf.nest.map_structure(
+        lambda x, y: _put(x, trees, y), results, found)
+    return b + 1, arrays, results
+
+  return tf.while_loop(lambda b, *_: b < batch, step,
+                       (tf.constant(0), arrays, results))[1:]
 
 
-def _descend(statistics, trees, root_score_fn, score_fn, invalid) -> Leaves:
-  """Returns the leaves of the given trees, [G] each."""
-  num_candidates = statistics.prior.shape[2]
-  q_min = tf.gather(statistics.q_min, trees)
-  q_max = tf.gather(statistics.q_max, trees)
+def _climb(tree: Tree, roots, node, returns, q_min, q_max):
+  """Returns the visits, totals and bounds after values [G] are backed up."""
+  num_candidates = tree.prior.shape[1]
 
-  def choose(node, fn):
-    scores = fn(_node(statistics, node, q_min, q_max))
-    action = tf.argmax(scores, axis=-1, output_type=tf.int32)
-    edge = node * num_candidates + action
-    return edge, tf.gather(statistics.child, edge)
-
-  def root_scores(node):
-    if isinstance(invalid, tuple):
-      return root_score_fn(node)
-    is_invalid = tf.gather(invalid, trees)
-    scores = root_score_fn(node._replace(invalid=is_invalid))
-    return tf.where(is_invalid, scores.dtype.min, scores)
-
-  def step(edge, child, depth):
-    is_walking = child >= 0
-    next_edge, next_child = choose(tf.maximum(child, 0), score_fn)
-    return (tf.where(is_walking, next_edge, edge),
-            tf.where(is_walking, next_child, -1),
-            depth + tf.cast(is_walking, tf.int32))
-
-  edge, child = choose(trees, root_scores)
-  edge, _, depth = tf.while_loop(
-      lambda edge, child, depth: tf.reduce_any(child >= 0),
-      step, (edge, child, tf.ones_like(edge)))
-  return Leaves(edge, depth)
-
-
-def _ascend(s: Statistics, trees, leaf) -> Statistics:
-  """Returns the trees with the values of nodes `leaf` [G] backed up."""
-  batch = batch_size(s.q_min)
-  rewards, discounts, edges, values = (
-      tf.reshape(x, [-1])
-      for x in (s.reward, s.discount, s.edge, s.network_value))
-  num_candidates = s.prior.shape[2]
-
-  def step(node, returns, visits, q, q_min, q_max):
-    is_climbing = node >= batch
-    edge = tf.gather(edges, node)
-    returns = tf.gather(rewards, node) + tf.gather(discounts, node) * returns
-    old_visits, old_q = tf.gather(visits, edge), tf.gather(q, edge)
-    new_visits = old_visits + 1.0
-    new_q = old_q + (returns - old_q) / new_visits
-    new_q = tf.where(is_climbing, new_q, old_q)
-    visits = _put(visits, edge, tf.where(is_climbing, new_visits, old_visits))
-    q_min = tf.where(is_climbing, tf.minimum(q_min, new_q), q_min)
-    q_max = tf.where(is_climbing, tf.maximum(q_max, new_q), q_max)
+  def step(node, returns, visits, total, q_min, q_max):
+    is_climbing = node > roots
+    edge = tf.gather(tree.edge, node)
+    returns = (tf.gather(tree.reward, node) +
+               tf.gather(tree.discount, node) * returns)
+    # Only additions read the old arrays, so XLA updates them in place.
+    visits = _add(visits, edge, tf.cast(is_climbing, tf.float32))
+    total = _add(total, edge, tf.where(is_climbing, returns, 0.0))
+    q = tf.gather(total, edge) / tf.maximum(tf.gather(visits, edge), 1.0)
+    q_min = tf.where(is_climbing, tf.minimum(q_min, q), q_min)
+    q_max = tf.where(is_climbing, tf.maximum(q_max, q), q_max)
     # The parent of a root is itself.
-    return (edge // num_candidates, returns, visits, _put(q, edge, new_q),
-            q_min, q_max)
+    return edge // num_candidates, returns, visits, total, q_min, q_max
 
-  _, _, visits, q, q_min, q_max = tf.while_loop(
-      lambda node, *_: tf.reduce_any(node >= batch), step,
-      (leaf, tf.gather(values, leaf), s.visits, s.q,
-       tf.gather(s.q_min, trees), tf.gather(s.q_max, trees)))
-  return s._replace(
-      child=_put(s.child, tf.gather(edges, leaf), leaf), visits=visits, q=q,
-      q_min=_put(s.q_min, trees, q_min), q_max=_put(s.q_max, trees, q_max))
+  return tf.while_loop(
+      lambda node, *_: tf.reduce_any(node > roots), step,
+      (node, returns, tree.visits, tree.total, q_min, q_max))[2:]
 
 
-def _node(statistics, node, q_min, q_max) -> selection.Node:
+def _view(tree: Tree, trees, node, n, q_min, q_max) -> selection.Node:
   """Returns the statistics of the nodes of the given flat numbers [G]."""
-  num_candidates = statistics.prior.shape[2]
-
-  def rows(x):
-    return tf.gather(tf.reshape(x, [-1, num_candidates]), node)
-
+  num_candidates = tree.prior.shape[1]
+  rows = lambda x: tf.gather(tf.reshape(x, [-1, num_candidates]), node)
+  visits = rows(tree.visits)
   return selection.Node(
-      rows(statistics.prior), rows(statistics.visits), rows(statistics.q),
-      tf.gather(tf.reshape(statistics.network_value, [-1]), node),
-      q_min, q_max)
+      trees, rows(tree.prior), visits,
+      rows(tree.total) / tf.maximum(visits, 1.0), n,
+      tf.gather(tree.network_value, node), q_min, q_max)
 
 
 def _put(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-  """Returns `x` with `values` at distinct `indices`, [G] each."""
+  """Returns `x` with rows `values` at distinct `indices` [G]."""
   return tf.tensor_scatter_nd_update(x, indices[:, tf.newaxis], values)
+
+
+def _add(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+  """Returns `x` with `values` added at distinct `indices` [G]."""
+  return tf.tensor_scatter_nd_add(x, indices[:, tf.newaxis], values)
