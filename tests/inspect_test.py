@@ -127,15 +127,13 @@ def test_contradictions_are_oddities(tmp_path, capsys):
 
 
 def test_command(tmp_path):
-  _write_bad(tmp_path / 'good', [1.0])
-  _write_bad(tmp_path / 'bad', [np.nan])
-  for name, code, words in (('good', 0, ''), ('bad', 1, 'cannot be trained'),
-                            ('none', 1, 'There is no directory')):
-    done = subprocess.run(
-        [sys.executable, '-m', 'tf_muzero.inspect', str(tmp_path / name)],
-        capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    assert words in done.stderr and 'Traceback' not in done.stderr
+  _write_bad(tmp_path / 'bad', [1.0, np.nan])
+  done = subprocess.run(
+      [sys.executable, '-m', 'tf_muzero.inspect', str(tmp_path / 'bad')],
+      capture_output=True, text=True, check=False)
+  assert done.returncode == 1
+  assert 'episodes     1' in done.stdout
+  assert 'cannot be trained' in done.stderr and 'Traceback' not in done.stderr
 
 
 def test_public_dataset(capsys):

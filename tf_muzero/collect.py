@@ -57,13 +57,12 @@ def collect(*, task: str, directory: str, num_episodes: int,
   setting = behaviours.Setting(envs.spec(environment), action_repeat)
   rng = np.random.default_rng(seed)
   returns, num_steps, start = [], 0, time.monotonic()
-  with (_deferred_signals() as received,
-        tqdm.tqdm(total=num_episodes, unit='episode') as progress,
-        writing.new_dataset(
-            directory, name=_name(task), spec=setting.spec,
-            metadata={'task': task, 'action_repeat': action_repeat,
-                      'seed': seed, 'behaviour': behaviour.name},
-            episodes_per_file=episodes_per_file) as add):
+  writer = writing.new_dataset(
+      directory, name=_name(task), spec=setting.spec, metadata={
+          'task': task, 'action_repeat': action_repeat, 'seed': seed,
+          'behaviour': behaviour.name}, episodes_per_file=episodes_per_file)
+  with _deferred_signals() as received, writer as add, tqdm.tqdm(
+      total=num_episodes, unit='episode') as progress:
     for _ in range(num_episodes):
       played = _play(
           environment, behaviour.start_fn(setting, rng), received)
@@ -110,7 +109,7 @@ def _deferred_signals() -> Iterator[list[int]]:
   does what it always does.
   """
   received: list[int] = []
-  before = {}
+  before: dict[int, Any] = {}
 
   def restore():
     while before:

@@ -134,8 +134,9 @@ def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
          f'{(~summary.is_terminal).sum()} cut off')
   yield (f'  reward       {summary.reward[:, 0].min():.4g} to '
          f'{summary.reward[:, 1].max():.4g}')
-  yield (f'  return       mean {total.mean():.4g}, deviation {total.std():.4g}, '
-         f'lowest {total.min():.4g}, highest {total.max():.4g}')
+  yield (f'  return       mean {total.mean():.4g}, deviation '
+         f'{total.std():.4g}, lowest {total.min():.4g}, '
+         f'highest {total.max():.4g}')
   if total.min() < total.max():
     yield from _histogram(total)
   if isinstance(dataset.spec.action, specs.DiscreteArray):
@@ -144,14 +145,14 @@ def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
       yield f'  action {i:<5} {count / counts.sum():7.1%}'
     return
   weights = length / length.sum()
-  yield ('  action          lowest  highest     mean  at lower bound  at upper '
-         'bound')
+  yield ('  action          lowest  highest     mean'
+         '  at lower bound  at upper bound')
   low, high = summary.action[:, 0].min(0), summary.action[:, 1].max(0)
   mean = np.tensordot(weights, summary.action[:, 2], 1)
   at_bounds = np.tensordot(weights, summary.at_bounds, 1)
-  for i, _ in enumerate(low):
-    yield (f'  {i:>6}        {low[i]:8.4f} {high[i]:8.4f} {mean[i]:8.4f}'
-           f'  {at_bounds[0, i]:14.1%}  {at_bounds[1, i]:14.1%}')
+  for i, row in enumerate(zip(low, high, mean, *at_bounds)):
+    yield (f'  {i:>6}        ' + ' '.join(f'{x:8.4f}' for x in row[:3])
+           + ''.join(f'  {x:14.1%}' for x in row[3:]))
 
 
 def _describe_problems(summary: Summary, problems: list[str]) -> Iterator[str]:

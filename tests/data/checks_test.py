@@ -10,6 +10,7 @@ from tf_muzero.types import Episode
 
 
 def find(episode, is_first=None, is_last=None, spec=data_toys.STATE_SPEC):
+  """Returns problem and step, the same eagerly and in a graph."""
   num_records = len(episode.reward)
   records = np.arange(num_records)
   flags = (records == 0 if is_first is None else np.array(is_first),
@@ -29,6 +30,7 @@ def good(num_transitions=5, spec=data_toys.STATE_SPEC, is_terminal=True):
 
 
 def changed(field, record, value):
+  """Returns a good episode but for one value."""
   episode = good()
   array = getattr(episode, field).copy()
   array[record] = value

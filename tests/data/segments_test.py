@@ -26,13 +26,14 @@ def random_episodes(seed, lengths, spec):
 def sliced(episode, stride, length):
   """Yields the segments of an episode, record by record."""
   num_records = len(episode.reward)
+  blank_action = np.zeros_like(episode.action[0])
   for start in range(0, num_records - 1, stride):
     rows = []
     for record in range(start, start + length):
       is_state, is_transition = record < num_records, record < num_records - 1
       rows.append((
           episode.observation[record] if is_state else episode.observation[-1],
-          episode.action[record] if is_transition else np.zeros_like(episode.action[0]),
+          episode.action[record] if is_transition else blank_action,
           episode.reward[record] if is_transition else np.float32(0.0),
           episode.discount[record] if is_transition else np.float32(1.0),
           is_state, is_transition))
@@ -40,8 +41,8 @@ def sliced(episode, stride, length):
 
 
 @pytest.mark.parametrize('spec', [data_toys.STATE_SPEC, data_toys.BOARD_SPEC])
-@pytest.mark.parametrize('stride, unroll, td', [(1, 0, 0), (3, 2, 1), (7, 5, 5),
-                                                (64, 5, 5)])
+@pytest.mark.parametrize(
+    'stride, unroll, td', [(1, 0, 0), (3, 2, 1), (7, 5, 5), (64, 5, 5)])
 def test_segments_are_slices(spec, stride, unroll, td):
   lengths = [1, 2, *np.random.default_rng(stride).integers(1, 40, 8), stride,
              stride + 1, 2 * stride]

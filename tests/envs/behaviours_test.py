@@ -1,4 +1,4 @@
-"""Behaviours act within bounds, alike for the same seed, as good as promised."""
+"""Behaviours act within bounds, alike for a seed, as good as promised."""
 
 from dm_env import specs
 import numpy as np
@@ -22,13 +22,14 @@ def constant(action):
 
 
 def returns(behaviour, action_repeat, num_episodes, seed=1):
+  """Returns the sum of rewards of some episodes."""
   environment = envs.load('dm_control:cartpole/swingup', seed=seed,
                           action_repeat=action_repeat)
   where = behaviours.Setting(envs.spec(environment), action_repeat)
   rng = np.random.default_rng(seed)
   totals = []
   for _ in range(num_episodes):
-    act, time_step, total = behaviour.start_fn(where, rng), None, 0.0
+    act, total = behaviour.start_fn(where, rng), 0.0
     time_step = environment.reset()
     while not time_step.last():
       time_step = environment.step(act(time_step))

@@ -1,5 +1,8 @@
 """Every environment keeps the contract of `dm_env`, wrapped or not."""
 
+# pylint: disable=arguments-differ,abstract-method,no-member
+# pylint: disable=missing-class-docstring
+
 from absl.testing import absltest
 from dm_env import test_utils
 import numpy as np

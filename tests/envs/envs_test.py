@@ -112,6 +112,7 @@ def test_random_start_survives_ends():
 
 def test_actions_are_scaled_to_the_task():
   class Inner(Counter):
+    """With bounds of its own."""
 
     def action_spec(self):
       return specs.BoundedArray([1], np.float64, 2.0, 6.0)

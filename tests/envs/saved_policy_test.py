@@ -1,8 +1,8 @@
 """A SavedModel of TF-Agents acts as a behaviour, with TensorFlow alone."""
 
-from typing import NamedTuple
 import subprocess
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -19,10 +19,11 @@ from tf_muzero.envs import saved_policy
 
 
 class State(NamedTuple):
+  """What it remembers."""
   seed: tf.Tensor
 
 
-class Counting(tf_policy.TFPolicy):
+class Counting(tf_policy.TFPolicy):  # pylint: disable=abstract-method
   """Acts by its observation and its state, which it counts up."""
 
   def __init__(self):

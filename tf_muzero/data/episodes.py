@@ -6,7 +6,7 @@ import os
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 from absl import logging
-from google.protobuf import json_format
+from google.protobuf import json_format  # type: ignore[import-untyped]
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -182,7 +182,8 @@ def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
   Reads the whole dataset and so checks all of it. An input that never changes
   gets the deviation 1.
   """
-  count, mean, squares = 0, 0.0, 0.0
+  count = 0
+  mean, squares = np.zeros([]), np.zeros([])
   for checked in read(dataset):
     x = _good(checked, dataset).observation.astype(np.float64)
     # Chan et al.'s update, which does not cancel as sums of squares would.
@@ -207,7 +208,7 @@ def _good(checked: Checked, dataset: Dataset) -> Episode:
 def _encoded(dataset: Dataset, seed: Optional[int], shuffle_episodes: int
              ) -> tf.data.Dataset:
   """Returns one pass over (where, example as it is stored)."""
-  def read(path, skip, take):
+  def read_file(path, skip, take):
     examples = tf.data.TFRecordDataset(path).skip(skip).take(take)
     file = tf.strings.split(path, os.sep)[-1]
     return examples.enumerate(skip).map(lambda number, example: (
@@ -222,7 +223,7 @@ def _encoded(dataset: Dataset, seed: Optional[int], shuffle_episodes: int
   if seed is not None:
     paths = paths.shuffle(len(dataset.files), seed=seed)
   encoded = paths.interleave(
-      read, cycle_length=1 if seed is None else _FILES_AT_ONCE)
+      read_file, cycle_length=1 if seed is None else _FILES_AT_ONCE)
   if seed is not None:
     encoded = encoded.shuffle(
         min(shuffle_episodes, dataset.num_episodes), seed=seed)

@@ -4,6 +4,8 @@ What they make is meant to be interesting and imperfect: good stretches beside
 bad ones, so that there is something to gain by planning.
 """
 
+from typing import Callable
+
 import dm_env
 import numpy as np
 
@@ -78,12 +80,15 @@ def cartpole_segments(
   def start(setting: Setting, rng: np.random.Generator) -> ActFn:
     _check_is_swingup(setting)
     good, deviation = rng.uniform(*good_share), rng.uniform(*noise)
-    left, force_fn = 0, None
+    def draw():
+      num_steps = rng.integers(*_SEGMENT_STEPS) // setting.action_repeat
+      return max(1, num_steps), _draw_controller(good, rng)
+
+    left, force_fn = draw()
     def act(time_step: dm_env.TimeStep) -> np.ndarray:
       nonlocal left, force_fn
       if left <= 0:
-        left = max(1, rng.integers(*_SEGMENT_STEPS) // setting.action_repeat)
-        force_fn = _draw_controller(good, rng)
+        left, force_fn = draw()
       left -= 1
       force = force_fn(time_step.observation)
       return _action(force + deviation * rng.standard_normal())
@@ -92,7 +97,9 @@ def cartpole_segments(
       f'cartpole_segments(good_share={good_share}, noise={noise})', start)
 
 
-def _draw_controller(good: float, rng: np.random.Generator):
+def _draw_controller(
+    good: float, rng: np.random.Generator
+) -> Callable[[dict[str, np.ndarray]], float]:
   """Returns a function observation -> force, good with probability `good`."""
   choice = rng.random()
   if choice < good + (1.0 - good) * 0.6:

@@ -108,15 +108,14 @@ class RandomStart(Wrapper):
   def reset(self) -> dm_env.TimeStep:
     time_step = self._environment.reset()
     num_steps = int(self._rng.integers(self._max_steps + 1))
-    held = 0
-    for _ in range(num_steps):
-      if not held:
-        action = behaviours.random_action(self.action_spec(), self._rng)
-        held = int(self._rng.integers(1, _MAX_HELD + 1))
-      held -= 1
-      time_step = self._environment.step(action)
-      if time_step.last():
-        time_step = self._environment.reset()
+    while num_steps > 0:
+      action = behaviours.random_action(self.action_spec(), self._rng)
+      held = min(num_steps, int(self._rng.integers(1, _MAX_HELD + 1)))
+      num_steps -= held
+      for _ in range(held):
+        time_step = self._environment.step(action)
+        if time_step.last():
+          time_step = self._environment.reset()
     self._is_over = False
     return dm_env.restart(time_step.observation)
 
