@@ -1,0 +1,66 @@
+"""Training on fresh windows: beside stored ones, and on nothing else."""
+
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from tests import train_runs
+from tf_muzero import collect
+from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.envs import behaviours
+
+_INTERACTION = interaction_lib.Interaction(
+    'catch', 1, num_environments=3, temperature=1.0, root_noise_fraction=0.25,
+    root_noise_alpha=0.5, sample_reuse=2, shuffle_windows=20)
+
+
+def _run(dataset, directory, num_steps, fraction):
+  return train_runs.run(
+      dataset, directory, num_steps, reanalyse_fraction=fraction,
+      interaction=_INTERACTION)
+
+
+def _lines(directory, name):
+  with open(os.path.join(directory, name), encoding='utf8') as file:
+    return [{key: value for key, value in json.loads(line).items()
+             if not key.startswith('time/')} for line in file]
+
+
+def _assert_same_run(directory, other):
+  for name in ('metrics.jsonl', 'interaction.jsonl'):
+    assert _lines(directory, name) == _lines(other, name)
+  readers = [
+      tf.train.load_checkpoint(tf.train.latest_checkpoint(
+          os.path.join(x, 'checkpoints'))) for x in (directory, other)]
+  names = [name for name in readers[0].get_variable_to_shape_map()
+           if name.startswith(('network/', 'optimizer/'))]
+  assert len(names) > 100
+  for name in names:
+    np.testing.assert_array_equal(
+        *(reader.get_tensor(name) for reader in readers), err_msg=name)
+
+
+def test_half_of_each_batch_is_fresh_and_a_resumed_run_is_the_same(tmp_path):
+  dataset, whole, resumed = (
+      str(tmp_path / name) for name in ('data', 'whole', 'resumed'))
+  collect.collect(
+      task='catch', directory=dataset, num_episodes=12,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  _run(dataset, whole, 20, 0.5)
+  for num_steps in (12, 20):  # Two windows of a batch of four are fresh.
+    _run(dataset, resumed, num_steps, 0.5)
+  _assert_same_run(whole, resumed)
+  # A round makes 2 x 27 windows; 20 + 2 x 20 of them were asked for.
+  assert {x['round'] for x in _lines(whole, 'interaction.jsonl')} == {0, 1}
+
+
+def test_online_only_needs_no_dataset(tmp_path):
+  directory = str(tmp_path)
+  trainer = _run(None, directory, 9, 0.0)
+  assert int(trainer.optimizer.iterations) == 9
+  lines = _lines(directory, 'interaction.jsonl')
+  # 20 + 4 x 9 windows: of two rounds, the second with newer weights.
+  assert [x['round'] for x in lines] == [0] * 3 + [1] * 3
+  assert lines[0]['step'] == 0 and lines[-1]['step'] > 0
