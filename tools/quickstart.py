@@ -164,7 +164,7 @@ def plot_learning(directory: str) -> None:
                label='behaviour cloning, sampled')
   axes.set(xlabel='learner step', ylabel='mean return of 10 episodes',
            title='cartpole swing-up, learned offline', ylim=(0, None))
-  axes.legend(fontsize='small')
+  axes.legend(fontsize='small', loc='lower right')
   figure.savefig(os.path.join(directory, 'learning_curve.png'), dpi=150)
 
 
