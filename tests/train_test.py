@@ -72,7 +72,7 @@ def test_a_finished_run_is_left_as_it_is(dataset, tmp_path):
   train_runs.run(dataset, directory, 4)
   before = _metrics(directory)
   trainer = train_runs.run(dataset, directory, 4)
-  assert int(trainer.optimizer.iterations) == 4
+  assert trainer.step == 4
   assert _metrics(directory) == before
 
 
@@ -97,3 +97,13 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
   with pytest.raises(ValueError, match=message):
     train_runs.run(dataset, str(tmp_path / 'run'), 4, **wrong)
   assert not (tmp_path / 'run').exists()
+
+
+def test_replicas_train_and_resume(dataset, tmp_path):
+  directory = str(tmp_path)
+  for num_steps in (4, 8):
+    trainer = train_runs.run(
+        dataset, directory, num_steps, strategy='mirrored')
+    assert trainer.step == num_steps
+  assert trainer.distribute_strategy.num_replicas_in_sync == 2
+  assert [line['step'] for line in _metrics(directory)] == list(range(1, 9))

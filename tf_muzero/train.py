@@ -92,7 +92,7 @@ def train(
                     steps_per_execution=steps_per_execution)
     trainer.optimizer.build(trainer.network.trainable_variables)
   manager = _restore(trainer, os.path.join(run_directory, 'checkpoints'))
-  step = int(trainer.optimizer.iterations)
+  step = trainer.step
   if step >= num_steps:
     logging.info('%s has all its %d steps.', run_directory, num_steps)
     return trainer
@@ -134,7 +134,12 @@ def _open(fraction: float, dataset: Optional[str],
     if not dataset:
       raise ValueError('dataset must be given for a reanalyse_fraction of '
                        f'{fraction}.')
-    return episodes_lib.open_dataset(dataset)
+    source = episodes_lib.open_dataset(dataset)
+    if fraction < 1.0 and source.action_repeat != interaction.action_repeat:
+      raise ValueError(
+          f'interaction.action_repeat must be {source.action_repeat}, as in '
+          f'{dataset!r}, got {interaction.action_repeat}.')
+    return source
   return interaction_lib.open_task(interaction)  # type: ignore[arg-type]
 
 
@@ -200,7 +205,7 @@ def _restore(trainer: trainer_lib.Trainer, directory: str
   if not manager.latest_checkpoint:
     return manager
   checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-  step = int(trainer.optimizer.iterations)
+  step = trainer.step
   logging.info('Resumed at step %d from %s.', step, manager.latest_checkpoint)
   position = os.path.join(directory, f'data-{step}')
   if tf.io.gfile.exists(position + '.index'):

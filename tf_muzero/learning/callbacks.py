@@ -26,11 +26,11 @@ class Periodic(keras.callbacks.Callback):
 
   def on_train_begin(self, logs=None):
     """Counts from the step that training starts or resumes at."""
-    self._last = _step(self.model)
+    self._last = self.model.step
 
   def on_train_batch_end(self, batch, logs=None):
     """Runs when a multiple of `every` has been reached or passed."""
-    step = _step(self.model)
+    step = self.model.step
     if step // self._every > self._last // self._every:
       self.run(step, logs)
     self._last = step
@@ -49,7 +49,7 @@ class StopOnNan(keras.callbacks.Callback):
     if bad:
       raise FloatingPointError(
           f'{", ".join(sorted(bad))} not finite at or shortly before learner '
-          f'step {_step(self.model)}. The last checkpoint is from before. '
+          f'step {self.model.step}. The last checkpoint is from before. '
           'Usual causes: a learning rate that is too high, or data whose '
           'rewards are out of the range of the support.')
 
@@ -73,7 +73,7 @@ class PublishSnapshots(Periodic):
   def on_train_begin(self, logs=None):
     """Publishes the weights that training starts or resumes with."""
     super().on_train_begin(logs)
-    self.run(_step(self.model), logs)
+    self.run(self.model.step, logs)
 
   def run(self, step, logs):
     """Publishes."""
@@ -108,7 +108,7 @@ class SaveCheckpoints(Periodic):
 
   def on_train_end(self, logs=None):
     """Saves the last step, if it was not saved."""
-    step = _step(self.model)
+    step = self.model.step
     latest = self._manager.latest_checkpoint
     if not latest or not latest.endswith(f'-{step}'):
       self.run(step, logs)
@@ -149,7 +149,7 @@ class LogMetrics(Periodic):
   def on_train_begin(self, logs=None):
     """Forgets the metrics that a resumed run will write again."""
     super().on_train_begin(logs)
-    _drop_after(self._path, _step(self.model))
+    _drop_after(self._path, self.model.step)
 
   def on_train_batch_begin(self, batch, logs=None):
     """Notes when an execution starts."""
@@ -158,8 +158,8 @@ class LogMetrics(Periodic):
   def on_train_batch_end(self, batch, logs=None):
     """Counts the time of the execution, but for the first, which compiles."""
     if self._begun is None:
-      self._begun = (time.perf_counter(), _step(self.model))
-      self._counted = (_step(self.model), float(self.model.waited))
+      self._begun = (time.perf_counter(), self.model.step)
+      self._counted = (self.model.step, self.model.waited)
     else:
       self._busy += time.perf_counter() - self._busy_since
     super().on_train_batch_end(batch, logs)
@@ -167,7 +167,7 @@ class LogMetrics(Periodic):
   def run(self, step, logs):
     """Writes and logs."""
     step_then, waited_then = self._counted
-    waited, seconds = float(self.model.waited), max(self._busy, 1e-9)
+    waited, seconds = self.model.waited, max(self._busy, 1e-9)
     self._counted, self._busy = (step, waited), 0.0
     rate = (step - step_then) / seconds
     metrics = {name: float(value) for name, value in logs.items()}
@@ -213,7 +213,7 @@ class Evaluate(Periodic):
   def on_train_begin(self, logs=None):
     """Forgets the evaluations that a resumed run will do again."""
     super().on_train_begin(logs)
-    _drop_after(self._path, _step(self.model))
+    _drop_after(self._path, self.model.step)
 
   def run(self, step, logs):
     """Evaluates."""
@@ -258,7 +258,3 @@ def _drop_after(path: str, step: int) -> None:
 def _is_saveable(iterator) -> bool:
   # An iterator over several replicas cannot be saved by TensorFlow.
   return isinstance(iterator, tf.data.Iterator)
-
-
-def _step(model: keras.Model) -> int:
-  return int(model.optimizer.iterations)

@@ -22,7 +22,6 @@ class Trainer(keras.Model):
     network: what learns.
     target_network: follows it; what searches and acts.
     iterator: of the running `fit`, for checkpoints of the data's position.
-    waited: seconds that train steps have waited for windows.
   """
 
   def __init__(self, network: keras.Model, target_network: keras.Model,
@@ -50,7 +49,7 @@ class Trainer(keras.Model):
     self.target_network = target_network
     self.iterator: Optional[tf.data.Iterator] = None
     self.restore_iterator_fn: Optional[Callable] = None
-    self.waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+    self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
     self._loss_fn = loss_fn
     self._target_period = target_period
     self._target_decay = target_decay
@@ -59,6 +58,16 @@ class Trainer(keras.Model):
         self._loss_and_gradients_fn, jit_compile=jit_compile)
     for source, target in zip(network.variables, target_network.variables):
       target.assign(source)
+
+  @property
+  def step(self) -> int:
+    """Learner steps so far."""
+    return int(self.optimizer.iterations.numpy())
+
+  @property
+  def waited(self) -> float:
+    """Seconds that train steps have waited for windows."""
+    return float(self._waited.numpy())
 
   def train_step(self, data: Window) -> dict[str, tf.Tensor]:
     """Returns the metrics of one step on this replica's windows."""
@@ -86,7 +95,7 @@ class Trainer(keras.Model):
       with tf.control_dependencies([asked]):
         windows = next(iterator)
       with tf.control_dependencies(tf.nest.flatten(windows)):
-        self.waited.assign_add(tf.timestamp() - asked)
+        self._waited.assign_add(tf.timestamp() - asked)
       metrics = self.distribute_strategy.run(self.train_step, (windows,))
       return {name: self.distribute_strategy.reduce(
           tf.distribute.ReduceOp.SUM, x, axis=None)

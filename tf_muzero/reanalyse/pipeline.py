@@ -94,10 +94,12 @@ def reanalysed_windows(
         lambda x: tf.repeat(x, reanalyse.sample_reuse, axis=0), windows)
 
   dataset = segments.batch(reanalyse.segments_per_search, drop_remainder=True)
-  dataset = dataset.enumerate().map(
-      search, deterministic=deterministic, num_parallel_calls=(
-          None if deterministic
-          else reanalyse.parallel_searches or tf.data.AUTOTUNE))
+  if deterministic:
+    dataset = dataset.enumerate().map(search)
+  else:
+    dataset = dataset.enumerate().map(
+        search, deterministic=False,
+        num_parallel_calls=reanalyse.parallel_searches or tf.data.AUTOTUNE)
   dataset = dataset.unbatch()
   return dataset.shuffle(
       reanalyse.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
