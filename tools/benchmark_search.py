@@ -3,7 +3,9 @@
   python tools/benchmark_search.py --mctx_python=/path/to/venv/bin/python
 
 The competitors run in turns within one run, so that what else the machine does
-hits them alike: compare the ratios, not the milliseconds of two runs. mctx
+hits them alike: compare the ratios, not the milliseconds of two runs. Where the
+machine is shared, processor time is the steadier measure: it does not count
+waiting, but does count what a second thread does. mctx
 (`pip install mctx`) lives in an environment of its own.
 """
 
@@ -25,7 +27,9 @@ from tf_muzero.types import RootOutput, StepOutput
 _MCTX_PYTHON = flags.DEFINE_string(
     'mctx_python', None, 'Python that has mctx; none to leave mctx out.')
 _SIZES = flags.DEFINE_multi_string(
-    'size', ['256,50,6,64,128', '256,50,18,256,512'],
+    'size',
+    ['256,50,6,64,128', '256,50,18,256,512', '256,50,20,256,512',
+     '2000,32,8,64,64'],
     'Batch, simulations, actions, embedding, hidden units.')
 _ONLY = flags.DEFINE_list('only', None, 'Names of what to run; default all.')
 _REPEATS = flags.DEFINE_integer('repeats', 15, 'Timed runs of each.')
@@ -109,13 +113,14 @@ def _functions(batch, num_simulations, num_actions):
     return run
 
   functions = {
-      'search': search(False, True),
+      'search': search(False, True, lockstep=False),
+      'search_lockstep': search(False, True, lockstep=True),
       'network': network(True),
-      'search_plain': search(False, False),
+      'search_plain': search(False, False, lockstep=True),
       'network_plain': network(False),
   }
   if num_actions >= _ACTION_SIZE:
-    functions['sampled'] = search(True, True)
+    functions['sampled'] = search(True, True, lockstep=False)
     functions['sampled_network'] = network(True, sampled=True)
   return functions
 
@@ -139,7 +144,7 @@ class _Mctx:
 
   def seconds(self, name):
     self._tell(name)
-    return float(self._process.stdout.readline())
+    return [float(x) for x in self._process.stdout.readline().split()]
 
   def close(self):
     self._process.stdin.close()
@@ -158,9 +163,9 @@ def _measure(size):
 
   def timer(function):
     def seconds():
-      start = time.perf_counter()
+      wall, cpu = time.perf_counter(), time.process_time()
       function(p, s, rng.seed(0)).numpy()
-      return time.perf_counter() - start
+      return time.perf_counter() - wall, time.process_time() - cpu
     return seconds
 
   timers = {name: timer(f) for name, f in
@@ -181,19 +186,23 @@ def _measure(size):
       times[name].append(seconds())
   if mctx:
     mctx.close()
-  medians = {name: float(np.median(x)) for name, x in times.items()}
+  medians, cpu = (
+      {name: float(np.median(np.array(x)[:, i])) for name, x in times.items()}
+      for i in range(2))
   return dict(
       sizes,
       milliseconds={k: round(1e3 * v, 2) for k, v in medians.items()},
-      first_call_seconds={k: round(v, 2) for k, v in first.items()},
+      cpu_milliseconds={k: round(1e3 * v, 2) for k, v in cpu.items()},
+      first_call_seconds={k: round(v[0], 2) for k, v in first.items()},
       simulations_per_second={
           k: round(batch * num_simulations / v) for k, v in medians.items()},
-      ratios=_ratios(medians))
+      ratios=_ratios(medians), cpu_ratios=_ratios(cpu))
 
 
 def _ratios(medians):
   pairs = {
       'speed_against_mctx': ('mctx', 'search'),
+      'lockstep_speed_against_mctx': ('mctx', 'search_lockstep'),
       'plain_speed_against_mctx': ('mctx', 'search_plain'),
       'overhead_over_network': ('search', 'network'),
       'plain_overhead_over_network': ('search_plain', 'network_plain'),

@@ -1,5 +1,7 @@
 """One search, however it is run: eagerly, compiled, in tf.data, exported."""
 
+import re
+
 import fakes
 import numpy as np
 import pytest
@@ -112,17 +114,17 @@ def test_outputs_have_static_shapes():
 
 
 @pytest.mark.parametrize('jit', [False, True])
-@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf, 3e38])
 @pytest.mark.parametrize('bounds_fn', [selection.tree_bounds,
                                        selection.sibling_bounds])
-def test_hostile_networks_give_finite_results(jit, bad, bounds_fn):
+def test_hostile_networks_give_finite_results(jit, bounds_fn):
   model = fakes.HashModel(4)
 
   def spoil(x, embedding):
-    # About every third state is hit.
-    hit = tf.cast(embedding % 3 == 0, tf.bool)
-    hit = tf.reshape(hit, [-1] + [1] * (x.shape.rank - 1))
-    return tf.where(hit, tf.cast(bad, x.dtype), x)
+    # Every third state is hit, by one thing or another.
+    for i, bad in enumerate((np.nan, np.inf, -np.inf, 3e38)):
+      hit = tf.reshape(embedding % 12 == i, [-1] + [1] * (x.shape.rank - 1))
+      x = tf.where(hit, tf.cast(bad, x.dtype), x)
+    return x
 
   def recurrent(*args):
     step = model.recurrent(*args)
@@ -140,10 +142,11 @@ def test_hostile_networks_give_finite_results(jit, bad, bounds_fn):
         (), root, recurrent, rng.seed(1), num_simulations=20,
         unvisited_fn=selection.unvisited_network, bounds_fn=bounds_fn)
 
-  output = run(fakes.seeds(16))
+  output = run(fakes.seeds(48))
   for name in ('weights', 'q_values', 'value'):
     assert np.all(np.isfinite(getattr(output, name))), name
-  np.testing.assert_array_equal(tf.reduce_sum(output.visit_counts, -1), [20] * 16)
+  np.testing.assert_array_equal(
+      tf.reduce_sum(output.visit_counts, -1), [20] * 48)
   np.testing.assert_allclose(tf.reduce_sum(output.weights, -1), 1.0, rtol=1e-5)
 
 
@@ -153,7 +156,8 @@ def test_no_valid_action_means_no_mask():
       (), model.root(fakes.seeds(3)), model.recurrent, rng.seed(1),
       num_simulations=10, invalid_actions=mask)
   free = run(())
-  masked = run(tf.constant([[True] * 4, [False] * 4, [True, True, False, True]]))
+  masked = run(tf.constant(
+      [[True] * 4, [False] * 4, [True, True, False, True]]))
   np.testing.assert_array_equal(masked.visit_counts[:2], free.visit_counts[:2])
   np.testing.assert_array_equal(masked.visit_counts[2], [0, 0, 10, 0])
 
@@ -167,3 +171,26 @@ def test_one_impossible_candidate_in_the_prior_is_left_alone():
       num_simulations=1)
   assert output.visit_counts[0, 1] == 0
   assert output.visit_counts[1, 0] == 0
+
+
+@pytest.mark.parametrize('lockstep', [True, False])
+@pytest.mark.parametrize('kwargs', [
+    {}, dict(min_root_visits=1, unvisited_fn=selection.unvisited_mean),
+    dict(bounds_fn=selection.sibling_bounds)])
+def test_loops_do_not_copy_the_tree(lockstep, kwargs):
+  batch, num_simulations, model = 40, 30, fakes.HashModel(7, action_size=3)
+
+  @tf.function(jit_compile=True, autograph=False)
+  def run(embedding):
+    return mcts.search((), model.root(embedding), model.recurrent, rng.seed(1),
+                       num_simulations=num_simulations, lockstep=lockstep,
+                       **kwargs)
+
+  program = run.experimental_get_compiler_ir(fakes.seeds(batch))(
+      stage='optimized_hlo')
+  num_edges = batch * (num_simulations + 1) * 7
+  bodies = program[:program.index('ENTRY ')]
+  assert 'while(' in bodies
+  for shape in re.findall(r' = \w+\[([\d,]*)\]\S* copy\(', bodies):
+    size = np.prod([int(n) for n in shape.split(',') if n])
+    assert size < num_edges, f'a loop copies [{shape}]'
