@@ -124,23 +124,26 @@ def train(
   return trainer
 
 
-def _open(fraction: float, dataset: Optional[str],
-          interaction: Optional[interaction_lib.Interaction]) -> evaluate.Source:
+def _open(
+    fraction: float, dataset: Optional[str],
+    interaction: Optional[interaction_lib.Interaction]) -> evaluate.Source:
   """Returns what windows come from, the environment only where it must."""
-  if fraction < 1.0 and not interaction:
+  if fraction == 1.0:
+    interaction = None
+  elif not interaction:
     raise ValueError('interaction must be given for a reanalyse_fraction of '
                      f'{fraction}.')
-  if fraction > 0.0:
-    if not dataset:
-      raise ValueError('dataset must be given for a reanalyse_fraction of '
-                       f'{fraction}.')
-    source = episodes_lib.open_dataset(dataset)
-    if fraction < 1.0 and source.action_repeat != interaction.action_repeat:
-      raise ValueError(
-          f'interaction.action_repeat must be {source.action_repeat}, as in '
-          f'{dataset!r}, got {interaction.action_repeat}.')
-    return source
-  return interaction_lib.open_task(interaction)  # type: ignore[arg-type]
+  elif fraction == 0.0:
+    return interaction_lib.open_task(interaction)
+  if not dataset:
+    raise ValueError('dataset must be given for a reanalyse_fraction of '
+                     f'{fraction}.')
+  source = episodes_lib.open_dataset(dataset)
+  if interaction and interaction.action_repeat != source.action_repeat:
+    raise ValueError(
+        f'interaction.action_repeat must be {source.action_repeat}, as in '
+        f'{dataset!r}, got {interaction.action_repeat}.')
+  return source
 
 
 def _make_trainer(

@@ -192,7 +192,8 @@ def play_round(
   generator = np.random.default_rng(noise_seed)
   environments = [environment_fn(seed=int(x)) for x in seeds]
   time_steps = [environment.reset() for environment in environments]
-  records, is_running = [], np.full(len(environments), True)
+  records: list = []
+  is_running = np.full(len(environments), True)
   num_records = np.zeros(len(environments), np.int64)
   while is_running.any():
     num_records += is_running
@@ -270,7 +271,7 @@ def _segment_specs(
   def scalar(dtype):
     return tf.TensorSpec([None, length], dtype)
 
-  _, improved = decide_fn.get_concrete_function(
+  _, improved = decide_fn.get_concrete_function(  # type: ignore[attr-defined]
       tf.TensorSpec([sum(x.num_elements() for x in parameter_shapes)]),
       tf.TensorSpec([num_environments, *example.shape[1:]], example.dtype),
       tf.TensorSpec([num_environments, num_candidates]),

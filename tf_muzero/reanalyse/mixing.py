@@ -36,7 +36,7 @@ def mix(reanalysed: Optional[tf.data.Dataset],
       raise ValueError(f'{name} windows must be given for a reanalyse fraction '
                        f'of {fraction}, got None.')
     parts.append(dataset.batch(size, drop_remainder=True))
-  if len(parts) == 1:
+  if reanalysed is None or fresh is None or len(parts) == 1:
     return parts[0]
   _check_alike(reanalysed.element_spec, fresh.element_spec)
   return tf.data.Dataset.zip(tuple(parts)).map(
