@@ -130,7 +130,8 @@ class _Mctx:
 
   def __init__(self, python, sizes, weights):
     worker = os.path.join(os.path.dirname(__file__), 'mctx_worker.py')
-    self._process = subprocess.Popen(
+    # It lives as long as this object.
+    self._process = subprocess.Popen(  # pylint: disable=consider-using-with
         [python, worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         text=True)
     with tempfile.NamedTemporaryFile(suffix='.npz', delete=False) as file:
