@@ -44,11 +44,14 @@ def corridor() -> tuple[RootOutput, mcts.RecurrentFn]:
     del parameters, seed
     cell = tf.clip_by_value(cell + action - 1, 0, 8)
     coin = tf.gather(coins, cell)
-    return StepOutput(coin - _STEP_COST, tf.where(coin > 0, 0.0, _DISCOUNT),
-                      *view(cell), cell)
+    discount = tf.where(coin > 0, 0.0, _DISCOUNT)
+    candidates, logits, value = view(cell)
+    return StepOutput(
+        coin - _STEP_COST, discount, candidates, logits, value, cell)
 
   start = tf.constant([_START])
-  return RootOutput(*view(start), start), recurrent_fn
+  candidates, logits, value = view(start)
+  return RootOutput(candidates, logits, value, start), recurrent_fn
 
 
 def plan(num_simulations: int) -> mcts.Forest:

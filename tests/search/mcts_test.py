@@ -29,7 +29,8 @@ def grow(model, embeddings, *, num_simulations, unvisited='zero',
          jit=False):
   """Returns the Tree that `mcts.search` summarises."""
   score_fn = selection.puct(
-      num_simulations=num_simulations, unvisited_fn=_UNVISITED[unvisited], bounds_fn=_BOUNDS[bounds],
+      num_simulations=num_simulations,
+      unvisited_fn=_UNVISITED[unvisited], bounds_fn=_BOUNDS[bounds],
       pb_c_init=1.25, pb_c_base=19652.0)
 
   @tf.function(jit_compile=jit, autograph=False)
@@ -189,7 +190,8 @@ def test_bandit_finds_the_best_arm():
   output = mcts.search((), root, recurrent, rng.seed(1), num_simulations=60,
                        min_root_visits=1)
   np.testing.assert_array_equal(np.argmax(output.visit_counts, -1), [2, 2])
-  np.testing.assert_allclose(output.q_values[0], [0.1, 0.5, 0.9, 0.3], rtol=1e-5)
+  np.testing.assert_allclose(
+      output.q_values[0], [0.1, 0.5, 0.9, 0.3], rtol=1e-5)
   assert output.weights[0, 2] > 0.7
   # The root's value: the network's 0, then what each visit paid.
   paid = tf.reduce_sum(

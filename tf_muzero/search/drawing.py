@@ -88,18 +88,19 @@ def draw(records: list[NodeRecord], path: str, *, min_visits: int = 1,
   axes = figure.add_subplot()
   by_number = {r.number: r for r in shown}
   qs = [r.q for r in shown]
-  scale = matplotlib.colors.Normalize(min(qs), max(max(qs), min(qs) + 1e-6))
+  scale = matplotlib.colors.Normalize(min(qs), max(*qs, min(qs) + 1e-6))
   colours = matplotlib.colormaps['viridis']
   for r in shown[1:]:
     parent = by_number[r.parent]
     share = r.visits / parent.visits
-    ends = [x[r.parent], x[r.number]], [-parent.depth, -r.depth]
+    ends = ([x[r.parent], x[r.number]],
+            [float(-parent.depth), float(-r.depth)])
     axes.plot(*ends, color='0.6', linewidth=0.5 + 5 * share, zorder=1)
     name = name_fn(r.candidate) if name_fn else str(r.candidate)
-    axes.annotate(f'{name}\n{r.prior:.2f}', [
-        0.45 * e[0] + 0.55 * e[1] for e in ends], fontsize=7, ha='center',
-                  va='center', color='0.25', zorder=2,
-                  bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.3})
+    middle = [0.45 * e[0] + 0.55 * e[1] for e in ends]
+    axes.text(middle[0], middle[1], f'{name}\n{r.prior:.2f}', fontsize=7,
+              ha='center', va='center', color='0.25', zorder=2,
+              bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.3})
   for r in shown:
     shade = scale(r.q)
     size = 260 + 1500 * np.sqrt(r.visits / records[0].visits)

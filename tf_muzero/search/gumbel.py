@@ -77,7 +77,8 @@ def considered_visits(num_considered: int, num_simulations: int) -> list[int]:
   if num_considered <= 1:
     return list(range(num_simulations))
   num_phases = math.ceil(math.log2(num_considered))
-  visits, sequence, remaining = [0] * num_considered, [], num_considered
+  visits, remaining = [0] * num_considered, num_considered
+  sequence: list[int] = []
   while len(sequence) < num_simulations:
     for _ in range(max(1, num_simulations // (num_phases * remaining))):
       sequence.extend(visits[:remaining])
@@ -108,7 +109,7 @@ def _completion(value_scale: float, visit_offset: float) -> selection.ScoreFn:
 
 
 def _interior(complete_fn: selection.ScoreFn) -> selection.ScoreFn:
-  """Returns the rule of other nodes: visits proportional to the improved policy.
+  """Returns the rule of other nodes: visits as the improved policy has them.
 
   Section 5, equation 14.
   """

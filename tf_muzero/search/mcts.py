@@ -112,11 +112,12 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
   """
   _check(root, num_simulations)
   num_nodes, num_candidates = num_simulations + 1, root.prior_logits.shape[1]
+  make_room = lambda x: _with_room(x, num_simulations)
   forest = Forest(
       tree_lib.plant(prior_fn(finite_logits(root.prior_logits)),
                      finite_value(root.value), num_simulations),
-      *(tf.nest.map_structure(lambda x: _with_room(x, num_simulations), nest)
-        for nest in (root.embedding, root.candidates)),
+      tf.nest.map_structure(make_room, root.embedding),
+      tf.nest.map_structure(make_room, root.candidates),
       tf.zeros_like(root.value, tf.int32))
   batch = tree_lib.batch_size(root.value)
 

@@ -233,8 +233,11 @@ def _climb(tree: Tree, roots, node, returns, q_min, q_max):
     q = tf.gather(total, edge) / tf.maximum(tf.gather(visits, edge), 1.0)
     q_min = tf.where(is_climbing, tf.minimum(q_min, q), q_min)
     q_max = tf.where(is_climbing, tf.maximum(q_max, q), q_max)
-    # The parent of a root is itself.
-    return edge // num_candidates, returns, visits, total, q_min, q_max
+    # The parent of a root is itself. All reads come before the next addition:
+    # a plain graph then updates the arrays in place, too.
+    with tf.control_dependencies([q]):
+      parent = edge // num_candidates
+    return parent, returns, visits, total, q_min, q_max
 
   return tf.while_loop(
       lambda node, *_: tf.reduce_any(node > roots), step,
