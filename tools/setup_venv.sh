@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 die() { echo "Error: $*" >&2; exit 1; }
 
 is_supported() {
-  "$1" -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' \
+  "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' \
       >/dev/null 2>&1
 }
 
@@ -16,14 +16,14 @@ find_python() {
   local candidate
   if [[ -n "${PYTHON:-}" ]]; then
     is_supported "$PYTHON" && { echo "$PYTHON"; return; }
-    die "PYTHON=$PYTHON is not a Python 3.9, 3.10 or 3.11 (it says: $(
-        "$PYTHON" --version 2>&1 | head -n 1)); TensorFlow 2.15 runs on no other."
+    die "PYTHON=$PYTHON is not a Python 3.10 or 3.11 (it says: $(
+        "$PYTHON" --version 2>&1 | head -n 1)); TensorFlow 2.15 runs on no later one and the pinned versions on no earlier one."
   fi
-  for candidate in python3.11 python3.10 python3.9 python3 python; do
+  for candidate in python3.11 python3.10 python3 python; do
     is_supported "$candidate" && { echo "$candidate"; return; }
   done
-  die "no Python 3.9, 3.10 or 3.11 found (python3 is: $(
-      python3 --version 2>&1 | head -n 1)); TensorFlow 2.15 runs on no other." \
+  die "no Python 3.10 or 3.11 found (python3 is: $(
+      python3 --version 2>&1 | head -n 1)); TensorFlow 2.15 runs on no later one and the pinned versions on no earlier one." \
       "Install one, or name it: PYTHON=/path/to/python3.11 bash $0"
 }
 
