@@ -15,6 +15,8 @@ STATE_SPEC = EnvironmentSpec(
     specs.BoundedArray([2], np.float32, -1.0, 1.0, 'action'))
 BOARD_SPEC = EnvironmentSpec(
     specs.Array([3], np.float32, 'board'), specs.DiscreteArray(4))
+FRAME_SPEC = EnvironmentSpec(
+    specs.Array([6, 5, 1], np.uint8, 'frame'), specs.DiscreteArray(4))
 
 
 def play(rng, spec, num_transitions, is_terminal=False):
@@ -23,6 +25,8 @@ def play(rng, spec, num_transitions, is_terminal=False):
     if isinstance(spec.observation, dict):
       return {name: rng.normal(size=part.shape).astype(np.float32)
               for name, part in spec.observation.items()}
+    if spec.observation.dtype == np.uint8:
+      return rng.integers(256, size=spec.observation.shape, dtype=np.uint8)
     return rng.normal(size=spec.observation.shape).astype(np.float32)
 
   time_steps, actions = [dm_env.restart(observe())], []
@@ -72,3 +76,22 @@ def write_raw(directory, features, examples):
   writer.initialize_splits(['train'])
   writer.add_examples({'train': examples})
   writer.close_all()
+
+
+def raw_features(**steps):
+  """Returns features that others might have."""
+  return tfds.features.FeaturesDict({'steps': tfds.features.Dataset({
+      'observation': tfds.features.Tensor(shape=(2, 2), dtype=np.float64),
+      'action': tfds.features.Tensor(shape=(1,), dtype=np.float64),
+      'reward': np.float32, 'discount': np.float32, 'is_first': np.bool_,
+      'is_last': np.bool_, 'is_terminal': np.bool_, **steps})})
+
+
+def raw_steps(**steps):
+  """Returns an example of two transitions."""
+  return {'steps': {
+      'observation': np.arange(12.0).reshape(3, 2, 2),
+      'action': np.full([3, 1], 0.5), 'reward': np.float32([1.0, 2.0, 9.0]),
+      'discount': np.float32([1.0, 1.0, 0.0]),
+      'is_first': [True, False, False], 'is_last': [False, False, True],
+      'is_terminal': [False, False, True], **steps}}

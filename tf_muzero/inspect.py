@@ -13,6 +13,7 @@ import numpy as np
 from tf_muzero import cli
 from tf_muzero.data import checks
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import layout
 from tf_muzero.data import observations
 from tf_muzero.types import Episode
 
@@ -116,7 +117,8 @@ def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
     yield f'  observation  {", ".join(parts)}'
   else:
     yield f'  observation  {_shape(observation)}'
-  yield f'  model input  [{observations.width(observation)}] float32'
+  if not layout.is_image(observation):
+    yield f'  model input  [{observations.width(observation)}] float32'
   for name, value in sorted(dataset.metadata.items()):
     if name not in ('task', 'action_repeat', 'num_steps', 'num_episodes',
                     'num_actions'):

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 
+from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -46,17 +47,59 @@ def test_tfds_reads_it(tmp_path, is_terminal):
       assert step['is_terminal'] == (is_last and is_terminal)
 
 
-def test_layout_is_the_public_one():
+def _public_features(name):
   fixtures = os.environ.get('TF_MUZERO_FIXTURES')
   if not fixtures:
     pytest.skip('TF_MUZERO_FIXTURES names no directory of public datasets.')
-  file = (pathlib.Path(fixtures)
-          / 'rlu_control_suite/cartpole_swingup/1.0.0/features.json')
+  file = pathlib.Path(fixtures) / name / 'features.json'
+  return _without_descriptions(tfds.features.FeaturesDict.from_json(
+      json.loads(file.read_text())).to_json())
+
+
+def _without_descriptions(tree):
+  """Drops what is told of features; a scalar is a tensor, stored alike."""
+  if not isinstance(tree, dict):
+    return str(tree).replace('scalar.Scalar', 'tensor_feature.Tensor')
+  return {key: _without_descriptions(value) for key, value in tree.items()
+          if key not in ('description', 'valueRange')}
+
+
+def _our_features(spec):
+  return _without_descriptions(layout.features(spec).to_json())
+
+
+def test_layout_is_the_public_one():
   environment = envs.load('dm_control:cartpole/swingup', seed=0)
-  ours = layout.features(envs.spec(environment)).to_json()
-  public = tfds.features.FeaturesDict.from_json(
-      json.loads(file.read_text())).to_json()
-  assert ours == public
+  assert _our_features(envs.spec(environment)) == _public_features(
+      'rlu_control_suite/cartpole_swingup/1.0.0')
+
+
+def test_layout_of_frames_is_the_public_one():
+  spec = EnvironmentSpec(
+      specs.Array([84, 84, 1], np.uint8), specs.DiscreteArray(9))
+  assert _our_features(spec) == _public_features(
+      'rlu_atari/Asterix_run_1/1.3.0')
+
+
+@pytest.mark.parametrize('change', [
+    lambda frame: frame.astype(np.float32), lambda frame: frame[:-1]])
+def test_frames_must_be_frames(tmp_path, change):
+  (first, *others), actions = _played(data_toys.FRAME_SPEC)[0]
+  others[1] = others[1]._replace(observation=change(others[1].observation))
+  with pytest.raises(ValueError, match='Frame 2 .* must be uint8 .* got'):
+    data_toys.write(tmp_path / 'toy', [([first, *others], actions)],
+                    data_toys.FRAME_SPEC)
+
+
+def test_frames_come_with_the_metadata_of_rlu_atari(tmp_path):
+  played = _played(data_toys.FRAME_SPEC)
+  data_toys.write(tmp_path / 'toy', played, data_toys.FRAME_SPEC)
+  builder = tfds.builder_from_directory(str(tmp_path / 'toy'))
+  for i, episode in enumerate(builder.as_dataset(split='train')):
+    assert int(episode['checkpoint_id']) == 0
+    assert int(episode['episode_id']) == i
+    assert float(episode['episode_return']) == pytest.approx(
+        sum(t.reward for t in played[i][0][1:]), rel=1e-5)
 
 
 def test_layout_of_a_board():

@@ -19,6 +19,8 @@ from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 
 _FILES_AT_ONCE = 16  # That a shuffled pass reads from.
+# Episodes: all cores decode, and not more of them wait than fit.
+_DECODED_AT_ONCE = min(os.cpu_count() or 1, 16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +146,8 @@ def checked_episodes(dataset: Dataset, *, seed: Optional[int] = None,
   encoded = _encoded(dataset, seed, shuffle_episodes)
   if repeat:
     encoded = encoded.repeat()
-  return encoded.map(functools.partial(_decode, dataset))
+  return encoded.map(functools.partial(_decode, dataset),
+                     num_parallel_calls=_DECODED_AT_ONCE, deterministic=True)
 
 
 def read(dataset: Dataset) -> Iterator[Checked]:
@@ -176,12 +179,14 @@ def load_episodes(dataset: Dataset) -> list[Episode]:
   return [_good(checked, dataset) for checked in read(dataset)]
 
 
-def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, ...]:
   """Returns mean and standard deviation of the model's input, [D] each.
 
   Reads the whole dataset and so checks all of it. An input that never changes
-  gets the deviation 1.
+  gets the deviation 1. Frames have a known range and no statistics: `()`.
   """
+  if layout.is_image(dataset.spec.observation):
+    return ()
   count = 0
   mean, squares = np.zeros([]), np.zeros([])
   for checked in read(dataset):

@@ -72,8 +72,10 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
             actions: Sequence[np.ndarray]) -> None:
       steps = records(time_steps, actions, spec)
       _check(steps, spec, told['num_episodes'])
-      pending.append({'steps': steps, 'episode_id': told['num_episodes'],
-                      'timestamp': time.time_ns() // 1_000_000})
+      pending.append({'steps': steps, **layout.episode_metadata(
+          spec, number=told['num_episodes'],
+          time_ms=time.time_ns() // 1_000_000,
+          episode_return=steps['reward'].sum(dtype=np.float64))})
       told['num_steps'] += len(actions)
       told['num_episodes'] += 1
       if sum(len(x['steps']['reward']) for x in pending) > _STEPS_AT_ONCE:
@@ -112,7 +114,7 @@ def records(time_steps: Sequence[dm_env.TimeStep],
   at_end = np.arange(num_records) == num_records - 1
   return {
       'observation': tf.nest.map_structure(
-          lambda *values: np.stack(values).astype(np.float32),
+          _stack, spec.observation,
           *(time_step.observation for time_step in time_steps)),
       'action': np.stack([*actions, blank_action]).astype(
           np.int64 if isinstance(spec.action, specs.DiscreteArray)
@@ -125,6 +127,18 @@ def records(time_steps: Sequence[dm_env.TimeStep],
       'is_last': at_end,
       'is_terminal': at_end & is_terminal,
   }
+
+
+def _stack(spec: Nest, *values: np.ndarray) -> np.ndarray:
+  """Returns [R, ...] of one entry of the observation, as it is stored."""
+  if not layout.is_image(spec):
+    return np.stack(values).astype(np.float32)
+  for i, frame in enumerate(values):
+    if frame.dtype != np.uint8 or frame.shape != tuple(spec.shape):
+      raise ValueError(
+          f'Frame {i} of an episode must be uint8 of the shape '
+          f'{tuple(spec.shape)}, got {frame.dtype} of {frame.shape}.')
+  return np.stack(values)
 
 
 def check_is_free(directory: str):
