@@ -8,6 +8,7 @@ import os
 from typing import Any, Optional
 
 from absl import logging
+from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
@@ -18,7 +19,6 @@ from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
-from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import SearchFn
@@ -59,8 +59,9 @@ def export(
       jit_compile=jit_compile, seed=seed)
   model = agent.plan_with(network, task.spec)
   metadata = {
-      **_metadata(task, mode, step),
-      'num_simulations': _num_simulations(search_fn, model, policy)
+      **_metadata(task, mode, step), 'frame_stack': agent.frame_stack,
+      'num_simulations': _num_simulations(
+          search_fn, model, policy, agent.model_input(task.spec))
       if search_fn and mode.needs_search else 0}
   partial = output + '.partial'
   _remove(partial)
@@ -97,11 +98,10 @@ def _metadata(task: run_directory.Task, mode: modes.Mode, step: int
 
 
 def _num_simulations(search_fn: SearchFn, model: PlanningModel,
-                     policy: policy_lib.MuZeroPolicy) -> int:
+                     policy: policy_lib.MuZeroPolicy, model_input: specs.Array
+                     ) -> int:
   """Returns the visits of a search's root: its settings are its own."""
-  observation = observations.flatten(tf.nest.map_structure(
-      lambda x: tf.zeros([1, *x.shape], x.dtype),
-      policy.time_step_spec.observation))
+  observation = tf.zeros([1, *model_input.shape], model_input.dtype)
 
   @tf.function
   def count():

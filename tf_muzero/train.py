@@ -11,6 +11,7 @@ from typing import Callable, Optional
 
 from absl import logging
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_muzero import cli
@@ -157,7 +158,8 @@ def _make_trainer(
   def make_network():
     network = agent.make_network(source.spec, source.num_steps)
     if statistics:
-      network.set_observation_statistics(*statistics)
+      network.set_observation_statistics(
+          *(np.tile(x, agent.frame_stack) for x in statistics))
     return network
 
   def loss_fn(network, window):
@@ -185,7 +187,8 @@ def _make_batches(
     segments = segments_lib.segments(
         episodes_lib.episodes(source, seed=settings['seed'], repeat=True),
         windows_per_segment=reanalyse.windows_per_segment,
-        unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps)
+        unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
+        frame_stack=agent.frame_stack)
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, **settings)

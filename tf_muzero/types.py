@@ -18,7 +18,7 @@ class EnvironmentSpec(NamedTuple):
 
   Attributes:
     observation: nest of `dm_env.specs.Array`; for state environments a dict
-      from name to a flat float32 vector.
+      from name to a flat float32 vector, for pixels one uint8 frame [H, W, C].
     action: `dm_env.specs.DiscreteArray` (scalar int32) or
       `dm_env.specs.BoundedArray` (float32 vector in [-1, 1]).
   """
@@ -33,8 +33,8 @@ class Episode(NamedTuple):
   discount that FOLLOW that action. The last record holds only an observation.
 
   Attributes:
-    observation: [R, ...] model input: float32 vector (the observation's
-      entries concatenated in sorted order of their names) or uint8 frame.
+    observation: [R, ...] float32 vector (the observation's entries concatenated
+      in sorted order of their names) or uint8 frame [H, W, C].
     action: [R] int32, or [R, n] float32; zero at the last record.
     reward: [R] float32; zero at the last record.
     discount: [R] float32; 0 after a terminal transition, else 1.
@@ -48,8 +48,12 @@ class Episode(NamedTuple):
 class Segment(NamedTuple):
   """S consecutive records of one episode, padded past its end.
 
+  A model input is a stack of F observations (`observations.stack`); they are
+  stacked late, so that each is held once.
+
   Attributes:
-    observation: [S, ...] model input; the last one repeated as padding.
+    observation: [S + F - 1, ...] observations, the first F - 1 from before the
+      segment, zeros before the episode; the last one repeated as padding.
     action: [S] int32, or [S, n] float32; zeros as padding.
     reward: [S] float32 reward that follows the action; zeros as padding.
     discount: [S] float32; 0 after a terminal transition, else 1.
@@ -153,8 +157,8 @@ class Window(NamedTuple):
   """What the trainer learns from: T = K + 1 consecutive states; leading [B].
 
   Attributes:
-    observation: [B, T, ...] model inputs, or [B, 1, ...] where only the first
-      is needed.
+    observation: [B, T + F - 1, ...] observations of stacks of F, or [B, F, ...]
+      where only the first state's stack is needed.
     action: [B, K] int32 or [B, K, n] float32, the stored actions.
     reward: [B, K] reward that follows each action.
     candidates: [B, T, A, ...] actions that the search considered.

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf_muzero import envs
 from tf_muzero.acting import exploration
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import rounds
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
@@ -57,10 +58,6 @@ class _Setting:
     self.log = os.path.join(self.directory, 'interaction.jsonl')
     snapshots.publish(self.directory, _STEP, self.network.variables)
 
-  @property
-  def num_candidates(self):
-    return self.agent.make_head(self.spec).num_candidates
-
   @functools.lru_cache
   def windows(self):
     """Returns the dataset of fresh windows; each iteration starts anew."""
@@ -82,10 +79,12 @@ class _Setting:
     environment_fn = functools.partial(
         envs.load, self.interaction.task,
         action_repeat=self.interaction.action_repeat)
-    return interaction_lib.play_round(
-        self.interaction, environment_fn, self.decide_fn(),
+    return rounds.play(
+        environment_fn, self.decide_fn(),
         snapshots.read(self.directory, tf.constant(0))[1], number,
-        num_candidates=self.num_candidates, seed=seed)
+        num_environments=self.interaction.num_environments, seed=seed,
+        num_candidates=self.agent.make_head(self.spec).num_candidates,
+        root_noise_alpha=self.interaction.root_noise_alpha, frame_stack=1)
 
   def reanalysed(self):
     """Returns the dataset of reanalysed windows of arbitrary segments."""
@@ -276,7 +275,7 @@ def test_root_noise_changes_what_the_search_prefers(tmp_path):
       temperature=0.0, root_noise_fraction=0.999, seed=0)
   vector = snapshots.read(str(tmp_path), tf.constant(0))[1]
   for action in range(3):
-    played, improved = decide(vector, tf.zeros([3, 50]), tf.one_hot(
+    played, improved = decide(vector, tf.zeros([3, 1, 50]), tf.one_hot(
         [action] * 3, 3), tf.constant([0, 0]))
     np.testing.assert_array_equal(played, [action] * 3)
     assert (improved.weights.numpy()[:, action] > 0.5).all()
@@ -286,7 +285,7 @@ def test_one_trace_for_all_decisions(catch):
   decide = catch.decide_fn()
   vector = snapshots.read(catch.directory, tf.constant(0))[1]
   for numbers in ((0, 0), (0, 1), (1, 0)):
-    decide(vector, tf.zeros([3, 50]), tf.fill([3, 3], 1 / 3),
+    decide(vector, tf.zeros([3, 1, 50]), tf.fill([3, 3], 1 / 3),
            tf.constant(numbers))
   assert decide.experimental_get_tracing_count() == 1
 

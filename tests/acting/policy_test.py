@@ -1,5 +1,7 @@
 """Tests of the policy."""
 
+import dataclasses
+
 import acting_toys
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from tf_agents.trajectories import time_step as time_steps
 
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
+from tf_muzero.data import observations
 
 _SPEC = acting_toys.CONTINUOUS
 _AGENT = acting_toys.make_agent()
@@ -126,3 +129,26 @@ def test_wrong_observation_is_named(network, name, value):
   observation = {**acting_toys.make_observation(_SPEC, 2), name: value}
   with pytest.raises(ValueError, match=f"observation '{name}' must be float32"):
     policy.act(observation, tf.zeros([2], tf.bool), policy.seeded_state(2, 1))
+
+
+@pytest.mark.parametrize('spec', [_SPEC, acting_toys.DISCRETE],
+                         ids=['dict', 'array'])
+def test_the_state_keeps_the_stack_of_each_episode(spec):
+  agent = dataclasses.replace(_AGENT, frame_stack=3)
+  network = acting_toys.make_network(agent, spec)
+  policy = policy_lib.make_policy(agent, network, spec, mode=modes.policy())
+  mode_fn = agent.plan_with(network, spec).mode_fn
+  state = policy.get_initial_state(2)
+  # Row 0 is one episode; row 1 starts another at decision 2.
+  history = [[], []]
+  for t in range(5):
+    observation = acting_toys.make_observation(spec, 2, seed=t)
+    is_first = [t == 0, t in (0, 2)]
+    action, state = policy.act(observation, tf.constant(is_first), state)
+    flat = observations.flatten(observation).numpy()
+    for i in range(2):
+      history[i] = [*([] if is_first[i] else history[i]), flat[i]]
+      stack = [np.zeros_like(flat[i])] * 2 + history[i]
+      np.testing.assert_allclose(action[i], mode_fn(
+          network.variables, np.concatenate(stack[-3:])[np.newaxis])[0],
+                                 atol=1e-6)

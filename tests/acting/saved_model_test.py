@@ -1,5 +1,6 @@
 """Tests of SavedModels."""
 
+import dataclasses
 import json
 
 import acting_toys
@@ -17,11 +18,11 @@ _METADATA = {'task': 'toy', 'action_repeat': 4, 'mode': 'mcts', 'step': 11,
              'observation': {'position': [3]}}
 
 
-def _save(directory, spec):
-  network = acting_toys.make_network(_AGENT, spec)
+def _save(directory, spec, agent=_AGENT):
+  network = acting_toys.make_network(agent, spec)
   policy = policy_lib.make_policy(
-      _AGENT, network, spec, mode=modes.mcts(), search_fn=acting_toys.search)
-  model = _AGENT.plan_with(network, spec)
+      agent, network, spec, mode=modes.mcts(), search_fn=acting_toys.search)
+  model = agent.plan_with(network, spec)
   saved_model.save(directory, policy, model, _METADATA, step=11)
   return policy, model
 
@@ -52,6 +53,22 @@ def test_discrete_actions(tmp_path):
   directory = str(tmp_path / 'policy')
   policy, _ = _save(directory, acting_toys.DISCRETE)
   saved_model.verify(directory, policy)
+
+
+def test_the_frame_stack_is_inside(tmp_path):
+  directory = str(tmp_path / 'policy')
+  spec = acting_toys.DISCRETE
+  policy, model = _save(
+      directory, spec, dataclasses.replace(_AGENT, frame_stack=3))
+  saved_model.verify(directory, policy)
+  loaded = tf.saved_model.load(directory)
+  assert loaded.get_initial_state(batch_size=2).frames.shape == (2, 2, 4)
+  frames = np.random.default_rng(0).normal(size=[2, 3, 4]).astype('f')
+  stacked = frames.reshape([2, 12])
+  seed = rng.seed(9)
+  np.testing.assert_allclose(
+      loaded.initial_inference(frames, seed)['embedding'],
+      model.root_fn(policy.parameters, seed, stacked).embedding, atol=1e-5)
 
 
 def test_metadata(continuous):

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests import data_toys
+from tf_muzero.data import observations
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.types import Episode
 
@@ -60,6 +61,32 @@ def test_segments_are_slices(spec, stride, unroll, td):
       np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.parametrize('frame_stack', [1, 2, 4])
+@pytest.mark.parametrize('shape', [(3,), (4, 5, 1)])
+def test_stacks_are_the_records_before(frame_stack, shape):
+  rng = np.random.default_rng(0)
+  stride, length = 4, 7
+  for num_records in (2, 5, 9, 14):
+    observation = rng.integers(1, 256, (num_records, *shape)).astype(np.uint8)
+    zeros = np.zeros_like(observation[0])
+    episode = Episode(observation, *(
+        tf.zeros([num_records], x) for x in (tf.int32, tf.float32, tf.float32)))
+    segments = segments_lib.cut(episode, stride, length, frame_stack)
+    plain = segments_lib.cut(episode, stride, length)
+    for x, y in zip(segments[1:], plain[1:]):  # Nothing else is stacked.
+      np.testing.assert_array_equal(x, y)
+    stacked = observations.stack(segments.observation, frame_stack)
+    assert stacked.shape[:2] == segments.reward.shape
+    for i, start in enumerate(range(0, num_records - 1, stride)):
+      for t in range(length):
+        last = min(start + t, num_records - 1)
+        if start + t > last:  # Padding: nothing is learned from it.
+          continue
+        np.testing.assert_array_equal(stacked[i, t], np.concatenate(
+            [observation[r] if r >= 0 else zeros
+             for r in range(last - frame_stack + 1, last + 1)], -1))
+
+
 def test_each_state_starts_one_window():
   episodes = random_episodes(0, [1, 9, 10, 11, 25], data_toys.BOARD_SPEC)
   for i, episode in enumerate(episodes):  # Rewards that tell the records.
@@ -91,9 +118,9 @@ def test_terminal_and_truncated_differ():
 def test_shapes_are_static():
   dataset = segments_lib.segments(
       dataset_of(random_episodes(0, [5], data_toys.STATE_SPEC)),
-      windows_per_segment=4, unroll_steps=2, td_steps=3)
+      windows_per_segment=4, unroll_steps=2, td_steps=3, frame_stack=4)
   shapes = tf.nest.map_structure(lambda x: x.shape, dataset.element_spec)
-  assert shapes.observation == [9, 3] and shapes.action == [9, 2]
+  assert shapes.observation == [12, 3] and shapes.action == [9, 2]
   assert all(shape == [9] for shape in shapes[2:])
 
 
@@ -119,7 +146,8 @@ def test_shuffling_keeps_the_segments():
 
 
 @pytest.mark.parametrize('name', [
-    'windows_per_segment', 'unroll_steps', 'td_steps', 'shuffle_segments'])
+    'windows_per_segment', 'unroll_steps', 'td_steps', 'frame_stack',
+    'shuffle_segments'])
 def test_bad_settings_are_named(name):
   settings = {'windows_per_segment': 4, 'unroll_steps': 1, 'td_steps': 1}
   with pytest.raises(ValueError, match=f'{name} must be .*-1'):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tf_muzero.data import observations
 from tf_muzero.reanalyse import windows
 from tf_muzero.types import Improved
 from tf_muzero.types import Segment
@@ -78,3 +79,20 @@ def test_only_the_first_observation_is_kept_where_the_others_are_not_needed():
   np.testing.assert_array_equal(
       window.observation[:, 0], segment.observation[0, :_L])
   assert window.observation.shape[1] == 1
+
+
+@pytest.mark.parametrize('keep_observations', [True, False])
+def test_windows_hold_each_observation_of_their_stacks_once(keep_observations):
+  num_frames = 3
+  segment = _segment(12, False)
+  held = np.arange(_S + num_frames - 1, dtype=np.uint8)[np.newaxis, :, None]
+  window = _cut(segment._replace(observation=held),
+                np.zeros([1, _S], np.float32), keep_observations)
+  states = _K + 1 if keep_observations else 1
+  assert window.observation.shape == (_L, states + num_frames - 1, 1)
+  assert window.observation.dtype == np.uint8
+  all_stacks = observations.stack(held, num_frames)[0]
+  stacks = observations.stack(window.observation, num_frames)
+  for start in range(_L):
+    np.testing.assert_array_equal(
+        stacks[start], all_stacks[start:start + states])

@@ -14,8 +14,9 @@ from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Improved
 from tf_muzero.types import Segment
 
-# (parameter vector, observation [N, ...], root noise [N, A], numbers [2] int32
-# of round and decision) -> (action [N, ...], Improved with leading [N]).
+# (parameter vector, the last F observations [N, F, ...], root noise [N, A],
+# numbers [2] int32 of round and decision) -> (action [N, ...], Improved with
+# leading [N]).
 DecideFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
                     tuple[tf.Tensor, Improved]]
 
@@ -94,10 +95,10 @@ def make_decide_fn(
 
 
 def _as_segments(observation: tf.Tensor, spec: EnvironmentSpec) -> Segment:
-  """Returns N segments of one state whose action is not known, [N, 1, ...]."""
+  """Returns N segments of one state whose action is not known, S = 1."""
   shape = [observation.shape[0], 1]
   return Segment(
-      observation=observation[:, tf.newaxis],
+      observation=observation,
       action=tf.zeros([*shape, *spec.action.shape], spec.action.dtype),
       reward=tf.zeros(shape), discount=tf.ones(shape),
       is_state=tf.fill(shape, True), is_transition=tf.fill(shape, False))

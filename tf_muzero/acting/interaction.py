@@ -17,14 +17,13 @@ import tree
 from tf_muzero import envs
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
+from tf_muzero.acting import rounds
 from tf_muzero.data import observations
-from tf_muzero.data import segments as segments_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.types import EnvironmentSpec
-from tf_muzero.types import Episode
 from tf_muzero.types import Improved
 from tf_muzero.types import Nest
 from tf_muzero.types import Segment
@@ -90,12 +89,6 @@ class Source(NamedTuple):
   num_steps: int = 0
 
 
-class Played(NamedTuple):
-  """An episode and what the search said of each of its R states, NumPy."""
-  episode: Episode
-  improved: Improved
-
-
 def open_task(interaction: Interaction) -> Source:
   """Returns the environment as the only source of windows."""
   environment = _environment_fn(interaction)(seed=0)
@@ -125,7 +118,7 @@ def fresh_windows(
     snapshot_directory: where the trainer publishes its parameters.
     parameter_shapes: of a snapshot.
     unroll_steps: K.
-    keep_observations: whether windows hold all T observations.
+    keep_observations: whether windows hold the observations of all T states.
     seed: of environments, noise, searches and shuffling.
     deterministic: plays when windows are asked for, not a round ahead.
     log_path: file that gets a line for each episode; see `episode_log`.
@@ -142,12 +135,16 @@ def fresh_windows(
 
   def segments_of(number: np.ndarray) -> Sequence[np.ndarray]:
     step, vector = snapshots.read(snapshot_directory, tf.constant(0))
-    played = play_round(
-        interaction, environment_fn, decide_fn, vector, int(number),
-        num_candidates=num_candidates, seed=seed)
+    played = rounds.play(
+        environment_fn, decide_fn, vector, int(number),
+        num_environments=interaction.num_environments,
+        num_candidates=num_candidates,
+        root_noise_alpha=interaction.root_noise_alpha,
+        frame_stack=agent.frame_stack, seed=seed)
     log.write(int(number), int(step), [x.episode for x in played])
     segments = tree.map_structure(lambda *x: np.concatenate(x), *[
-        cut_segments(x, reanalyse.windows_per_segment, length) for x in played])
+        rounds.cut(x, reanalyse.windows_per_segment, length, agent.frame_stack)
+        for x in played])
     return [np.full(len(segments[0].reward), step, np.int64),
             *tf.nest.flatten(segments)]
 
@@ -161,7 +158,7 @@ def fresh_windows(
   # Not `from_generator`, whose position cannot be saved in a checkpoint.
   specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(
       decide_fn, spec, parameter_shapes, interaction.num_environments,
-      num_candidates, length))
+      num_candidates, length, agent.frame_stack))
   dataset = tf.data.Dataset.counter().map(
       functools.partial(_call_numpy, segments_of, specs))
   if not deterministic:
@@ -169,72 +166,6 @@ def fresh_windows(
   dataset = dataset.unbatch().batch(1, drop_remainder=True)
   return dataset.map(windows_of).unbatch().shuffle(
       interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
-
-
-def play_round(
-    interaction: Interaction,
-    environment_fn: Callable[..., dm_env.Environment],
-    decide_fn: exploration.DecideFn, vector: tf.Tensor, number: int, *,
-    num_candidates: int, seed: int) -> list[Played]:
-  """Returns the N episodes of a round.
-
-  Args:
-    interaction: how.
-    environment_fn: makes an environment of the keyword `seed`.
-    decide_fn: see `exploration.make_decide_fn`.
-    vector: parameters, as `snapshots.read` returns them.
-    number: of the round.
-    num_candidates: A of the root.
-    seed: with `number` it determines environments and noise.
-  """
-  *seeds, noise_seed = np.random.SeedSequence([seed, number]).generate_state(
-      interaction.num_environments + 1) >> 1
-  generator = np.random.default_rng(noise_seed)
-  environments = [environment_fn(seed=int(x)) for x in seeds]
-  time_steps = [environment.reset() for environment in environments]
-  records: list = []
-  is_running = np.full(len(environments), True)
-  num_records = np.zeros(len(environments), np.int64)
-  while is_running.any():
-    num_records += is_running
-    observation = _stack([x.observation for x in time_steps])
-    noise = exploration.root_noise(
-        generator, len(environments), num_candidates,
-        interaction.root_noise_alpha)
-    action, improved = tf.nest.map_structure(np.array, decide_fn(
-        vector, observation, tf.constant(noise),
-        tf.constant([number, len(records)], tf.int32)))
-    reward, discount = np.zeros_like(noise[:, 0]), np.ones_like(noise[:, 0])
-    is_running = np.array([not x.last() for x in time_steps])
-    for i in np.flatnonzero(is_running):
-      time_steps[i] = environments[i].step(action[i])
-      reward[i], discount[i] = time_steps[i].reward, time_steps[i].discount
-    action[~is_running] = 0
-    records.append(Played(
-        Episode(observation.numpy(), action, reward, discount), improved))
-  for environment in environments:
-    environment.close()
-  stacked = tree.map_structure(lambda *x: np.stack(x, axis=1), *records)
-  return [tree.map_structure(lambda x, i=i: x[i, :num_records[i]], stacked)
-          for i in range(len(environments))]
-
-
-def cut_segments(played: Played, windows_per_segment: int, length: int
-                 ) -> tuple[Segment, Improved]:
-  """Returns the segments that start at states 0, L, 2L, ..., leading [G, S].
-
-  Args:
-    played: an episode of R records.
-    windows_per_segment: L.
-    length: S.
-  """
-  # What is said of a state is cut as the state is.
-  segments = segments_lib.cut(
-      played.episode._replace(observation=(
-          played.episode.observation, played.improved)),
-      windows_per_segment, length)
-  observation, improved = segments.observation
-  return segments._replace(observation=observation), improved
 
 
 def _environment_fn(interaction: Interaction
@@ -263,21 +194,21 @@ def _check_spec(interaction: Interaction, spec: EnvironmentSpec) -> None:
 def _segment_specs(
     decide_fn: exploration.DecideFn, spec: EnvironmentSpec,
     parameter_shapes: Sequence[tf.TensorShape], num_environments: int,
-    num_candidates: int, length: int) -> tuple[Segment, Improved]:
-  """Returns the specs of what `cut_segments` gives."""
-  example = _stack([tree.map_structure(
-      lambda x: np.zeros(x.shape, x.dtype), spec.observation)])
+    num_candidates: int, length: int, frame_stack: int
+    ) -> tuple[Segment, Improved]:
+  """Returns the specs of what `rounds.cut` gives."""
+  one = observations.model_input(spec.observation)
 
   def scalar(dtype):
     return tf.TensorSpec([None, length], dtype)
 
   _, improved = decide_fn.get_concrete_function(  # type: ignore[attr-defined]
       tf.TensorSpec([sum(x.num_elements() for x in parameter_shapes)]),
-      tf.TensorSpec([num_environments, *example.shape[1:]], example.dtype),
+      tf.TensorSpec([num_environments, frame_stack, *one.shape], one.dtype),
       tf.TensorSpec([num_environments, num_candidates]),
       tf.TensorSpec([2], tf.int32)).structured_outputs
   return Segment(
-      tf.TensorSpec([None, length, *example.shape[1:]], example.dtype),
+      tf.TensorSpec([None, length + frame_stack - 1, *one.shape], one.dtype),
       tf.TensorSpec([None, length, *spec.action.shape], spec.action.dtype),
       scalar(tf.float32), scalar(tf.float32), scalar(tf.bool),
       scalar(tf.bool)), tf.nest.map_structure(
@@ -292,9 +223,3 @@ def _call_numpy(fn: Callable[..., Sequence[np.ndarray]], specs: Nest,
   return tf.nest.pack_sequence_as(specs, [
       tf.ensure_shape(x, spec.shape)
       for x, spec in zip(flat, tf.nest.flatten(specs))])
-
-
-def _stack(values: Sequence[Nest]) -> tf.Tensor:
-  """Returns N observations as the environment gives them as model input."""
-  return observations.flatten(tree.map_structure(
-      lambda *x: tf.constant(np.stack(x)), *values))

@@ -32,15 +32,18 @@ class PolicyState(NamedTuple):
   Attributes:
     seed: [B, 2] int32; the first row's is the seed of the whole batch. It goes
       on over episodes, so that they differ.
+    frames: [B, F - 1, ...] the observations before this one, the oldest first,
+      flattened; `()` where a model input is one observation.
   """
   seed: tf.Tensor
+  frames: Nest = ()
 
 
 class MuZeroPolicy(tf_policy.TFPolicy):
   """Acts in raw observations of any batch size; owns its weights."""
 
   def __init__(self, act_fn: modes.ActFn, parameters: Parameters,
-               spec: EnvironmentSpec, *, seed: int = 0,
+               spec: EnvironmentSpec, *, frame_stack: int = 1, seed: int = 0,
                jit_compile: bool = False):
     """Initialises the policy.
 
@@ -48,13 +51,17 @@ class MuZeroPolicy(tf_policy.TFPolicy):
       act_fn: chooses actions for model inputs.
       parameters: first weights; see `assign`.
       spec: what it sees and does.
+      frame_stack: F, observations of a model input.
       seed: of the initial state.
       jit_compile: whether acting is compiled by XLA, once per batch size.
     """
     observation_spec = observation_specs(spec)
+    one = observations.model_input(spec.observation)
+    frames = tf.TensorSpec([frame_stack - 1, *one.shape], one.dtype, 'frames')
     super().__init__(
         time_steps.time_step_spec(observation_spec), _action_spec(spec.action),
-        PolicyState(tf.TensorSpec([2], tf.int32, 'seed')),
+        PolicyState(tf.TensorSpec([2], tf.int32, 'seed'),
+                    frames if frame_stack > 1 else ()),
         # A reset would give every episode the same random numbers.
         automatic_state_reset=False, name='MuZeroPolicy')
     self._parameters = tuple(
@@ -62,6 +69,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
         for i, x in enumerate(parameters))
     self._act_fn = act_fn
     self._observation_spec = observation_spec
+    self._frame_stack = frame_stack
     self._seed = seed
     # Compiled once for each batch size: the search that acts.
     self.act = tf.function(self._act, jit_compile=jit_compile)
@@ -81,9 +89,14 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     """The weights that the policy acts with."""
     return tuple(v.read_value() for v in self._parameters)
 
+  @property
+  def frame_stack(self) -> int:
+    """F, the observations of a model input."""
+    return self._frame_stack
+
   def seeded_state(self, batch_size: int, seed: int) -> PolicyState:
     """Returns the initial state with random numbers of its own."""
-    return PolicyState(_rows(rng.seed(seed), batch_size))
+    return self._initial_state(batch_size, rng.seed(seed))
 
   def any_batch_act(self) -> Callable:
     """Returns `act` as one graph for all batch sizes, traced once."""
@@ -103,13 +116,24 @@ class MuZeroPolicy(tf_policy.TFPolicy):
       is_first: [B] bool, true at the first decision of an episode.
       state: of the decision before.
     """
-    del is_first  # No part of the state is of one episode only, so far.
     self._check(observation)
     act_seed, next_seed = rng.split(state.seed[0])
+    model_input, frames = self._remember(
+        observations.flatten(observation), is_first, state.frames)
     action = self._act_fn(
-        tuple(v.read_value() for v in self._parameters), act_seed,
-        observations.flatten(observation))
-    return action, PolicyState(_rows(next_seed, tf.shape(state.seed)[0]))
+        tuple(v.read_value() for v in self._parameters), act_seed, model_input)
+    return action, PolicyState(
+        _rows(next_seed, tf.shape(state.seed)[0]), frames)
+
+  def _remember(self, observation: tf.Tensor, is_first: tf.Tensor, frames: Nest
+                ) -> tuple[tf.Tensor, Nest]:
+    """Returns the model input and the frames of the next state."""
+    if self._frame_stack == 1:
+      return observation, frames
+    is_first = tf.reshape(is_first, [-1] + [1] * (frames.shape.rank - 1))
+    frames = tf.where(is_first, tf.zeros([], frames.dtype), frames)
+    frames = tf.concat([frames, observation[:, tf.newaxis]], axis=1)
+    return (observations.stack(frames, self._frame_stack)[:, 0], frames[:, 1:])
 
   def _check(self, observation: Nest):
     """Raises ValueError where observations are not as the spec says."""
@@ -134,10 +158,16 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     raise NotImplementedError('A search gives actions; use `action`.')
 
   def _get_initial_state(self, batch_size):
-    state = PolicyState(rng.seed(self._seed))
+    state = self._initial_state(
+        1 if batch_size is None else batch_size, rng.seed(self._seed))
     if batch_size is None:
-      return state
-    return PolicyState(_rows(state.seed, batch_size))
+      return tf.nest.map_structure(lambda x: x[0], state)
+    return state
+
+  def _initial_state(self, batch_size, seed: tf.Tensor) -> PolicyState:
+    return PolicyState(_rows(seed, batch_size), tf.nest.map_structure(
+        lambda x: tf.zeros([batch_size, *x.shape], x.dtype),
+        self.policy_state_spec.frames))
 
 
 def make_policy(
@@ -159,7 +189,7 @@ def make_policy(
   return MuZeroPolicy(
       mode.make_fn(plan_fn, search_fn),
       tuple(v.read_value() for v in network.variables), spec,
-      seed=seed, jit_compile=jit_compile)
+      frame_stack=agent.frame_stack, seed=seed, jit_compile=jit_compile)
 
 
 def observation_specs(spec: EnvironmentSpec) -> Nest:

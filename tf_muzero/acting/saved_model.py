@@ -5,6 +5,10 @@ It loads with nothing but TensorFlow, and as a policy of TF-Agents:
 its `PolicySaver`. We add `act(observation, is_first, state)`, and the model
 itself as `initial_inference(observation, seed)` and
 `recurrent_inference(embedding, action, seed)`.
+
+A policy that stacks F > 1 observations keeps them in its state. The model has
+no state: `initial_inference` takes the last F observations, [B, F, ...], the
+oldest first.
 """
 
 import json
@@ -113,14 +117,18 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
     policy: whose parameters.
     model: functions of them.
   """
+  num_frames = policy.frame_stack
   observation = tf.nest.map_structure(
-      add_batch, policy.time_step_spec.observation)
+      lambda x: _add_frames(add_batch(x), num_frames),
+      policy.time_step_spec.observation)
   seed = tf.TensorSpec([2], tf.int32, 'seed')
 
   @tf.function
   def initial_inference(observation, seed):
-    return _named(model.root_fn(
-        policy.parameters, seed, observations.flatten(observation)))
+    model_input = observations.flatten(observation)
+    if num_frames > 1:
+      model_input = observations.stack(model_input, num_frames)[:, 0]
+    return _named(model.root_fn(policy.parameters, seed, model_input))
 
   @tf.function(input_signature=tf.nest.flatten(observation) + [seed])
   def initial_signature(*inputs):
@@ -143,6 +151,14 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
   saver.register_concrete_function('recurrent_inference', recurrent_inference)
   saver.signatures['initial_inference'] = initial_signature
   saver.signatures['recurrent_inference'] = recurrent_inference
+
+
+def _add_frames(spec: tf.TensorSpec, num_frames: int) -> tf.TensorSpec:
+  """Returns the spec [B, F, ...] of one of [B, ...], or itself for F = 1."""
+  if num_frames == 1:
+    return spec
+  return tf.TensorSpec(
+      [spec.shape[0], num_frames, *spec.shape[1:]], spec.dtype, spec.name)
 
 
 def _named(output: NamedTuple) -> dict[str, tf.Tensor]:

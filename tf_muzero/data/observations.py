@@ -1,5 +1,7 @@
 """What an observation looks like to a network."""
 
+from dm_env import specs
+import numpy as np
 import tensorflow as tf
 
 from tf_muzero.types import Nest
@@ -24,6 +26,24 @@ def flatten(observation: Nest) -> tf.Tensor:
   return tf.concat(entries, axis=-1)
 
 
+def stack(observation: tf.Tensor, num_frames: int) -> tf.Tensor:
+  """Returns each observation together with those before it.
+
+  Args:
+    observation: [B, N + F - 1, ..., C], flat vectors or frames of consecutive
+      records.
+    num_frames: F.
+
+  Returns:
+    [B, N, ..., F * C], along the last axis the oldest first.
+  """
+  if num_frames == 1:
+    return observation
+  num_stacks = observation.shape[1] - num_frames + 1
+  return tf.concat([observation[:, i:i + num_stacks]
+                    for i in range(num_frames)], axis=-1)
+
+
 def width(spec: Nest) -> int:
   """Returns the length of the vector that `flatten` makes.
 
@@ -35,3 +55,16 @@ def width(spec: Nest) -> int:
       raise ValueError(f'Observation {entry.name!r} must be a vector, got '
                        f'shape {tuple(entry.shape)}.')
   return sum(entry.shape[0] for entry in tf.nest.flatten(spec))
+
+
+def model_input(spec: Nest, num_frames: int = 1) -> specs.Array:
+  """Returns the spec of one model input: flattened and stacked.
+
+  Args:
+    spec: nest of `dm_env.specs.Array`: vectors, or one frame [H, W, C].
+    num_frames: F.
+  """
+  entries = tf.nest.flatten(spec)
+  shape = entries[0].shape if len(entries) == 1 else (width(spec),)
+  return specs.Array((*shape[:-1], num_frames * shape[-1]),
+                     np.dtype(entries[0].dtype), 'model_input')

@@ -7,8 +7,8 @@ from tf_muzero.types import Segment
 
 
 def segments(episodes: tf.data.Dataset, *, windows_per_segment: int,
-             unroll_steps: int, td_steps: int, shuffle_segments: int = 0,
-             seed: int = 0) -> tf.data.Dataset:
+             unroll_steps: int, td_steps: int, frame_stack: int = 1,
+             shuffle_segments: int = 0, seed: int = 0) -> tf.data.Dataset:
   """Returns a dataset of `Segment`s of S = L + K + n records.
 
   An episode is cut at its records 0, L, 2L, ...; each segment goes on for
@@ -21,31 +21,35 @@ def segments(episodes: tf.data.Dataset, *, windows_per_segment: int,
     windows_per_segment: L.
     unroll_steps: K.
     td_steps: n, how far a value target looks past the window's end.
+    frame_stack: F; a segment has the F - 1 observations before it.
     shuffle_segments: size of a shuffle buffer, in segments; 0 for none.
     seed: of the shuffling.
   """
   for name, number, low in (
       ('windows_per_segment', windows_per_segment, 1),
       ('unroll_steps', unroll_steps, 0), ('td_steps', td_steps, 0),
+      ('frame_stack', frame_stack, 1),
       ('shuffle_segments', shuffle_segments, 0)):
     if number < low:
       raise ValueError(f'{name} must be >= {low}, got {number}.')
   length = windows_per_segment + unroll_steps + td_steps
   dataset = episodes.flat_map(
       lambda episode: tf.data.Dataset.from_tensor_slices(
-          cut(episode, windows_per_segment, length)))
+          cut(episode, windows_per_segment, length, frame_stack)))
   if shuffle_segments:
     dataset = dataset.shuffle(shuffle_segments, seed=seed)
   return dataset
 
 
-def cut(episode: Episode, stride: int, length: int) -> Segment:
+def cut(episode: Episode, stride: int, length: int, frame_stack: int = 1
+        ) -> Segment:
   """Returns all segments of an episode, leading [number of segments].
 
   Args:
     episode: R records.
     stride: L, records from the start of one to the start of the next.
     length: S.
+    frame_stack: F.
   """
   num_records = tf.shape(episode.reward)[0]
   starts = tf.range(0, num_records - 1, stride)
@@ -57,7 +61,29 @@ def cut(episode: Episode, stride: int, length: int) -> Segment:
   at = lambda x: tf.ensure_shape(
       tf.gather(x, stored), [None, length, *x.shape[1:]])
   return Segment(
-      observation=tf.nest.map_structure(at, episode.observation),
+      observation=tf.nest.map_structure(
+          lambda x: _with_history(x, starts, length, frame_stack),
+          episode.observation),
       action=at(episode.action), reward=at(episode.reward),
       discount=at(episode.discount), is_state=is_state,
       is_transition=is_transition)
+
+
+def _with_history(observation: tf.Tensor, starts: tf.Tensor, length: int,
+                  frame_stack: int) -> tf.Tensor:
+  """Returns [segments, S + F - 1, ...]; before the episode there are zeros.
+
+  Args:
+    observation: [R, ...].
+    starts: [segments] records that segments start at.
+    length: S.
+    frame_stack: F.
+  """
+  zeros = tf.zeros(
+      [frame_stack - 1, *observation.shape[1:]], observation.dtype)
+  observation = tf.concat([zeros, observation], axis=0)
+  records = starts[:, tf.newaxis] + tf.range(length + frame_stack - 1)
+  stored = tf.minimum(records, tf.shape(observation)[0] - 1)
+  return tf.ensure_shape(
+      tf.gather(observation, stored),
+      [None, length + frame_stack - 1, *observation.shape[1:]])

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.heads import PolicyHead
 from tf_muzero.types import Window
@@ -20,7 +21,8 @@ class LossWeights:
     reward: cross-entropy to the reward; 1 in the paper.
     entropy: bonus for the policy's entropy.
     reconstruction: squared error of the normalised observation, decoded from
-      each embedding (Anand et al. 2021); 0 in the paper.
+      each embedding (Anand et al. 2021); 0 in the paper. The network must have
+      a decoder.
   """
   policy: float
   value: float
@@ -61,7 +63,8 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     global_batch_size: windows over all replicas.
   """
   unroll_steps = window.action.shape[1]
-  embedding = network.represent(window.observation[:, 0])
+  observation = observations.stack(window.observation, agent.frame_stack)
+  embedding = network.represent(observation[:, 0])
   embeddings, reward_logits = [embedding], []
   for k in range(unroll_steps):
     embedding, logits = network.step(
@@ -100,7 +103,7 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     loss += weights.reward * terms['reward']
   if weights.reconstruction:
     error = network.decode(embeddings) - network.normalise(
-        _time_first(window.observation))
+        _time_first(observation))
     terms['reconstruction'] = mean(
         tf.reduce_sum(error**2, axis=-1), window.policy_mask,
         tf.fill([unroll_steps + 1], 1.0 / (unroll_steps + 1)))

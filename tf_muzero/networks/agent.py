@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Callable, NamedTuple
 
+from dm_env import specs
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.data import observations
 from tf_muzero.networks import functional
 from tf_muzero.networks import heads
 from tf_muzero.networks.value_transform import Support
@@ -42,12 +44,15 @@ class Agent:
     reward_support: bins of the reward.
     discount: factor per decision, in [0, 1].
     num_candidates: K actions that a search draws at a node; continuous only.
+    frame_stack: F consecutive observations that make one model input; zeros
+      stand for those before an episode.
   """
   network_fn: Callable[..., keras.Model]
   value_support: Support
   reward_support: Support
   discount: float
   num_candidates: int
+  frame_stack: int = 1
 
   def __post_init__(self):
     if not 0.0 <= self.discount <= 1.0:
@@ -55,6 +60,8 @@ class Agent:
     if self.num_candidates < 1:
       raise ValueError(
           f'num_candidates must be >= 1, got {self.num_candidates}.')
+    if self.frame_stack < 1:
+      raise ValueError(f'frame_stack must be >= 1, got {self.frame_stack}.')
 
   def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
                 ) -> heads.PolicyHead:
@@ -62,13 +69,15 @@ class Agent:
     return heads.make_head(
         spec.action, num_candidates=self.num_candidates, max_scale=max_scale)
 
+  def model_input(self, spec: EnvironmentSpec) -> specs.Array:
+    """Returns the spec of what the network sees: F observations, stacked."""
+    return observations.model_input(spec.observation, self.frame_stack)
+
   def make_network(self, spec: EnvironmentSpec, num_datapoints: int = 0
                    ) -> keras.Model:
     """Returns a fresh network with all its variables."""
-    leaves = tf.nest.flatten(spec.observation)
     return self.network_fn(
-        spec, self.make_head(spec),
-        observation_size=sum(int(np.prod(x.shape)) for x in leaves),
+        self.model_input(spec), spec.action, self.make_head(spec),
         num_value_bins=self.value_support.num_bins,
         num_reward_bins=self.reward_support.num_bins,
         num_datapoints=num_datapoints)

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from tf_muzero.networks import heads
-from tf_muzero.types import EnvironmentSpec
 
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
 _EPSILON = 1e-5
@@ -24,16 +23,16 @@ class StateNetwork(keras.Model):
   """
 
   def __init__(
-      self, environment_spec: EnvironmentSpec, head: heads.PolicyHead, *,
-      observation_size: int, num_value_bins: int, num_reward_bins: int,
+      self, observation: specs.Array, action: specs.Array,
+      head: heads.PolicyHead, *, num_value_bins: int, num_reward_bins: int,
       num_blocks: int, width: Optional[int] = None,
       num_datapoints: Optional[int] = None):
     """Creates the network and all its variables.
 
     Args:
-      environment_spec: what it sees and does.
+      observation: the model's input, a vector.
+      action: what it does.
       head: the policy's head.
-      observation_size: length of the flat observation.
       num_value_bins: Z of the value.
       num_reward_bins: Z of the reward.
       num_blocks: residual blocks of each of the three parts.
@@ -42,8 +41,11 @@ class StateNetwork(keras.Model):
       num_datapoints: stored states, for that rule.
     """
     super().__init__()
+    if len(observation.shape) != 1:
+      raise ValueError('StateNetwork sees vectors, got observations of shape '
+                       f'{observation.shape}; frames need a PixelNetwork.')
+    observation_size = observation.shape[0]
     width = width or datapoints_width(num_datapoints, num_blocks)
-    action = environment_spec.action
     self._num_actions = (
         action.num_values if isinstance(action, specs.DiscreteArray) else 0)
     self._observation_mean = self.add_weight(

@@ -8,6 +8,7 @@ state is looked at exactly once.
 import tensorflow as tf
 
 from tf_muzero import rng
+from tf_muzero.data import observations
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.search import candidates as candidates_lib
 from tf_muzero.types import Improved
@@ -79,8 +80,11 @@ def cloning_improvement(
 
 
 def _flatten(segments: Segment):
-  """Returns the segments with leading [G * S] and the way back."""
+  """Returns the segments with leading [G * S], stacked, and the way back."""
   num_segments, length = segments.reward.shape
+  num_frames = segments.observation.shape[1] - length + 1
+  segments = segments._replace(
+      observation=observations.stack(segments.observation, num_frames))
   flat = tf.nest.map_structure(
       lambda x: tf.reshape(x, [num_segments * length, *x.shape[2:]]), segments)
   return flat, lambda nest: tf.nest.map_structure(

@@ -70,7 +70,7 @@ def reanalysed_windows(
     parameter_shapes: of a snapshot.
     unroll_steps: K.
     discount: the agent's, per decision.
-    keep_observations: whether windows hold all T observations.
+    keep_observations: whether windows hold the observations of all T states.
     seed: of the searches and of the shuffling.
     deterministic: serial, so that which snapshot a search sees depends on
       nothing but the learner's step.
@@ -118,7 +118,7 @@ def make_windows(
     reanalyse: how.
     unroll_steps: K.
     discount: the agent's, per decision.
-    keep_observations: whether windows hold all T observations.
+    keep_observations: whether windows hold the observations of all T states.
   """
   has_value = segments.is_state & ~windows_lib.absorbing(segments)
   value = reanalyse.value_target_fn(

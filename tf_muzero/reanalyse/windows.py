@@ -32,13 +32,17 @@ def cut(segments: Segment, improved: Improved, value: tf.Tensor,
     snapshot_step: scalar int64.
     windows_per_segment: L; windows start at the first L states.
     unroll_steps: K.
-    keep_observations: whether windows hold all T observations.
+    keep_observations: whether windows hold the observations of all T states.
 
   Returns:
     Windows with leading [number of windows]; how many is not static.
   """
   start = tf.range(windows_per_segment)[:, tf.newaxis]
   states = start + tf.range(unroll_steps + 1)
+  # The first of a state's F observations has the number of the state.
+  num_frames = segments.observation.shape[1] - segments.reward.shape[1] + 1
+  seen = start + tf.range(
+      num_frames + (unroll_steps if keep_observations else 0))
   steps = states[:, :-1]
   is_absorbing = absorbing(segments)
   known_reward = segments.is_transition | is_absorbing
@@ -48,8 +52,7 @@ def cut(segments: Segment, improved: Improved, value: tf.Tensor,
     return tf.gather(x, indices, axis=1)
 
   windows = Window(
-      observation=at(
-          segments.observation, states if keep_observations else start),
+      observation=at(segments.observation, seen),
       action=at(segments.action, steps),
       reward=at(segments.reward, steps),
       candidates=at(improved.candidates, states),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import rounds
 from tf_muzero.types import Improved
 
 _N = 6
@@ -48,7 +48,7 @@ class _Clock(dm_env.Environment):
 def _decide(vector, observation, noise, numbers):
   """Returns decisions that tell environment (by its seed), round, step."""
   assert noise.shape == (_N, 2)
-  seed, step = observation[:, 0], observation[:, 1]
+  seed, step = observation[:, -1, 0], observation[:, -1, 1]
   action = vector + seed + 0.125 * step
   return action, Improved(
       candidates=tf.stack([action, -action], axis=1),
@@ -64,9 +64,9 @@ def _round():
     environments.append(_Clock(seed))
     return environments[-1]
 
-  played = interaction_lib.play_round(
-      interaction_lib.Interaction('clock', 1, _N, 1.0, 0.25, 0.5, 1, 1),
-      environment_fn, _decide, tf.constant(1000.0), 7, num_candidates=2, seed=3)
+  played = rounds.play(
+      environment_fn, _decide, tf.constant(1000.0), 7, num_environments=_N,
+      num_candidates=2, root_noise_alpha=0.5, frame_stack=1, seed=3)
   return environments, played
 
 
@@ -98,8 +98,8 @@ def test_each_episode_is_its_environments(round_):
 def test_segments_carry_what_was_said_of_their_states(round_):
   stride, length = 2, 4
   for episode, improved in round_[1]:
-    segment, cut = interaction_lib.cut_segments(
-        interaction_lib.Played(episode, improved), stride, length)
+    segment, cut = rounds.cut(
+        rounds.Played(episode, improved), stride, length, 1)
     last = len(episode.reward) - 1
     assert len(segment.reward) == (last + stride - 1) // stride
     for i in range(len(segment.reward)):
@@ -113,3 +113,23 @@ def test_segments_carry_what_was_said_of_their_states(round_):
             segment.observation[i, j], episode.observation[t])
         np.testing.assert_array_equal(
             cut.candidates[i, j], improved.candidates[t])
+
+
+def test_decisions_see_the_last_observations():
+  seen = []
+  def decide(vector, observation, noise, numbers):
+    seen.append(observation.numpy())
+    return _decide(vector, observation, noise, numbers)
+
+  played = rounds.play(
+      lambda *, seed: _Clock(seed), decide, tf.constant(1000.0), 7,
+      num_environments=_N, num_candidates=2, root_noise_alpha=0.5,
+      frame_stack=3, seed=3)
+  for i, (episode, improved) in enumerate(played):
+    records = np.concatenate([np.zeros([2, 2]), episode.observation])
+    for t in range(len(episode.reward)):
+      np.testing.assert_array_equal(seen[t][i], records[t:t + 3])
+    segments, said = rounds.cut(rounds.Played(episode, improved), 2, 4, 3)
+    np.testing.assert_array_equal(
+        segments.observation[0, :3], records[:3])
+    np.testing.assert_array_equal(said.value[0, 0], improved.value[0])
