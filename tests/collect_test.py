@@ -13,6 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tf_muzero import collect
+from tf_muzero import envs
 from tf_muzero.data import episodes
 from tf_muzero.envs import behaviours
 from tf_muzero.envs import scripted
@@ -46,6 +47,34 @@ def test_cartpole(tmp_path):
   loaded = episodes.load_episodes(dataset)
   assert [e.reward.sum() for e in loaded] == pytest.approx(collected.returns)
   assert all(e.discount.all() and len(e.reward) == 101 for e in loaded)
+
+
+def test_atari_lies_as_in_rlu_atari(tmp_path):
+  pytest.importorskip('ale_py', reason='ale-py, the extra [atari], is missing')
+  directory = str(tmp_path / 'atari')
+  collected = collect.collect(
+      task='atari:SpaceInvaders', directory=directory, num_episodes=2,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1,
+      clip_rewards=True, max_steps=150)
+  builder = tfds.builder_from_directory(directory)
+  features = builder.info.features
+  assert features.keys() == {
+      'steps', 'checkpoint_id', 'episode_id', 'episode_return'}
+  assert builder.info.metadata['reward_alignment'] == 'aligned'
+  assert builder.info.metadata['clip_rewards'] is True
+  raw = envs.load('atari:SpaceInvaders', seed=1)
+  time_step, has_score = raw.reset(), False
+  for number, episode in enumerate(builder.as_dataset(split='train')):
+    steps = list(episode['steps'].as_numpy_iterator())
+    assert len(steps) == 151 and not any(x['is_terminal'] for x in steps)
+    assert episode['episode_return'] == collected.returns[number]
+    for step in steps[:-1]:  # What is stored, played again.
+      np.testing.assert_array_equal(step['observation'], time_step.observation)
+      time_step = raw.step(step['action'])
+      assert step['reward'] == np.clip(time_step.reward, -1.0, 1.0)
+      has_score |= time_step.reward > 1.0
+    time_step = raw.reset()
+  assert has_score  # Else nothing was clipped.
 
 
 def test_same_seed_same_data(tmp_path):

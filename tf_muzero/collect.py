@@ -22,6 +22,7 @@ from tf_muzero import cli
 from tf_muzero import envs
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
+from tf_muzero.envs import wrappers
 
 
 class Collected(NamedTuple):
@@ -37,6 +38,7 @@ class Collected(NamedTuple):
 
 def collect(*, task: str, directory: str, num_episodes: int,
             behaviour: behaviours.Behaviour, seed: int, action_repeat: int,
+            clip_rewards: bool = False, max_steps: Optional[int] = None,
             episodes_per_file: int = 100) -> Collected:
   """Writes a dataset of episodes that a behaviour plays.
 
@@ -48,19 +50,26 @@ def collect(*, task: str, directory: str, num_episodes: int,
     behaviour: who acts, such as `scripted.cartpole_segments()`.
     seed: of the environment and of the behaviour.
     action_repeat: environment steps that each action is held for.
+    clip_rewards: whether rewards are clipped to [-1, 1], as in `rlu_atari`.
+    max_steps: actions after which an episode is cut off, which is no terminal
+      end; None for the task's own limit.
     episodes_per_file: of the dataset.
   """
   if num_episodes < 1:
     raise ValueError(f'num_episodes must be >= 1, got {num_episodes}.')
   writing.check_is_free(directory)
-  environment = envs.load(task, seed=seed, action_repeat=action_repeat)
+  environment = envs.load(task, seed=seed, action_repeat=action_repeat,
+                          clip_rewards=clip_rewards)
+  if max_steps is not None:
+    environment = wrappers.TimeLimit(environment, max_steps)
   setting = behaviours.Setting(envs.spec(environment), action_repeat)
   rng = np.random.default_rng(seed)
   returns, num_steps, start = [], 0, time.monotonic()
   writer = writing.new_dataset(
       directory, name=_name(task), spec=setting.spec, metadata={
           'task': task, 'action_repeat': action_repeat, 'seed': seed,
-          'behaviour': behaviour.name}, episodes_per_file=episodes_per_file)
+          'clip_rewards': clip_rewards, 'behaviour': behaviour.name},
+      episodes_per_file=episodes_per_file)
   with _deferred_signals() as received, writer as add, tqdm.tqdm(
       total=num_episodes, unit='episode') as progress:
     for _ in range(num_episodes):

@@ -14,8 +14,11 @@ from tf_muzero.envs import wrappers
 class _Contract(test_utils.EnvironmentTestMixin):
   """What holds for all environments."""
 
-  def test_observations_are_float32_vectors(self):
+  def test_observations_are_float32_vectors_or_one_frame(self):
     spec = envs.spec(self.environment)
+    if getattr(spec.observation, 'dtype', None) == np.uint8:
+      self.assertLen(spec.observation.shape, 3)
+      return
     parts = (spec.observation.values()
              if isinstance(spec.observation, dict) else [spec.observation])
     for part in parts:
@@ -77,6 +80,25 @@ class ScalarObservationTest(_Contract, absltest.TestCase):
 
   def make_object_under_test(self):
     return envs.load('dm_control:fish/swim', seed=3, action_repeat=2)
+
+
+class CatchLimitedTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return wrappers.TimeLimit(envs.load('catch', seed=3), 4)
+
+
+class AtariTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load('atari:Breakout', seed=3)
+
+
+class AtariClippedTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load(
+        'atari:Breakout', seed=3, action_repeat=40, clip_rewards=True)
 
 
 if __name__ == '__main__':

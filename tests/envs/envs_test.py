@@ -44,7 +44,7 @@ class Counter(dm_env.Environment):
 
 
 def test_load_names_the_suites():
-  with pytest.raises(ValueError, match='catch, dm_control.*chess'):
+  with pytest.raises(ValueError, match='atari, catch, dm_control.*chess'):
     envs.load('chess:blitz', seed=0)
 
 
@@ -179,3 +179,24 @@ def test_dm_control_is_imported_quietly_and_late():
       [sys.executable, '-c', program], capture_output=True, text=True,
       check=True, env=variables)
   assert done.stdout == '' and done.stderr == ''
+
+
+def test_rewards_are_clipped():
+  environment = wrappers.ClippedRewards(Counter())
+  environment.reset()
+  rewards = [environment.step(np.float32([0.0])).reward for _ in range(6)]
+  assert rewards == [1.0] * 6
+  assert environment.step(np.float32([0.0])).reward is None
+  assert environment.reward_spec().maximum == 1.0
+
+
+@pytest.mark.parametrize('max_steps', [1, 4, 6, 9])
+def test_a_time_limit_ends_episodes_without_terminating_them(max_steps):
+  environment = wrappers.TimeLimit(Counter(), max_steps)
+  for _ in range(2):
+    assert environment.step(np.float32([0.0])).first()
+    time_steps = [environment.step(np.float32([0.0]))
+                  for _ in range(min(max_steps, 6))]
+    assert [x.last() for x in time_steps] == (
+        [False] * (min(max_steps, 6) - 1) + [True])
+    assert time_steps[-1].discount == 0.5

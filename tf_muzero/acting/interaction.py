@@ -47,6 +47,7 @@ class Interaction:
     sample_reuse: how often each fresh window is trained on.
     shuffle_windows: size of the shuffle buffer, in windows; learning starts
       when it is full.
+    clip_rewards: whether rewards are clipped to [-1, 1], as in `rlu_atari`.
   """
   task: str
   action_repeat: int
@@ -56,6 +57,7 @@ class Interaction:
   root_noise_alpha: float
   sample_reuse: int
   shuffle_windows: int
+  clip_rewards: bool = False
 
   def __post_init__(self):
     for name in ('action_repeat', 'num_environments', 'sample_reuse',
@@ -172,7 +174,8 @@ def _environment_fn(interaction: Interaction
                     ) -> Callable[..., dm_env.Environment]:
   """Returns what makes the task's environment of a seed."""
   return functools.partial(
-      envs.load, interaction.task, action_repeat=interaction.action_repeat)
+      envs.load, interaction.task, action_repeat=interaction.action_repeat,
+      clip_rewards=interaction.clip_rewards)
 
 
 def _check_spec(interaction: Interaction, spec: EnvironmentSpec) -> None:

@@ -45,14 +45,17 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
     directory: of the dataset; must not exist, or be empty.
     name: of the dataset, in lower_snake.
     spec: of the environment.
-    metadata: JSON, told to readers; `num_steps`, `num_episodes` and, for
-      discrete actions, `num_actions` are added.
+    metadata: JSON, told to readers; `num_steps`, `num_episodes`, that each
+      reward stands with its action (`reward_alignment`: in the public
+      `rlu_atari` it does not) and, for discrete actions, `num_actions` are
+      added.
     episodes_per_file: number of them.
   """
   directory = os.path.expanduser(directory).rstrip('/')
   check_is_free(directory)
   partial = _partial_directory(directory)
-  told = tfds.core.MetadataDict(metadata, num_steps=0, num_episodes=0)
+  told = tfds.core.MetadataDict(
+      metadata, num_steps=0, num_episodes=0, reward_alignment='aligned')
   if isinstance(spec.action, specs.DiscreteArray):
     told['num_actions'] = spec.action.num_values
 

@@ -1,12 +1,13 @@
 """Tasks as `dm_env.Environment`s.
 
 In comes a task's id, `suite:name`; out comes an environment whose observations
-are flat float32 vectors (or a dict of them) and whose actions are a scalar
-int32 or a float32 vector in [-1, 1].
+are flat float32 vectors (or a dict of them) or one uint8 frame, and whose
+actions are a scalar int32 or a float32 vector in [-1, 1].
 """
 
 import dm_env
 
+from tf_muzero.envs import atari
 from tf_muzero.envs import catch
 from tf_muzero.envs import control_suite
 from tf_muzero.envs import rendering
@@ -17,19 +18,21 @@ render = rendering.render
 
 # name of a suite -> (rest of the id, seed) -> environment
 _SUITES = {
+    'atari': atari.load,
     'catch': catch.load,
     'dm_control': control_suite.load,
 }
 
 
-def load(task: str, *, seed: int, action_repeat: int = 1
-         ) -> dm_env.Environment:
+def load(task: str, *, seed: int, action_repeat: int = 1,
+         clip_rewards: bool = False) -> dm_env.Environment:
   """Returns the environment of a task.
 
   Args:
-    task: `catch` or `dm_control:<domain>/<task>`.
+    task: `catch`, `dm_control:<domain>/<task>`, or `atari:<Game>`.
     seed: of everything random in it.
     action_repeat: environment steps per action; see `wrappers.ActionRepeat`.
+    clip_rewards: see `wrappers.ClippedRewards`.
   """
   suite, _, name = task.partition(':')
   if suite not in _SUITES:
@@ -37,9 +40,9 @@ def load(task: str, *, seed: int, action_repeat: int = 1
         f'task must be of the suites {", ".join(sorted(_SUITES))}, such as '
         f"'catch' or 'dm_control:cartpole/swingup'; got {task!r}.")
   environment = _SUITES[suite](name, seed)
-  if action_repeat == 1:
-    return environment
-  return wrappers.ActionRepeat(environment, action_repeat)
+  if action_repeat != 1:
+    environment = wrappers.ActionRepeat(environment, action_repeat)
+  return wrappers.ClippedRewards(environment) if clip_rewards else environment
 
 
 def spec(environment: dm_env.Environment) -> EnvironmentSpec:

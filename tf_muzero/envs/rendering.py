@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from PIL import ImageDraw
 
+from tf_muzero.envs import atari
 from tf_muzero.envs import catch
 from tf_muzero.envs import control_suite
 
@@ -21,15 +22,18 @@ _SKY, _RAIL, _CART, _POLE = '#eef2f5', '#8a949c', '#3b6ea5', '#d0782d'
 def render(environment: dm_env.Environment) -> np.ndarray:
   """Returns a picture of the environment's state, [H, W, 3] uint8.
 
-  Tasks of dm_control are drawn by MuJoCo where EGL or OSMesa works, or the one
-  of them that the variable MUJOCO_GL names. Where none does, and for catch, the
-  picture is a simple drawing, which exists of cartpole only.
+  A game of Atari shows its own screen. Tasks of dm_control are drawn by MuJoCo
+  where EGL or OSMesa works, or the one of them that the variable MUJOCO_GL
+  names. Where none does, and for catch, the picture is a simple drawing, which
+  exists of cartpole only.
 
   Args:
     environment: what `envs.load` returned, also within wrappers.
   """
   while hasattr(environment, 'environment'):
     environment = environment.environment
+  if isinstance(environment, atari.Atari):
+    return environment.picture()
   if isinstance(environment, catch.Catch):
     return _draw_catch(environment.board())
   if not isinstance(environment, control_suite.ControlSuite):

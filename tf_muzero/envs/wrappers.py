@@ -80,6 +80,53 @@ class ActionRepeat(Wrapper):
     return specs.Array(inner.shape, inner.dtype, inner.name)  # Sums: no bounds.
 
 
+class ClippedRewards(Wrapper):
+  """Clips rewards to [-1, 1], as those of `rlu_atari` are.
+
+  For what is learned from; a score is the sum of rewards that are not clipped.
+  """
+
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    time_step = self._environment.step(action)
+    if time_step.first():
+      return time_step
+    return time_step._replace(reward=min(max(time_step.reward, -1.0), 1.0))
+
+  def reward_spec(self) -> specs.BoundedArray:
+    inner = self._environment.reward_spec()
+    return specs.BoundedArray(inner.shape, inner.dtype, -1.0, 1.0, inner.name)
+
+
+class TimeLimit(Wrapper):
+  """Cuts episodes off after a number of steps; that is no terminal end."""
+
+  def __init__(self, environment: dm_env.Environment, max_steps: int):
+    """Initialises the environment.
+
+    Args:
+      environment: to step.
+      max_steps: after which an episode ends, if it did not before.
+    """
+    if max_steps < 1:
+      raise ValueError(f'max_steps must be >= 1, got {max_steps}.')
+    super().__init__(environment)
+    self._max_steps = max_steps
+    self._num_steps = max_steps
+
+  def reset(self) -> dm_env.TimeStep:
+    self._num_steps = 0
+    return self._environment.reset()
+
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    if self._num_steps >= self._max_steps:
+      return self.reset()
+    time_step = self._environment.step(action)
+    self._num_steps = 0 if time_step.first() else self._num_steps + 1
+    if self._num_steps >= self._max_steps:
+      return time_step._replace(step_type=dm_env.StepType.LAST)
+    return time_step
+
+
 class RandomStart(Wrapper):
   """Starts episodes after a random number of random steps.
 

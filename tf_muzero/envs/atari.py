@@ -1,0 +1,138 @@
+"""Atari 2600 games as RL Unplugged recorded them, by ale-py.
+
+The protocol is the one of Machado et al. 2018 ("Revisiting the ALE") as the DQN
+Replay Dataset has it (Agarwal et al. 2020, by Dopamine): a test
+replays an episode of `rlu_atari` and gets its frames, pixel for pixel.
+"""
+
+import dm_env
+from dm_env import specs
+import numpy as np
+
+from tf_muzero.envs import atari_roms
+
+_SIZE = 84  # Pixels of the height and of the width of an observation.
+_FRAME_SKIP = 4  # Frames that an action is held for.
+_MAX_STEPS = 27_000  # 108,000 frames, 30 minutes of play.
+_STICKINESS = 0.25  # Probability that a frame repeats the action before it.
+
+
+class Atari(dm_env.Environment):
+  """A game of 84 x 84 grey pixels.
+
+  An action is held for four frames, each of which repeats the action of the
+  frame before with probability 0.25 ("sticky actions"). The observation is the
+  brighter of the last two frames at each pixel, averaged over areas; the first
+  one of an episode is the frame after the reset as it is. There are no random
+  no-ops at the start, and losing a life does not end an episode. Rewards are
+  changes of the score. After 27,000 steps an episode is cut off.
+  """
+
+  def __init__(self, rom_path: str, *, seed: int,
+               full_action_set: bool = False, stickiness: float = _STICKINESS,
+               max_steps: int = _MAX_STEPS):
+    """Initialises the game.
+
+    Args:
+      rom_path: file of the game.
+      seed: of the sticky actions.
+      full_action_set: whether there are all 18 actions, or only those that do
+        something in this game.
+      stickiness: probability that a frame repeats the action before it.
+      max_steps: after which an episode is cut off.
+    """
+    ale_py = atari_roms.import_ale()
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    self._ale = ale_py.ALEInterface()
+    self._ale.setInt('random_seed', seed)
+    self._ale.setFloat('repeat_action_probability', stickiness)
+    self._ale.loadROM(rom_path)
+    self._actions = (self._ale.getLegalActionSet() if full_action_set
+                     else self._ale.getMinimalActionSet())
+    height, width = self._ale.getScreenDims()
+    self._taps = _taps(height), _taps(width)
+    self._max_steps = max_steps
+    self._num_steps = 0
+    self._is_over = True
+
+  def reset(self) -> dm_env.TimeStep:
+    self._ale.reset_game()
+    self._num_steps = 0
+    self._is_over = False
+    return dm_env.restart(self._shrink(self._ale.getScreenGrayscale()))
+
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    if self._is_over:
+      return self.reset()
+    move, reward, screens = self._actions[int(action)], 0.0, []
+    for i in range(_FRAME_SKIP):
+      reward += self._ale.act(move)
+      is_terminal = self._ale.game_over()
+      if is_terminal or i >= _FRAME_SKIP - 2:
+        screens.append(self._ale.getScreenGrayscale())
+      if is_terminal:
+        break
+    self._num_steps += 1
+    self._is_over = is_terminal or self._num_steps >= self._max_steps
+    end = (dm_env.termination if is_terminal else
+           dm_env.truncation if self._is_over else dm_env.transition)
+    return end(reward, self._shrink(np.maximum(screens[0], screens[-1])))
+
+  def observation_spec(self) -> specs.Array:
+    return specs.BoundedArray(
+        [_SIZE, _SIZE, 1], np.uint8, 0, 255, 'observation')
+
+  def action_spec(self) -> specs.DiscreteArray:
+    return specs.DiscreteArray(len(self._actions), np.int32, 'action')
+
+  def picture(self) -> np.ndarray:
+    """Returns the screen in colour, [210, 160, 3] uint8."""
+    return self._ale.getScreenRGB()
+
+  def _shrink(self, screen: np.ndarray) -> np.ndarray:
+    """Returns [84, 84, 1] uint8, means over areas of a screen.
+
+    As OpenCV's INTER_AREA: in float32, along rows and then along columns, ties
+    rounded to even. In another order some pixels are off by one.
+    """
+    rows, columns = self._taps
+    wide = screen.astype(np.float32)
+    narrow = sum(wide[:, pixel] * share for pixel, share in columns)
+    means = sum(narrow[pixel] * share[:, np.newaxis] for pixel, share in rows)
+    return np.rint(means).astype(np.uint8)[..., np.newaxis]
+
+
+def load(name: str, seed: int) -> Atari:
+  """Returns the game `<Game>` with its own actions, or `<Game>/full` with all.
+
+  Names are those of `rlu_atari`, such as `Pong` and `MsPacman`.
+  """
+  game, _, action_set = name.partition('/')
+  if action_set not in ('', 'full'):
+    raise ValueError(f"The actions of 'atari:{game}' may be 'full', as in "
+                     f"'atari:{game}/full', got {action_set!r}.")
+  path = atari_roms.find(game)
+  atari_roms.warn_if_differs(game)
+  return Atari(path, seed=seed, full_action_set=action_set == 'full')
+
+
+def _taps(size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+  """Returns the pixels that the mean over each of 84 equal intervals is of.
+
+  Args:
+    size: pixels along an axis.
+
+  Returns:
+    A few pairs of a pixel's index and its share of the mean, [84] each; the sum
+    over the pairs is the mean.
+  """
+  low = np.arange(_SIZE) * size  # In units of 1/84 pixel.
+  taps = []
+  for i in range(2 + (size - 2) // _SIZE):
+    pixel = low // _SIZE + i
+    overlap = np.minimum(low + size, (pixel + 1) * _SIZE) - np.maximum(
+        low, pixel * _SIZE)
+    if overlap.max() > 0:
+      taps.append((np.minimum(pixel, size - 1),
+                   (np.maximum(overlap, 0) / size).astype(np.float32)))
+  return taps
