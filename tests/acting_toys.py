@@ -46,9 +46,9 @@ def make_observation(spec, batch_size, seed=0):
                             tf.float32), spec.observation)
 
 
-def search(parameters, root, recurrent_fn, seed):
+def search(parameters, root, recurrent_fn, seed, *, draw_fn, execution=None):
   """A search with one visit for every candidate and one more for the last."""
-  del parameters, recurrent_fn, seed
+  del parameters, recurrent_fn, seed, draw_fn, execution
   ones = tf.ones_like(root.prior_logits, tf.int32)
   num_candidates = root.prior_logits.shape[1]
   visits = ones + tf.one_hot(num_candidates - 1, num_candidates, dtype=tf.int32)

@@ -18,8 +18,8 @@ from tf_muzero.search import mcts
 _AGENT = acting_toys.make_agent()
 
 
-def _search(*args):
-  return mcts.search(*args, num_simulations=2)
+def _search(*args, **kwargs):
+  return mcts.search(*args, num_simulations=2, **kwargs)
 
 
 # What the README shows, but for the name of the directory.

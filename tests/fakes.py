@@ -39,7 +39,7 @@ class HashModel(NamedTuple):
     """Returns the view of states given as integers [B]."""
     embedding = tf.cast(embedding, tf.uint32)
     return RootOutput(
-        self._candidates(embedding), self._logits(embedding),
+        self.candidates(embedding), self._logits(embedding),
         self._value(embedding, 1), embedding)
 
   def recurrent(self, parameters, seed, action, embedding) -> StepOutput:
@@ -51,9 +51,15 @@ class HashModel(NamedTuple):
     embedding = _mix(embedding + tf.cast(action, tf.uint32) * 7919 + 1)
     terminal = _uniform(embedding, 3) < self.terminal_share
     return StepOutput(
-        self._value(embedding, 2),
-        tf.where(terminal, 0.0, self.discount), self._candidates(embedding),
+        self._value(embedding, 2), tf.where(terminal, 0.0, self.discount),
         self._logits(embedding), self._value(embedding, 1), embedding)
+
+  def draw(self, seed, embedding, number) -> tf.Tensor:
+    """Returns the action of a candidate; the DrawFn of this model."""
+    del seed
+    if not self.action_size:
+      return number
+    return tf.gather(self.candidates(embedding), number, batch_dims=1)
 
   def _value(self, embedding, stream):
     return (2.0 * _uniform(embedding, stream) - 1.0) * self.value_scale
@@ -62,7 +68,8 @@ class HashModel(NamedTuple):
     streams = [_uniform(embedding, 100 + a) for a in range(self.num_candidates)]
     return tf.stack(streams, axis=-1) * self.logit_scale
 
-  def _candidates(self, embedding):
+  def candidates(self, embedding):
+    """Returns all candidates of states, [B, A, n], or `()`."""
     if not self.action_size:
       return ()
     shape = (self.num_candidates, self.action_size)

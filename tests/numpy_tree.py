@@ -14,13 +14,12 @@ import tensorflow as tf
 class Node:
   """A state in the tree, with its children by candidate."""
 
-  def __init__(self, number, prior, value, embedding, candidates, reward=0.0,
+  def __init__(self, number, prior, value, embedding, reward=0.0,
                discount=0.0):
     self.number = number
     self.prior = prior
     self.network_value = value
     self.embedding = embedding
-    self.candidates = candidates
     self.reward = reward
     self.discount = discount
     self.children = {}
@@ -46,7 +45,7 @@ def plan(model, embedding, *, num_simulations, unvisited='zero',
   view = tf.nest.map_structure(
       lambda x: x.numpy(), model.root(embedding[None]))
   root = Node(0, _softmax(view.prior_logits[0], invalid) if prior is None
-              else prior, float(view.value[0]), embedding, view.candidates)
+              else prior, float(view.value[0]), embedding)
   nodes, depths, seen = [root], [0], []
   for number in range(1, num_simulations + 1):
     node, path = root, [root]
@@ -75,18 +74,19 @@ def plan(model, embedding, *, num_simulations, unvisited='zero',
 @functools.lru_cache(maxsize=None)
 def _compiled(model):
   """Returns the model's step for one state; traced once."""
-  return tf.function(
-      lambda action, embedding: model.recurrent((), None, action, embedding))
+
+  def step(number, embedding):
+    return model.recurrent(
+        (), None, model.draw(None, embedding, number), embedding)
+
+  return tf.function(step)
 
 
 def _imagine(model, node, action, number):
-  given = action if isinstance(node.candidates, tuple) else (
-      node.candidates[0, action])
-  step = _compiled(model)(
-      tf.convert_to_tensor(given)[None], node.embedding[None])
+  step = _compiled(model)(tf.constant([action]), node.embedding[None])
   step = tf.nest.map_structure(lambda x: x.numpy(), step)
   return Node(number, _softmax(step.prior_logits[0]), float(step.value[0]),
-              step.embedding[0], step.candidates, float(step.reward[0]),
+              step.embedding[0], float(step.reward[0]),
               float(step.discount[0]))
 
 

@@ -63,8 +63,7 @@ def _learn(improvement_fn, num_steps, directory):
       improvement_fn, value_targets.search,  # The data is off the policy.
       # A visit for each action: else a policy that collapses before the values
       # are learned leaves the better action unseen for ever.
-      functools.partial(mcts.search, num_simulations=30, min_root_visits=1,
-                        lockstep=False),
+      functools.partial(mcts.search, num_simulations=30, min_root_visits=1),
       td_steps=_N, windows_per_segment=_L, segments_per_search=8,
       sample_reuse=2, shuffle_windows=200, parallel_searches=1, host_jit=True)
   windows = pipeline.reanalysed_windows(

@@ -107,7 +107,8 @@ def _num_simulations(search_fn: SearchFn, model: PlanningModel,
   def count():
     seed = rng.seed(0)
     root = model.root_fn(policy.parameters, seed, observation)
-    output = search_fn(policy.parameters, root, model.recurrent_fn, seed)
+    output = search_fn(policy.parameters, root, model.recurrent_fn, seed,
+                       draw_fn=model.draw_fn)
     return tf.reduce_sum(output.visit_counts)
 
   return int(count())

@@ -38,20 +38,19 @@ def corridor() -> tuple[RootOutput, mcts.RecurrentFn]:
   def view(cell):
     logits = tf.math.log(tf.constant([[0.5, 0.25, 0.25]]))
     logits = tf.tile(logits, [cell.shape[0], 1])
-    return (), logits, _VALUE_SLOPE * tf.cast(cell, tf.float32)
+    return logits, _VALUE_SLOPE * tf.cast(cell, tf.float32)
 
   def recurrent_fn(parameters, seed, action, cell):
     del parameters, seed
     cell = tf.clip_by_value(cell + action - 1, 0, 8)
     coin = tf.gather(coins, cell)
     discount = tf.where(coin > 0, 0.0, _DISCOUNT)
-    candidates, logits, value = view(cell)
-    return StepOutput(
-        coin - _STEP_COST, discount, candidates, logits, value, cell)
+    logits, value = view(cell)
+    return StepOutput(coin - _STEP_COST, discount, logits, value, cell)
 
   start = tf.constant([_START])
-  candidates, logits, value = view(start)
-  return RootOutput(candidates, logits, value, start), recurrent_fn
+  logits, value = view(start)
+  return RootOutput((), logits, value, start), recurrent_fn
 
 
 def plan(num_simulations: int) -> mcts.Forest:

@@ -78,7 +78,8 @@ class RootOutput(NamedTuple):
       a is the discrete action a itself.
     prior_logits: [B, A] logits of the prior over the candidates.
     value: [B] scalar value of the state, in reward units.
-    embedding: [B, ...] nest; the model's state.
+    embedding: nest of [B, ...]; the model's state, and whatever else a
+      `DrawFn` needs.
   """
   candidates: Nest
   prior_logits: tf.Tensor
@@ -92,14 +93,12 @@ class StepOutput(NamedTuple):
   Attributes:
     reward: [B] reward of the step.
     discount: [B] factor of the value after the step, discount included.
-    candidates: [B, A, ...] actions to choose from after the step, or `()`.
-    prior_logits: [B, A] logits of the prior over those candidates.
+    prior_logits: [B, A] logits of the prior over the candidates after the step.
     value: [B] scalar value of the state after the step.
-    embedding: [B, ...] nest; the model's state after the step.
+    embedding: nest of [B, ...], as of the root; after the step.
   """
   reward: tf.Tensor
   discount: tf.Tensor
-  candidates: Nest
   prior_logits: tf.Tensor
   value: tf.Tensor
   embedding: Nest
@@ -107,6 +106,9 @@ class StepOutput(NamedTuple):
 
 # (parameters, seed [2] int32, action [B, ...], embedding) -> StepOutput
 RecurrentFn = Callable[[Parameters, tf.Tensor, tf.Tensor, Nest], StepOutput]
+# (seed [2] int32, embedding, number of a candidate [B] int32) -> its action
+# [B, ...]. A search asks once for each candidate that it tries.
+DrawFn = Callable[[tf.Tensor, Nest, tf.Tensor], tf.Tensor]
 
 
 class SearchOutput(NamedTuple):
@@ -131,9 +133,8 @@ class SearchOutput(NamedTuple):
   depth: tf.Tensor
 
 
-# (parameters, root, recurrent_fn, seed) -> SearchOutput
-SearchFn = Callable[
-    [Parameters, RootOutput, RecurrentFn, tf.Tensor], SearchOutput]
+# (parameters, root, recurrent_fn, seed, *, draw_fn, execution) -> SearchOutput
+SearchFn = Callable[..., SearchOutput]
 
 
 class Improved(NamedTuple):

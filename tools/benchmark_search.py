@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from tf_muzero import rng
 from tf_muzero.search import mcts
+from tf_muzero.search.tree import Execution
 from tf_muzero.types import RootOutput, StepOutput
 
 _MCTX_PYTHON = flags.DEFINE_string(
@@ -51,76 +52,87 @@ def _weights(num_actions, embedding, hidden):
 
 
 def _model(batch, num_actions, sampled):
-  """Returns (predict, recurrent_fn) of a small MLP."""
+  """Returns (root_fn, recurrent_fn, draw_fn) of a small MLP."""
 
-  def predict(p, s, seed):
+  def predict(p, s):
     value = tf.matmul(s, p['value'])[:, 0]
     logits = tf.matmul(s, p['policy'])
     if not sampled:
-      return (), logits, value
-    noise = rng.normal(seed, [batch, num_actions, _ACTION_SIZE])
-    mean = logits[:, tf.newaxis, :_ACTION_SIZE]
-    return tf.tanh(mean + noise), tf.zeros_like(logits), value
+      return logits, value, (s, ())
+    return tf.zeros_like(logits), value, (s, logits[:, :_ACTION_SIZE])
 
-  def recurrent_fn(p, seed, action, s):
+  def root_fn(p, s, seed):
+    logits, value, embedding = predict(p, s)
+    candidates = tf.tanh(embedding[1][:, tf.newaxis] + rng.normal(
+        seed, [batch, num_actions, _ACTION_SIZE])) if sampled else ()
+    return RootOutput(candidates, logits, value, embedding)
+
+  def draw_fn(seed, embedding, number):
+    if not sampled:
+      return number
+    return tf.tanh(embedding[1] + rng.normal(seed, [batch, _ACTION_SIZE]))
+
+  def recurrent_fn(p, seed, action, embedding):
+    del seed
     if sampled:
       action = tf.pad(action, [[0, 0], [0, num_actions - _ACTION_SIZE]])
     else:
       action = tf.one_hot(action, num_actions)
-    x = tf.concat([s, action], axis=-1)
+    x = tf.concat([embedding[0], action], axis=-1)
     hidden = tf.nn.relu(tf.matmul(x, p['hidden']))
     s = tf.tanh(tf.matmul(hidden, p['embedding']))
     reward = tf.matmul(s, p['reward'])[:, 0]
-    return StepOutput(reward, tf.fill([batch], 0.997), *predict(p, s, seed), s)
+    return StepOutput(reward, tf.fill([batch], 0.997), *predict(p, s))
 
-  return predict, recurrent_fn
+  return root_fn, recurrent_fn, draw_fn
 
 
 def _functions(batch, num_simulations, num_actions):
   """Returns the competitors, by name: functions of (weights, root, seed)."""
 
   def search(sampled, jit, **kwargs):
-    predict, recurrent_fn = _model(batch, num_actions, sampled)
+    root_fn, recurrent_fn, draw_fn = _model(batch, num_actions, sampled)
 
     @tf.function(jit_compile=jit, autograph=False)
     def run(p, s, seed):
       seeds = rng.split(seed)
       return mcts.search(
-          p, RootOutput(*predict(p, s, seeds[0]), s), recurrent_fn, seeds[1],
-          num_simulations=num_simulations, **kwargs).value
+          p, root_fn(p, s, seeds[0]), recurrent_fn, seeds[1],
+          num_simulations=num_simulations, draw_fn=draw_fn, **kwargs).value
 
     return run
 
   def network(jit, sampled=False):
-    _, recurrent_fn = _model(batch, num_actions, sampled)
-    shape = [batch, _ACTION_SIZE] if sampled else [batch]
-    action = tf.zeros(shape, tf.float32 if sampled else tf.int32)
+    root_fn, recurrent_fn, draw_fn = _model(batch, num_actions, sampled)
+    number = tf.zeros([batch], tf.int32)
 
     @tf.function(jit_compile=jit, autograph=False)
     def run(p, s, seed):
 
-      def step(i, s, total):
-        step = recurrent_fn(p, rng.fold_in(seed, i), action, s)
+      def step(i, embedding, total):
+        seeds = rng.split(rng.fold_in(seed, i))
+        action = draw_fn(seeds[0], embedding, number)
+        step = recurrent_fn(p, seeds[1], action, embedding)
         # All outputs are used, as in a search; none is optimised away.
-        leaves = tf.nest.flatten((step.candidates, step.prior_logits))
-        total += step.reward + step.value + sum(
-            tf.reduce_sum(tf.reshape(x, [batch, -1]), axis=-1) for x in leaves)
+        total += step.reward + step.value + tf.reduce_sum(
+            step.prior_logits, axis=-1)
         return i + 1, step.embedding, total
 
-      return tf.while_loop(lambda i, *_: i < num_simulations, step,
-                           (0, s, tf.zeros([batch])))[2]
+      return tf.while_loop(
+          lambda i, *_: i < num_simulations, step,
+          (0, root_fn(p, s, seed).embedding, tf.zeros([batch])))[2]
 
     return run
 
   functions = {
-      'search': search(False, True, lockstep=False),
-      'search_lockstep': search(False, True, lockstep=True),
+      'search': search(False, True, execution=Execution.XLA_CPU),
+      'search_anywhere': search(False, True),
       'network': network(True),
-      'search_plain': search(False, False, lockstep=True),
+      'search_plain': search(False, False, execution=Execution.PLAIN_GRAPH),
       'network_plain': network(False),
   }
   if num_actions >= _ACTION_SIZE:
-    functions['sampled'] = search(True, True, lockstep=False)
+    functions['sampled'] = search(True, True, execution=Execution.XLA_CPU)
     functions['sampled_network'] = network(True, sampled=True)
   return functions
 
@@ -203,7 +215,7 @@ def _measure(size):
 def _ratios(medians):
   pairs = {
       'speed_against_mctx': ('mctx', 'search'),
-      'lockstep_speed_against_mctx': ('mctx', 'search_lockstep'),
+      'anywhere_speed_against_mctx': ('mctx', 'search_anywhere'),
       'plain_speed_against_mctx': ('mctx', 'search_plain'),
       'overhead_over_network': ('search', 'network'),
       'plain_overhead_over_network': ('search_plain', 'network_plain'),

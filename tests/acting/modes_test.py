@@ -34,10 +34,10 @@ def _continuous_model(max_scale):
     reward = -(action[:, 0] - parameters[0] - embedding[:, 0])**2
     value = action[:, 0] / 2.0
     return StepOutput(
-        reward, tf.fill(tf.shape(reward), 0.9), (), (), value, embedding)
+        reward, tf.fill(tf.shape(reward), 0.9), (), value, embedding)
 
   return PlanningModel(
-      root_fn, recurrent_fn,
+      root_fn, recurrent_fn, draw_fn=None,
       mode_fn=lambda parameters, observation: 0.0 * observation + 0.5,
       sample_fn=lambda parameters, seed, observation: observation + max_scale)
 
@@ -54,10 +54,10 @@ def _discrete_model(max_scale):
   def recurrent_fn(parameters, seed, action, embedding):
     del parameters, seed
     value = tf.gather([0.0, 9.0, 0.0], action)
-    return StepOutput(tf.cast(action, tf.float32), embedding[:, 0], (), (),
-                      value, embedding)
+    return StepOutput(tf.cast(action, tf.float32), embedding[:, 0], (), value,
+                      embedding)
 
-  return PlanningModel(root_fn, recurrent_fn, None, None)
+  return PlanningModel(root_fn, recurrent_fn, None, None, None)
 
 
 def test_policy_takes_the_mode():
@@ -115,8 +115,8 @@ def test_most_visited_decides_ties_by_q():
 def test_mcts_searches_with_the_mode_as_candidate_0(include_mode):
   roots = []
 
-  def search(parameters, root, recurrent_fn, seed):
-    del parameters, recurrent_fn, seed
+  def search(parameters, root, recurrent_fn, seed, *, draw_fn):
+    del parameters, recurrent_fn, seed, draw_fn
     roots.append(root)
     return SearchOutput(
         root.candidates, tf.constant([[1, 5, 1]]), (), tf.zeros([1, 3]), (),

@@ -99,15 +99,21 @@ def test_model_functions(continuous):
       policy.parameters, seed, root.candidates[:, 0], root.embedding)
   outputs = loaded.initial_inference(observation, seed)
   signature = loaded.signatures['initial_inference'](**observation, seed=seed)
+  expected = dict(root._asdict(), embedding=root.embedding[0])
   for name in ('candidates', 'prior_logits', 'value', 'embedding'):
-    np.testing.assert_allclose(outputs[name], getattr(root, name), atol=1e-5)
-    np.testing.assert_allclose(signature[name], getattr(root, name), atol=1e-5)
+    np.testing.assert_allclose(outputs[name], expected[name], atol=1e-5)
+    np.testing.assert_allclose(signature[name], expected[name], atol=1e-5)
   for recurrent in (loaded.recurrent_inference,
                     loaded.signatures['recurrent_inference']):
-    outputs = recurrent(embedding=root.embedding, seed=seed,
+    outputs = recurrent(embedding=root.embedding[0], seed=seed,
                         action=root.candidates[:, 0])
-    for name in ('reward', 'discount', 'value', 'embedding', 'candidates'):
+    for name in ('reward', 'discount', 'value'):
       np.testing.assert_allclose(outputs[name], getattr(step, name), atol=1e-5)
+    np.testing.assert_allclose(
+        outputs['embedding'], step.embedding[0], atol=1e-5)
+    assert outputs['candidates'].shape == root.candidates.shape
+    assert len(np.unique(outputs['candidates'])) == root.candidates.shape[
+        :].num_elements()
 
 
 def test_metadata_is_plain_json(continuous):

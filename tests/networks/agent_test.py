@@ -115,19 +115,19 @@ def test_planning_model_agrees_with_the_keras_network(spec, jit_compile):
 
   root, step = plan(parameters_of(network))
   embedding = network.represent(observation)
-  np.testing.assert_allclose(root.embedding, embedding, atol=1e-5)
+  np.testing.assert_allclose(root.embedding[0], embedding, atol=1e-5)
   np.testing.assert_allclose(
       root.value, agent.value_support.decode(
           network.predict_heads(embedding)[1]), rtol=1e-4, atol=1e-4)
   embedding, reward_logits = network.step(embedding, action)
-  np.testing.assert_allclose(step.embedding, embedding, atol=1e-5)
+  np.testing.assert_allclose(step.embedding[0], embedding, atol=1e-5)
   np.testing.assert_allclose(
       step.reward, agent.reward_support.decode(reward_logits),
       rtol=1e-4, atol=1e-4)
   np.testing.assert_allclose(step.discount, np.full(6, 0.9), rtol=1e-6)
   # Other weights, same trace: the parameters are data.
-  other = plan(parameters_of(network, 0.3))[0].embedding
-  assert np.abs(other - root.embedding).max() > 1e-3
+  other = plan(parameters_of(network, 0.3))[0].embedding[0]
+  assert np.abs(other - root.embedding[0]).max() > 1e-3
 
 
 def test_planning_model_works_for_any_batch_size_in_one_trace():

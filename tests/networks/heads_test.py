@@ -62,19 +62,19 @@ def test_gaussian_log_prob_is_finite_at_the_bounds():
 
 def test_gaussian_candidates_have_the_right_moments():
   head = heads.squashed_gaussian(1, num_candidates=20000)
-  candidates, prior_logits = head.candidates_fn(
-      tf.constant([[0.3, np.log(0.5)]]), rng.seed(3))
+  parameters = tf.constant([[0.3, np.log(0.5)]])
+  candidates = head.candidates_fn(parameters, rng.seed(3))
   before = np.arctanh(candidates.numpy())
   np.testing.assert_allclose(before.mean(), 0.3, atol=0.02)
   np.testing.assert_allclose(before.std(), 0.5, atol=0.02)
-  np.testing.assert_array_equal(prior_logits, np.zeros([1, 20000]))
+  np.testing.assert_array_equal(head.prior_fn(parameters), np.zeros([1, 20000]))
 
 
 def test_scale_cap_applies_where_actions_are_drawn_and_only_there():
   free = heads.squashed_gaussian(1, num_candidates=5000)
   capped = heads.squashed_gaussian(1, num_candidates=5000, max_scale=0.05)
   parameters = tf.constant([[0.0, 0.0]])
-  candidates = capped.candidates_fn(parameters, rng.seed(1))[0].numpy()
+  candidates = capped.candidates_fn(parameters, rng.seed(1)).numpy()
   np.testing.assert_allclose(np.arctanh(candidates).std(), 0.05, rtol=0.05)
   actions = tf.constant([[[0.4]]])
   np.testing.assert_array_equal(capped.log_prob_fn(parameters, actions),
@@ -86,5 +86,5 @@ def test_samples_are_the_same_eagerly_and_compiled():
   parameters = tf.random.stateless_normal([3, 4], [1, 2])
   compiled = tf.function(head.candidates_fn, jit_compile=True)
   np.testing.assert_allclose(
-      compiled(parameters, rng.seed(5))[0],
-      head.candidates_fn(parameters, rng.seed(5))[0], rtol=1e-4, atol=1e-5)
+      compiled(parameters, rng.seed(5)),
+      head.candidates_fn(parameters, rng.seed(5)), rtol=1e-4, atol=1e-5)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_muzero import rng
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
+from tf_muzero.search.tree import Execution
 from tf_muzero.types import RootOutput, StepOutput
 
 _BATCH, _SIZE, _CANDIDATES = 6, 8, 5
@@ -21,31 +22,40 @@ def _parameters():
   return tuple(tf.constant(random.normal(size=s), tf.float32) for s in shapes)
 
 
-def _view(parameters, seed, embedding):
-  """A network whose candidates are drawn with the seed, two-dimensional."""
-  mean = tf.matmul(embedding, parameters[1])[:, tf.newaxis]
-  shape = [tf.shape(embedding)[0], _CANDIDATES, 2]
-  actions = tf.tanh(mean + rng.normal(seed, shape))
+def _view(parameters, embedding):
+  """A network's prior, value and embedding with the mean of its policy."""
+  mean = tf.matmul(embedding, parameters[1])
   value = tf.matmul(embedding, parameters[2])[:, 0]
-  actions = tf.ensure_shape(actions, [embedding.shape[0], _CANDIDATES, 2])
-  return actions, tf.zeros_like(actions[..., 0]), value
+  logits = tf.zeros_like(value)[:, tf.newaxis] + tf.zeros([_CANDIDATES])
+  return logits, value, (embedding, mean)
+
+
+def _draw(seed, embedding, num):
+  """Returns actions [B, num, 2], or [B, 2] where `num` is a tensor."""
+  mean = embedding[1]
+  if tf.is_tensor(num):
+    return tf.tanh(mean + rng.normal(seed, tf.shape(mean)))
+  noise = rng.normal(seed, [tf.shape(mean)[0], num, 2])
+  noise = tf.ensure_shape(noise, [mean.shape[0], num, 2])
+  return tf.tanh(mean[:, tf.newaxis] + noise)
 
 
 def _recurrent(parameters, seed, action, embedding):
+  del seed
   embedding = tf.tanh(tf.matmul(
-      tf.concat([embedding, action], axis=-1), parameters[0]))
+      tf.concat([embedding[0], action], axis=-1), parameters[0]))
   reward = tf.matmul(embedding, parameters[3])[:, 0]
   return StepOutput(reward, tf.fill(tf.shape(reward), 0.99),
-                    *_view(parameters, seed, embedding), embedding)
+                    *_view(parameters, embedding))
 
 
 def _plan(parameters, embedding, seed):
   seeds = rng.split(seed)
+  view = _view(parameters, embedding)
   return mcts.search(
-      parameters,
-      RootOutput(*_view(parameters, seeds[0], embedding), embedding),
+      parameters, RootOutput(_draw(seeds[0], view[-1], _CANDIDATES), *view),
       _recurrent, seeds[1], num_simulations=15, min_root_visits=1,
-      unvisited_fn=selection.unvisited_mean)
+      draw_fn=_draw, unvisited_fn=selection.unvisited_mean)
 
 
 def _inputs(i=0):
@@ -173,18 +183,18 @@ def test_one_impossible_candidate_in_the_prior_is_left_alone():
   assert output.visit_counts[1, 0] == 0
 
 
-@pytest.mark.parametrize('lockstep', [True, False])
+@pytest.mark.parametrize('execution', [Execution.ANYWHERE, Execution.XLA_CPU])
 @pytest.mark.parametrize('kwargs', [
     {}, dict(min_root_visits=1, unvisited_fn=selection.unvisited_mean),
     dict(bounds_fn=selection.sibling_bounds)])
-def test_loops_do_not_copy_the_tree(lockstep, kwargs):
+def test_loops_do_not_copy_the_tree(execution, kwargs):
   batch, num_simulations, model = 40, 30, fakes.HashModel(7, action_size=3)
 
   @tf.function(jit_compile=True, autograph=False)
   def run(embedding):
     return mcts.search((), model.root(embedding), model.recurrent, rng.seed(1),
-                       num_simulations=num_simulations, lockstep=lockstep,
-                       **kwargs)
+                       num_simulations=num_simulations, execution=execution,
+                       draw_fn=model.draw, **kwargs)
 
   program = run.experimental_get_compiler_ir(fakes.seeds(batch))(
       stage='optimized_hlo')

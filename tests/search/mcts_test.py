@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_muzero import rng
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
+from tf_muzero.search.tree import Execution
 from tf_muzero.types import RootOutput, StepOutput
 
 _UNVISITED = {
@@ -25,8 +26,8 @@ _BOUNDS = {
 
 
 def grow(model, embeddings, *, num_simulations, unvisited='zero',
-         bounds='tree', min_root_visits=0, invalid=(), lockstep=True,
-         jit=False):
+         bounds='tree', min_root_visits=0, invalid=(),
+         execution=Execution.ANYWHERE, jit=False):
   """Returns the Tree that `mcts.search` summarises."""
   score_fn = selection.puct(
       num_simulations=num_simulations,
@@ -41,7 +42,7 @@ def grow(model, embeddings, *, num_simulations, unvisited='zero',
         num_simulations=num_simulations, prior_fn=tf.nn.softmax,
         score_fn=score_fn,
         root_score_fn=selection.force_visits(root_score_fn, min_root_visits),
-        lockstep=lockstep)
+        draw_fn=model.draw, execution=execution)
 
   return run(embeddings, invalid)
 
@@ -84,8 +85,9 @@ def assert_same_tree(forest, b, nodes, depths, num_candidates):
   assert forest.depth[b] == max(depths)
 
 
-@pytest.mark.parametrize('jit,lockstep', [(False, True), (True, True),
-                                          (True, False)])
+@pytest.mark.parametrize('jit,execution', [
+    (False, Execution.ANYWHERE), (False, Execution.PLAIN_GRAPH),
+    (True, Execution.ANYWHERE), (True, Execution.XLA_CPU)])
 @pytest.mark.parametrize('kwargs,model', [
     ({}, fakes.HashModel(6)),
     (dict(unvisited='mean'), fakes.HashModel(6, terminal_share=0.3)),
@@ -99,11 +101,11 @@ def assert_same_tree(forest, b, nodes, depths, num_candidates):
     ({}, fakes.HashModel(1)),
     ({}, fakes.HashModel(2, action_size=1, terminal_share=1.0)),
 ])
-def test_agrees_with_the_slow_tree(kwargs, model, jit, lockstep):
+def test_agrees_with_the_slow_tree(kwargs, model, jit, execution):
   batch, num_simulations = 5, 30
   embeddings = fakes.seeds(batch, start=10)
   tree = grow(model, embeddings, num_simulations=num_simulations, jit=jit,
-              lockstep=lockstep, **kwargs)
+              execution=execution, **kwargs)
   for b in range(batch):
     assert_same_tree(
         tree, b, *slow_tree(model, b + 10, num_simulations,
@@ -173,16 +175,16 @@ def _bandit(rewards):
   rewards = tf.constant(rewards, tf.float32)
 
   def view(batch):
-    return (), tf.zeros([batch, len(rewards)]), tf.zeros([batch])
+    return tf.zeros([batch, len(rewards)]), tf.zeros([batch])
 
   def recurrent(parameters, seed, action, embedding):
     del parameters, seed
-    candidates, logits, value = view(embedding.shape[0])
+    logits, value = view(embedding.shape[0])
     reward = tf.where(embedding > 0, 0.0, tf.gather(rewards, action))
-    return StepOutput(reward, tf.zeros_like(value), candidates, logits, value,
-                      embedding + 1)
+    return StepOutput(
+        reward, tf.zeros_like(value), logits, value, embedding + 1)
 
-  return RootOutput(*view(2), tf.zeros([2], tf.int32)), recurrent
+  return RootOutput((), *view(2), tf.zeros([2], tf.int32)), recurrent
 
 
 def test_bandit_finds_the_best_arm():

@@ -16,19 +16,22 @@ _OPTIMUM = tf.constant([0.6, -0.3])
 def _toy(num_candidates):
   """Returns root and step of one decision that pays 1 - |action - optimum|."""
 
-  def view(seed):
-    noise = rng.normal(seed, [_BATCH, num_candidates, 2])
-    actions = tf.tanh(noise)
-    return actions, tf.zeros([_BATCH, num_candidates]), tf.zeros([_BATCH])
+  logits, zeros = tf.zeros([_BATCH, num_candidates]), tf.zeros([_BATCH])
 
   def recurrent_fn(parameters, seed, action, step):
-    del parameters
+    del parameters, seed
     reward = 1.0 - tf.norm(action - _OPTIMUM, axis=-1)
     reward = tf.where(step == 0, reward, 0.0)
-    return StepOutput(reward, tf.zeros([_BATCH]), *view(seed), step + 1)
+    return StepOutput(reward, zeros, logits, zeros, step + 1)
 
-  root = RootOutput(*view(rng.seed(5)), tf.zeros([_BATCH], tf.int32))
+  actions = tf.tanh(rng.normal(rng.seed(5), [_BATCH, num_candidates, 2]))
+  root = RootOutput(actions, logits, zeros, tf.zeros([_BATCH], tf.int32))
   return root, recurrent_fn
+
+
+def _draw(seed, embedding, number):
+  del embedding, number
+  return tf.tanh(rng.normal(seed, [_BATCH, 2]))
 
 
 def _plan(root, recurrent_fn, num_simulations):
@@ -37,7 +40,7 @@ def _plan(root, recurrent_fn, num_simulations):
   def run():
     return mcts.search((), root, recurrent_fn, rng.seed(1),
                        num_simulations=num_simulations, min_root_visits=1,
-                       unvisited_fn=selection.unvisited_mean)
+                       draw_fn=_draw, unvisited_fn=selection.unvisited_mean)
 
   return run()
 

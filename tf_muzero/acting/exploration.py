@@ -69,10 +69,10 @@ def make_decide_fn(
   @tf.function(jit_compile=reanalyse.host_jit)
   def decide(vector, observation, noise, numbers):
 
-    def noisy_search(parameters, root, recurrent_fn, search_seed):
+    def noisy_search(parameters, root, *args, **kwargs):
       if root_noise_fraction > 0.0:
         root = candidates_lib.add_root_noise(root, noise, root_noise_fraction)
-      return reanalyse.search_fn(parameters, root, recurrent_fn, search_seed)
+      return reanalyse.host_search_fn()(parameters, root, *args, **kwargs)
 
     search_seed, draw_seed = rng.split(rng.fold_in(
         rng.fold_in(rng.seed(seed, 1), numbers[0]), numbers[1]))

@@ -116,7 +116,8 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
     def act(parameters, seed, observation):
       root_seed, search_seed = rng.split(seed)
       root = _root(model, parameters, root_seed, observation, include_mode)
-      output = search_fn(parameters, root, model.recurrent_fn, search_seed)
+      output = search_fn(parameters, root, model.recurrent_fn, search_seed,
+                         draw_fn=model.draw_fn)
       return _choose(output.candidates, most_visited(output))
 
     return act

@@ -26,6 +26,7 @@ from tf_muzero.acting.policy import MuZeroPolicy, add_batch
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import Nest
+from tf_muzero.types import StepOutput
 
 METADATA_FILE = 'metadata.json'
 _TOLERANCE = 1e-4  # Of actions; the same graph, optimised apart.
@@ -128,7 +129,8 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
     model_input = observations.flatten(observation)
     if num_frames > 1:
       model_input = observations.stack(model_input, num_frames)[:, 0]
-    return _named(model.root_fn(policy.parameters, seed, model_input))
+    root = model.root_fn(policy.parameters, seed, model_input)
+    return _named(root._replace(embedding=root.embedding[0]))
 
   @tf.function(input_signature=tf.nest.flatten(observation) + [seed])
   def initial_signature(*inputs):
@@ -143,8 +145,11 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
 
   @tf.function(input_signature=[embedding, action, seed])
   def recurrent_inference(embedding, action, seed):
-    return _named(model.recurrent_fn(
-        policy.parameters, seed, action, embedding))
+    step = model.recurrent_fn(policy.parameters, seed, action, (embedding, ()))
+    outputs = _named(step._replace(embedding=step.embedding[0]))
+    if not policy.action_spec.dtype.is_integer:
+      outputs['candidates'] = _draw_all(model, step, seed)
+    return outputs
 
   recurrent_inference.get_concrete_function()
   saver.register_concrete_function('initial_inference', initial_inference)
@@ -159,6 +164,18 @@ def _add_frames(spec: tf.TensorSpec, num_frames: int) -> tf.TensorSpec:
     return spec
   return tf.TensorSpec(
       [spec.shape[0], num_frames, *spec.shape[1:]], spec.dtype, spec.name)
+
+
+def _draw_all(model: PlanningModel, step: StepOutput, seed: tf.Tensor
+              ) -> tf.Tensor:
+  """Returns the candidates after a step, [B, A, ...]."""
+  batch, num_candidates = tf.unstack(tf.shape(step.prior_logits))
+  actions = model.draw_fn(
+      seed, tf.nest.map_structure(
+          lambda x: tf.repeat(x, num_candidates, axis=0), step.embedding),
+      tf.tile(tf.range(num_candidates), [batch]))
+  return tf.reshape(
+      actions, [-1, step.prior_logits.shape[1], *actions.shape[1:]])
 
 
 def _named(output: NamedTuple) -> dict[str, tf.Tensor]:

@@ -12,6 +12,7 @@ from tf_muzero.data import observations
 from tf_muzero.networks import functional
 from tf_muzero.networks import heads
 from tf_muzero.networks.value_transform import Support
+from tf_muzero.types import DrawFn
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Parameters
 from tf_muzero.types import RecurrentFn
@@ -22,14 +23,19 @@ from tf_muzero.types import StepOutput
 class PlanningModel(NamedTuple):
   """A network as functions of explicit parameters, as a search needs them.
 
+  An embedding is a pair: the network's own, and the policy's parameters there,
+  which `draw_fn` draws from; `()` where actions are discrete.
+
   Attributes:
     root_fn: (parameters, seed [2], observation [B, ...]) -> RootOutput.
     recurrent_fn: (parameters, seed [2], action, embedding) -> StepOutput.
+    draw_fn: (seed [2], embedding, number [B]) -> action [B, ...].
     mode_fn: (parameters, observation) -> most probable action [B, ...].
     sample_fn: (parameters, seed [2], observation) -> sampled action [B, ...].
   """
   root_fn: Callable[[Parameters, tf.Tensor, tf.Tensor], RootOutput]
   recurrent_fn: RecurrentFn
+  draw_fn: DrawFn
   mode_fn: Callable[[Parameters, tf.Tensor], tf.Tensor]
   sample_fn: Callable[[Parameters, tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -107,19 +113,23 @@ class Agent:
 
     def root_fn(parameters, seed, observation):
       embedding, policy, value_logits = apply_initial(parameters, observation)
-      candidates, prior_logits = head.candidates_fn(policy, seed)
-      return RootOutput(candidates, prior_logits,
-                        self.value_support.decode(value_logits), embedding)
+      return RootOutput(
+          head.candidates_fn(policy, seed), head.prior_fn(policy),
+          self.value_support.decode(value_logits),
+          (embedding, () if head.is_discrete else policy))
 
     def recurrent_fn(parameters, seed, action, embedding):
+      del seed  # The network's steps are deterministic.
       embedding, reward_logits, policy, value_logits = apply_recurrent(
-          parameters, embedding, action)
-      candidates, prior_logits = head.candidates_fn(policy, seed)
+          parameters, embedding[0], action)
       value = self.value_support.decode(value_logits)
       return StepOutput(
           self.reward_support.decode(reward_logits),
-          tf.zeros_like(value) + self.discount, candidates, prior_logits,
-          value, embedding)
+          tf.zeros_like(value) + self.discount, head.prior_fn(policy), value,
+          (embedding, () if head.is_discrete else policy))
+
+    def draw_fn(seed, embedding, number):
+      return number if head.is_discrete else head.sample_fn(embedding[1], seed)
 
     def mode_fn(parameters, observation):
       return head.mode_fn(apply_initial(parameters, observation)[1])
@@ -127,4 +137,4 @@ class Agent:
     def sample_fn(parameters, seed, observation):
       return head.sample_fn(apply_initial(parameters, observation)[1], seed)
 
-    return PlanningModel(root_fn, recurrent_fn, mode_fn, sample_fn)
+    return PlanningModel(root_fn, recurrent_fn, draw_fn, mode_fn, sample_fn)

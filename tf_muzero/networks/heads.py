@@ -18,9 +18,11 @@ class PolicyHead(NamedTuple):
 
   Attributes:
     num_parameters: P, outputs that the network makes for the policy.
+    is_discrete: whether candidate a is action a.
     candidates_fn: (policy_parameters [B, P], seed [2]) -> candidates
-      ([B, A, ...], or `()` for all discrete actions) and the logits [B, A] of
-      the prior that a search has over them.
+      [B, A, ...], or `()` for all discrete actions.
+    prior_fn: policy_parameters [B, P] -> logits [B, A] of the prior that a
+      search has over them.
     log_prob_fn: (policy_parameters [..., P], actions [..., A, ...]) ->
       log-probability (or density) [..., A].
     sample_fn: (policy_parameters [B, P], seed [2]) -> action [B, ...].
@@ -29,7 +31,9 @@ class PolicyHead(NamedTuple):
     num_candidates: A.
   """
   num_parameters: int
-  candidates_fn: Callable[[tf.Tensor, tf.Tensor], tuple[Nest, tf.Tensor]]
+  is_discrete: bool
+  candidates_fn: Callable[[tf.Tensor, tf.Tensor], Nest]
+  prior_fn: Callable[[tf.Tensor], tf.Tensor]
   log_prob_fn: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
   sample_fn: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
   mode_fn: Callable[[tf.Tensor], tf.Tensor]
@@ -67,8 +71,8 @@ def categorical(num_actions: int) -> PolicyHead:
     return -tf.reduce_sum(tf.exp(log_probs) * log_probs, axis=-1)
 
   return PolicyHead(
-      num_parameters=num_actions,
-      candidates_fn=lambda logits, seed: ((), logits),
+      num_parameters=num_actions, is_discrete=True,
+      candidates_fn=lambda logits, seed: (), prior_fn=lambda logits: logits,
       log_prob_fn=log_prob, sample_fn=sample, mode_fn=_argmax,
       entropy_fn=entropy, num_candidates=num_actions)
 
@@ -101,10 +105,6 @@ def squashed_gaussian(
     sigma = tf.minimum(tf.exp(log_scale), max_scale)
     return tf.tanh(mean[:, tf.newaxis] + sigma[:, tf.newaxis] * noise)
 
-  def candidates(policy_parameters, seed):
-    actions = draw(policy_parameters, seed, num_candidates)
-    return actions, tf.zeros_like(actions[..., 0])
-
   def log_prob(policy_parameters, actions):
     mean, log_scale = split(policy_parameters[..., tf.newaxis, :])
     actions = tf.clip_by_value(actions, -_LARGEST_ACTION, _LARGEST_ACTION)
@@ -119,8 +119,12 @@ def squashed_gaussian(
         log_scale + 0.5 * (1.0 + np.log(2.0 * np.pi)), axis=-1)
 
   return PolicyHead(
-      num_parameters=2 * num_dimensions,
-      candidates_fn=candidates, log_prob_fn=log_prob,
+      num_parameters=2 * num_dimensions, is_discrete=False,
+      candidates_fn=lambda parameters, seed: draw(
+          parameters, seed, num_candidates),
+      prior_fn=lambda parameters: tf.tile(
+          tf.zeros_like(parameters[:, :1]), [1, num_candidates]),
+      log_prob_fn=log_prob,
       sample_fn=lambda parameters, seed: draw(parameters, seed, 1)[:, 0],
       mode_fn=lambda parameters: tf.tanh(split(parameters)[0]),
       entropy_fn=entropy, num_candidates=num_candidates)

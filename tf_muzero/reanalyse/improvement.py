@@ -46,7 +46,8 @@ def search_improvement(
         prior_logits=_where(
             flat.is_transition, injected.prior_logits, root.prior_logits))
   output = search_fn(
-      parameters, root, planning_model.recurrent_fn, search_seed)
+      parameters, root, planning_model.recurrent_fn, search_seed,
+      draw_fn=planning_model.draw_fn)
   diagnostics = {
       'depth': tf.cast(output.depth, tf.float32),
       'entropy': -tf.reduce_sum(

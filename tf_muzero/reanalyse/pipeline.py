@@ -1,6 +1,7 @@
 """Segments in, batches of training windows out: one `tf.data` graph."""
 
 import dataclasses
+import functools
 from typing import Callable
 
 import tensorflow as tf
@@ -9,6 +10,7 @@ from tf_muzero import rng
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import windows as windows_lib
+from tf_muzero.search import tree
 from tf_muzero.types import Improved
 from tf_muzero.types import SearchFn
 from tf_muzero.types import Segment
@@ -53,6 +55,11 @@ class Reanalyse:
         raise ValueError(
             f'{name} must be >= {low}, got {getattr(self, name)}.')
 
+  def host_search_fn(self) -> SearchFn:
+    """Returns the search as it suits the host's CPU."""
+    return functools.partial(
+        self.search_fn, execution=tree.host_execution(self.host_jit))
+
 
 def reanalysed_windows(
     segments: tf.data.Dataset, reanalyse: Reanalyse,
@@ -80,7 +87,7 @@ def reanalysed_windows(
   def improve(vector, segment_batch, search_seed):
     parameters = snapshots.unpack(vector, parameter_shapes)
     return reanalyse.improvement_fn(
-        planning_model, reanalyse.search_fn, parameters, search_seed,
+        planning_model, reanalyse.host_search_fn(), parameters, search_seed,
         segment_batch)
 
   def search(index, segment_batch) -> Window:

@@ -13,7 +13,7 @@ from tf_muzero import rng
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
 from tf_muzero.search import tree as tree_lib
-from tf_muzero.types import Nest, Parameters, RecurrentFn, RootOutput
+from tf_muzero.types import DrawFn, Nest, Parameters, RecurrentFn, RootOutput
 from tf_muzero.types import SearchOutput
 
 _EPSILON = 1e-8  # Smallest range of completed Q that is scaled to [0, 1].
@@ -23,13 +23,15 @@ _LOWEST = -1e9  # A lone candidate is visited however low its score.
 
 def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            seed: tf.Tensor, *, num_simulations: int,
+           draw_fn: DrawFn = mcts.number_as_action,
            max_considered: int = 16,
            value_scale: float = 0.1,
            visit_offset: float = 50.0,
            gumbel_scale: float = 1.0,
            gumbel: Nest = (),
            invalid_actions: Nest = (),
-           lockstep: bool = True) -> SearchOutput:
+           execution: tree_lib.Execution = tree_lib.Execution.ANYWHERE
+           ) -> SearchOutput:
   """Returns what planning with Gumbel MuZero says of the roots.
 
   The weights are `softmax(logits + sigma(completed Q))`.
@@ -40,13 +42,14 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     recurrent_fn: imagines one step; see `mcts.search`.
     seed: [2] int32, of the noise at the root and of `recurrent_fn`.
     num_simulations: calls of the network, each for the whole batch.
+    draw_fn: makes actions of candidates; see `mcts.search`.
     max_considered: m, how many of the root's candidates are visited at most.
     value_scale: c_scale of sigma (section 3.4).
     visit_offset: c_visit of sigma.
     gumbel_scale: factor of the noise; 0 makes the search deterministic.
     gumbel: [B, A] noise to use instead of drawing it, or `()`.
     invalid_actions: [B, A] bool or `()`; see `mcts.search`.
-    lockstep: see `mcts.search`.
+    execution: see `mcts.search`.
   """
   if max_considered < 1:
     raise ValueError(f'max_considered must be >= 1, got {max_considered}.')
@@ -62,7 +65,7 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
       parameters, root, recurrent_fn, search_seed,
       num_simulations=num_simulations, prior_fn=tf.nn.log_softmax,
       score_fn=_interior(complete_fn), root_score_fn=root_score_fn,
-      lockstep=lockstep)
+      draw_fn=draw_fn, execution=execution)
   node = tree_lib.view_roots(forest.tree)
   weights = tf.nn.softmax(node.prior + complete_fn(node))
   return mcts.summarise(root, forest, weights)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_muzero import rng
 from tf_muzero.search import selection
 from tf_muzero.search import tree as tree_lib
-from tf_muzero.types import Nest, Parameters, RecurrentFn, RootOutput
+from tf_muzero.types import DrawFn, Nest, Parameters, RecurrentFn, RootOutput
 from tf_muzero.types import SearchOutput
 
 # Networks gone astray must not make NaNs of sums and differences.
@@ -27,17 +27,23 @@ class Forest(NamedTuple):
   Attributes:
     tree: the statistics.
     embedding: nest of [N, B, ...] the model's states.
-    candidates: nest of [N, B, A, ...] actions, or `()`.
     depth: [B] int32 depth of the deepest node.
   """
   tree: tree_lib.Tree
   embedding: Nest
-  candidates: Nest
   depth: tf.Tensor
+
+
+def number_as_action(seed: tf.Tensor, embedding: Nest, number: tf.Tensor
+                     ) -> tf.Tensor:
+  """Returns the candidates' numbers: the `DrawFn` of discrete actions."""
+  del seed, embedding
+  return number
 
 
 def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            seed: tf.Tensor, *, num_simulations: int,
+           draw_fn: DrawFn = number_as_action,
            unvisited_fn: selection.UnvisitedFn = selection.unvisited_zero,
            bounds_fn: selection.BoundsFn = selection.tree_bounds,
            min_root_visits: int = 0,
@@ -45,7 +51,8 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            pb_c_base: float = 19652.0,
            temperature: float = 1.0,
            invalid_actions: Nest = (),
-           lockstep: bool = True) -> SearchOutput:
+           execution: tree_lib.Execution = tree_lib.Execution.ANYWHERE
+           ) -> SearchOutput:
   """Returns what planning with PUCT says of the roots.
 
   The results do not depend on the other states of the batch. Values that are
@@ -56,9 +63,12 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     root: the states to plan for; noise and injected actions are already in it,
       see `candidates`.
     recurrent_fn: imagines one step. Discounts beyond [-1, 1] are clipped.
-    seed: [2] int32; simulation i passes `rng.fold_in(seed, i)` to
-      `recurrent_fn`.
+    seed: [2] int32; simulation i splits `rng.fold_in(seed, i)` for `draw_fn`
+      and `recurrent_fn`.
     num_simulations: calls of the network, each for the whole batch.
+    draw_fn: makes the action of a candidate inside the tree when it is tried
+      for the first time. So of candidates that are independent draws from a
+      policy, as in Sampled MuZero, those never tried are never drawn.
     unvisited_fn: value of candidates not visited yet; `selection.unvisited_*`.
     bounds_fn: what Q is scaled by; `selection.tree_bounds` or
       `selection.sibling_bounds`.
@@ -71,8 +81,7 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     invalid_actions: [B, A] bool, true where a root's candidate is forbidden, or
       `()`. A state with no other candidates is treated as having no forbidden
       ones.
-    lockstep: how trees are walked, see `tree`; same results. True suits a plain
-      graph, False suits XLA on a CPU.
+    execution: what the operations are chosen for; see `tree.Execution`.
   """
   if temperature < 0:
     raise ValueError(f'temperature must be >= 0, got {temperature}.')
@@ -87,7 +96,7 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
   forest = grow(
       parameters, root, recurrent_fn, seed, num_simulations=num_simulations,
       prior_fn=tf.nn.softmax, score_fn=score_fn, root_score_fn=root_score_fn,
-      lockstep=lockstep)
+      draw_fn=draw_fn, execution=execution)
   visits = tree_lib.view_roots(forest.tree).visits
   return summarise(root, forest, _temper(visits, temperature))
 
@@ -96,7 +105,9 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
          seed: tf.Tensor, *, num_simulations: int,
          prior_fn: Callable[[tf.Tensor], tf.Tensor],
          score_fn: selection.ScoreFn, root_score_fn: selection.ScoreFn,
-         lockstep: bool = True) -> Forest:
+         draw_fn: DrawFn = number_as_action,
+         execution: tree_lib.Execution = tree_lib.Execution.ANYWHERE
+         ) -> Forest:
   """Returns the trees of a search; see `search` for the arguments.
 
   Args:
@@ -108,40 +119,43 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     prior_fn: logits [B, A] -> what the scores read as `Node.prior`.
     score_fn: scores candidates inside the trees.
     root_score_fn: scores the root's candidates.
-    lockstep: how trees are walked.
+    draw_fn: makes the actions of candidates inside the trees.
+    execution: what to suit.
   """
   _check(root, num_simulations)
   num_nodes, num_candidates = num_simulations + 1, root.prior_logits.shape[1]
   make_room = lambda x: _with_room(x, num_simulations)
-  forest = Forest(
+  forest = tree_lib.own(Forest(
       tree_lib.plant(prior_fn(finite_logits(root.prior_logits)),
                      finite_value(root.value), num_simulations),
       tf.nest.map_structure(make_room, root.embedding),
-      tf.nest.map_structure(make_room, root.candidates),
-      tf.zeros_like(root.value, tf.int32))
+      tf.zeros_like(root.value, tf.int32)), execution)
   batch = tree_lib.batch_size(root.value)
 
   def simulate(i, forest):
     leaves = tree_lib.select(
-        forest.tree, i, root_score_fn, score_fn, num_nodes, lockstep)
-    parent, action = leaves.edge // num_candidates, leaves.edge % num_candidates
-    # Embeddings and candidates lie node by node: a simulation writes one block.
+        forest.tree, i, root_score_fn, score_fn, num_nodes, execution)
+    parent = leaves.edge // num_candidates
+    candidate = leaves.edge % num_candidates
+    # Embeddings lie node by node: a simulation writes one block.
     row = (parent % num_nodes) * batch + parent // num_nodes
-    if not _is_nothing(forest.candidates):
-      action = _gather_flat(
-          forest.candidates, row * num_candidates + action, 3)
-    step = recurrent_fn(
-        parameters, rng.fold_in(seed, i), action,
-        _gather_flat(forest.embedding, row, 2))
+    embedding = _gather_flat(forest.embedding, row)
+    draw_seed, step_seed = rng.split(rng.fold_in(seed, i))
+    action = draw_fn(draw_seed, embedding, candidate)
+    if not _is_nothing(root.candidates):
+      action = _where(parent % num_nodes == 0, tf.gather(
+          root.candidates, candidate, batch_dims=1), action)
+    step = recurrent_fn(parameters, step_seed, action, embedding)
     new = tree_lib.NewNodes(
         leaves.edge, prior_fn(finite_logits(step.prior_logits)),
         finite_value(step.value), finite_value(step.reward),
         finite_value(step.discount, 1.0))
-    put = lambda rows, row: _put_block(rows, i + 1, row)
+    put = lambda nodes, node: tree_lib.put(
+        nodes, tf.reshape(i + 1, [1]),
+        tf.cast(node, nodes.dtype)[tf.newaxis], execution)
     return i + 1, Forest(
-        tree_lib.back_up(forest.tree, i + 1, new, num_nodes, lockstep),
+        tree_lib.back_up(forest.tree, i + 1, new, num_nodes, execution),
         tf.nest.map_structure(put, forest.embedding, step.embedding),
-        tf.nest.map_structure(put, forest.candidates, step.candidates),
         tf.maximum(forest.depth, leaves.depth))
 
   return tf.while_loop(lambda i, _: i < num_simulations, simulate,
@@ -210,20 +224,19 @@ def _with_room(row: tf.Tensor, num_rows: int) -> tf.Tensor:
   return tf.pad(row[tf.newaxis], room)
 
 
-def _put_block(rows: tf.Tensor, i: tf.Tensor, block: tf.Tensor) -> tf.Tensor:
-  """Returns `rows` [N, ...] with number `i` replaced by `block` [...]."""
-  return tf.tensor_scatter_nd_update(
-      rows, tf.reshape(i, [1, 1]), tf.cast(block, rows.dtype)[tf.newaxis])
-
-
-def _gather_flat(nest: Nest, indices: tf.Tensor, num_dims: int) -> Nest:
-  """Returns entries of arrays whose first `num_dims` dimensions are one."""
+def _gather_flat(nest: Nest, indices: tf.Tensor) -> Nest:
+  """Returns entries of arrays whose first two dimensions count as one."""
 
   def gather(x):
-    tail = x.shape[num_dims:].as_list()
-    return tf.gather(tf.reshape(x, [-1] + tail), indices)
+    return tf.gather(tf.reshape(x, [-1] + x.shape[2:].as_list()), indices)
 
   return tf.nest.map_structure(gather, nest)
+
+
+def _where(condition: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+  """Returns rows of `x` where `condition` [B] is true, else of `y`."""
+  return tf.where(
+      tf.reshape(condition, [-1] + [1] * (x.shape.rank - 1)), x, y)
 
 
 def _is_nothing(nest: Nest) -> bool:

@@ -4,13 +4,11 @@ Node 0 is the root; node i is made by simulation i - 1. Inside, a node has the
 flat number `tree * N + node`, an edge `(tree * N + node) * A + candidate`: one
 gather finds either, and all of one tree lies together.
 
-Walks go through all trees at once (`lockstep`), or through one tree after
-another. The results are the same. The first suits a plain graph, where each
-operation costs microseconds; the second suits XLA on a CPU, where an operation
-on one tree costs nanoseconds, no tree waits for the deepest one, and a tree
-stays in the cache while it is walked.
+Walks go through all trees at once, or through one tree after another: see
+`Execution`.
 """
 
+import enum
 from typing import Callable, NamedTuple
 
 import tensorflow as tf
@@ -19,6 +17,28 @@ from tf_muzero.search import selection
 from tf_muzero.types import Nest
 
 _HUGE = 1e30  # Bounds of Q before any was seen.
+
+
+class Execution(enum.Enum):
+  """What the operations of a search are chosen for; the results are the same.
+
+  Attributes:
+    ANYWHERE: all trees are walked at once, by operations without side effects.
+    PLAIN_GRAPH: for a `tf.function` that XLA does not compile. The scatters of
+      TensorFlow copy a whole array on a CPU; `InplaceAdd` and `InplaceUpdate`
+      do not. XLA has neither.
+    XLA_CPU: for XLA on a CPU. Trees are walked one by one, since an operation
+      on one tree costs nanoseconds there: no tree waits for the deepest one,
+      and a tree stays in the cache while it is walked.
+  """
+  ANYWHERE = 'anywhere'
+  PLAIN_GRAPH = 'plain_graph'
+  XLA_CPU = 'xla_cpu'
+
+
+def host_execution(jit_compile: bool) -> Execution:
+  """Returns what suits a CPU, with or without XLA."""
+  return Execution.XLA_CPU if jit_compile else Execution.PLAIN_GRAPH
 
 
 class Tree(NamedTuple):
@@ -101,7 +121,7 @@ def plant(prior: tf.Tensor, value: tf.Tensor, num_simulations: int) -> Tree:
 
 
 def select(tree: Tree, simulation: tf.Tensor, root_score_fn: selection.ScoreFn,
-           score_fn: selection.ScoreFn, num_nodes: int, lockstep: bool
+           score_fn: selection.ScoreFn, num_nodes: int, execution: Execution
            ) -> Leaves:
   """Returns the edges to expand: from each root down to one not visited.
 
@@ -111,7 +131,7 @@ def select(tree: Tree, simulation: tf.Tensor, root_score_fn: selection.ScoreFn,
     root_score_fn: scores the root's candidates.
     score_fn: scores the candidates of other nodes.
     num_nodes: N.
-    lockstep: see the module.
+    execution: what to suit.
   """
   num_candidates = tree.prior.shape[1]
 
@@ -142,11 +162,11 @@ def select(tree: Tree, simulation: tf.Tensor, root_score_fn: selection.ScoreFn,
 
   blank = tf.zeros_like(tree.q_min, tf.int32)
   return _for_each(walk, (), (tree.q_min, tree.q_max), Leaves(blank, blank),
-                   lockstep)[1]
+                   execution)[1]
 
 
 def back_up(tree: Tree, number: tf.Tensor, new: NewNodes, num_nodes: int,
-            lockstep: bool) -> Tree:
+            execution: Execution) -> Tree:
   """Returns the trees with new nodes added and their values backed up.
 
   Args:
@@ -154,7 +174,7 @@ def back_up(tree: Tree, number: tf.Tensor, new: NewNodes, num_nodes: int,
     number: [] int32 number of the new nodes in their trees.
     new: the nodes.
     num_nodes: N.
-    lockstep: see the module.
+    execution: what to suit.
   """
   arrays = Tree(*tree)._replace(q_min=(), q_max=())
 
@@ -163,16 +183,16 @@ def back_up(tree: Tree, number: tf.Tensor, new: NewNodes, num_nodes: int,
     roots = trees * num_nodes
     node = roots + number
     arrays = arrays._replace(
-        child=_put(arrays.child, new.edge, node),
-        **{name: _put(getattr(arrays, name), node, getattr(new, name))
+        child=put(arrays.child, new.edge, node, execution),
+        **{name: put(getattr(arrays, name), node, getattr(new, name), execution)
            for name in NewNodes._fields})
     visits, total, q_min, q_max = _climb(
-        arrays, roots, node, new.network_value, q_min, q_max)
+        arrays, roots, node, new.network_value, q_min, q_max, execution)
     return arrays._replace(visits=visits, total=total), (q_min, q_max)
 
   blank = tf.zeros_like(tree.q_min)
   arrays, (q_min, q_max) = _for_each(
-      grow, arrays, (new, tree.q_min, tree.q_max), (blank, blank), lockstep)
+      grow, arrays, (new, tree.q_min, tree.q_max), (blank, blank), execution)
   return arrays._replace(q_min=q_min, q_max=q_max)
 
 
@@ -190,8 +210,31 @@ def batch_size(per_tree: tf.Tensor):
   return tf.shape(per_tree)[0] if static is None else static
 
 
+def own(nest: Nest, execution: Execution) -> Nest:
+  """Returns arrays that `put` may change in place: of this run, unshared."""
+  if execution is not Execution.PLAIN_GRAPH:
+    return nest
+  return tf.nest.map_structure(lambda x: tf.raw_ops.DeepCopy(x=x), nest)
+
+
+def put(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor,
+        execution: Execution) -> tf.Tensor:
+  """Returns `x` with rows `values` at distinct `indices` [G]; uses `x` up."""
+  if execution is Execution.PLAIN_GRAPH:
+    return tf.raw_ops.InplaceUpdate(x=x, i=indices, v=values)
+  return tf.tensor_scatter_nd_update(x, indices[:, tf.newaxis], values)
+
+
+def _add(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor,
+         execution: Execution) -> tf.Tensor:
+  """Returns `x` with `values` added at distinct `indices` [G]; uses `x` up."""
+  if execution is Execution.PLAIN_GRAPH:
+    return tf.raw_ops.InplaceAdd(x=x, i=indices, v=values)
+  return tf.tensor_scatter_nd_add(x, indices[:, tf.newaxis], values)
+
+
 def _for_each(fn: Callable, arrays: Nest, rows: Nest, results: Nest,
-              lockstep: bool):
+              execution: Execution):
   """Returns `arrays, results` after `fn` has been through all trees.
 
   Args:
@@ -200,10 +243,10 @@ def _for_each(fn: Callable, arrays: Nest, rows: Nest, results: Nest,
     arrays: nest of arrays of all trees.
     rows: nest of [B, ...], what to read.
     results: nest of [B, ...], room for what is found.
-    lockstep: whether G is B, or 1.
+    execution: decides whether G is B, or 1.
   """
   batch = batch_size(tf.nest.flatten(rows)[-1])
-  if lockstep:
+  if execution is not Execution.XLA_CPU:
     return fn(tf.range(batch), arrays, rows)
 
   def step(b, arrays, results):
@@ -211,14 +254,14 @@ def _for_each(fn: Callable, arrays: Nest, rows: Nest, results: Nest,
     row = tf.nest.map_structure(lambda x: tf.gather(x, trees), rows)
     arrays, found = fn(trees, arrays, row)
     results = tf.nest.map_structure(
-        lambda x, y: _put(x, trees, y), results, found)
+        lambda x, y: put(x, trees, y, execution), results, found)
     return b + 1, arrays, results
 
   return tf.while_loop(lambda b, *_: b < batch, step,
                        (tf.constant(0), arrays, results))[1:]
 
 
-def _climb(tree: Tree, roots, node, returns, q_min, q_max):
+def _climb(tree: Tree, roots, node, returns, q_min, q_max, execution):
   """Returns the visits, totals and bounds after values [G] are backed up."""
   num_candidates = tree.prior.shape[1]
 
@@ -228,13 +271,13 @@ def _climb(tree: Tree, roots, node, returns, q_min, q_max):
     returns = (tf.gather(tree.reward, node) +
                tf.gather(tree.discount, node) * returns)
     # Only additions read the old arrays, so XLA updates them in place.
-    visits = _add(visits, edge, tf.cast(is_climbing, tf.float32))
-    total = _add(total, edge, tf.where(is_climbing, returns, 0.0))
+    visits = _add(visits, edge, tf.cast(is_climbing, tf.float32), execution)
+    total = _add(total, edge, tf.where(is_climbing, returns, 0.0), execution)
     q = tf.gather(total, edge) / tf.maximum(tf.gather(visits, edge), 1.0)
     q_min = tf.where(is_climbing, tf.minimum(q_min, q), q_min)
     q_max = tf.where(is_climbing, tf.maximum(q_max, q), q_max)
-    # The parent of a root is itself. All reads come before the next addition:
-    # a plain graph then updates the arrays in place, too.
+    # The parent of a root is itself. All reads come before the next addition,
+    # which may be in place.
     with tf.control_dependencies([q]):
       parent = edge // num_candidates
     return parent, returns, visits, total, q_min, q_max
@@ -253,13 +296,3 @@ def _view(tree: Tree, trees, node, n, q_min, q_max) -> selection.Node:
       trees, rows(tree.prior), visits,
       rows(tree.total) / tf.maximum(visits, 1.0), n,
       tf.gather(tree.network_value, node), q_min, q_max)
-
-
-def _put(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-  """Returns `x` with rows `values` at distinct `indices` [G]."""
-  return tf.tensor_scatter_nd_update(x, indices[:, tf.newaxis], values)
-
-
-def _add(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-  """Returns `x` with `values` added at distinct `indices` [G]."""
-  return tf.tensor_scatter_nd_add(x, indices[:, tf.newaxis], values)
