@@ -68,7 +68,7 @@ def test_the_frame_stack_is_inside(tmp_path):
   seed = rng.seed(9)
   np.testing.assert_allclose(
       loaded.initial_inference(frames, seed)['embedding'],
-      model.root_fn(policy.parameters, seed, stacked).embedding, atol=1e-5)
+      model.root_fn(policy.parameters, seed, stacked).embedding[0], atol=1e-5)
 
 
 def test_metadata(continuous):
