@@ -118,7 +118,8 @@ def test_during_training_takes_new_weights_without_a_trace(monkeypatch):
     return _AGENT.plan_with(*args)
 
   agent = types.SimpleNamespace(
-      make_network=_AGENT.make_network, plan_with=plan_with)
+      make_network=_AGENT.make_network, plan_with=plan_with,
+      frame_stack=_AGENT.frame_stack)
   first = evaluate_fn(agent, dataset, networks[0].variables, 10)
   again = evaluate_fn(agent, dataset, networks[0].variables, 20)
   other = evaluate_fn(agent, dataset, networks[1].variables, 30)

@@ -101,8 +101,8 @@ def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
 
 def test_overwrites_only_exports_and_only_if_told(run, tmp_path, monkeypatch):
 
-  def save(directory, policy, model, metadata, step):
-    del policy, model, step
+  def save(directory, policy, model, metadata, step, shown):
+    del policy, model, step, shown
     os.makedirs(directory)
     for name, text in (('saved_model.pb', ''), ('mode', metadata['mode'])):
       with open(os.path.join(directory, name), 'w', encoding='utf-8') as file:

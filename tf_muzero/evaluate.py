@@ -23,6 +23,7 @@ from tf_muzero.acting import saved_model
 from tf_muzero.acting import video as video_lib
 from tf_muzero.data import episodes
 from tf_muzero.networks.agent import Agent
+from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Parameters
 from tf_muzero.types import SearchFn
 
@@ -60,13 +61,14 @@ def evaluate(
   if video:
     video_lib.check_path(video)
   if saved_model.is_saved_model(directory):
-    source, policies = _saved_model(directory)
+    source, spec, policies = _saved_model(directory)
   else:
-    source, policies = _run(directory, agent_fn, modes, search_fn, jit_compile)
+    source, spec, policies = _run(
+        directory, agent_fn, modes, search_fn, jit_compile)
   task = task or source['task']
   environment_fn = evaluation.make_environment_fn(
       task, action_repeat=source['action_repeat'],
-      random_start_steps=random_start_steps)
+      random_start_steps=random_start_steps, spec=spec)
   evaluations = []
   for mode, policy in policies.items():
     is_filmed = video and mode == list(policies)[-1]
@@ -94,18 +96,21 @@ def evaluate(
   return result
 
 
-def _saved_model(directory: str) -> tuple[dict[str, Any], dict[str, Any]]:
-  """Returns what a SavedModel was trained for, and itself by its mode."""
+def _saved_model(
+    directory: str) -> tuple[dict[str, Any], EnvironmentSpec, dict[str, Any]]:
+  """Returns what a SavedModel is about, its spec, and itself by its mode."""
   metadata = saved_model.read_metadata(directory)
   logging.info('A SavedModel: it acts by its own mode, %s.', metadata['mode'])
   return ({name: metadata[name] for name in ('task', 'action_repeat', 'step')},
+          saved_model.spec_of(metadata),
           {metadata['mode']: tf.saved_model.load(directory)})
 
 
 def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
          modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
-         jit_compile: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-  """Returns what a run is about, and its policies by mode."""
+         jit_compile: bool
+         ) -> tuple[dict[str, Any], EnvironmentSpec, dict[str, Any]]:
+  """Returns what a run is about, its spec, and its policies by mode."""
   if agent_fn is None or not modes:
     raise ValueError('agent_fn and modes must be given for a run directory, '
                      f'got agent_fn={agent_fn} and modes={modes}.')
@@ -117,7 +122,7 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
       agent, network, task.spec, mode=mode, search_fn=search_fn,
       jit_compile=jit_compile) for mode in modes}
   return ({'task': task.name, 'action_repeat': task.action_repeat,
-           'step': step}, policies)
+           'step': step}, task.spec, policies)
 
 
 def during_training(
@@ -151,7 +156,7 @@ def during_training(
             jit_compile=jit_compile)
     environment_fn = evaluation.make_environment_fn(
         source.task, action_repeat=source.action_repeat,
-        random_start_steps=random_start_steps)
+        random_start_steps=random_start_steps, spec=source.spec)
     metrics = {}
     for name, policy in policies.items():
       policy.assign(parameters)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import tf_muzero
 from tf_muzero import cli
+from tf_muzero import envs
 from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
@@ -21,6 +22,7 @@ from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.types import Nest
 from tf_muzero.types import SearchFn
 
 
@@ -66,7 +68,8 @@ def export(
   partial = output + '.partial'
   _remove(partial)
   try:
-    saved_model.save(partial, policy, model, metadata, step)
+    saved_model.save(
+        partial, policy, model, metadata, step, _shown_specs(task))
     saved_model.verify(partial, policy)
     if overwrite:
       _remove(output)
@@ -95,6 +98,21 @@ def _metadata(task: run_directory.Task, mode: modes.Mode, step: int
       'tf_muzero': tf_muzero.__version__,
       'tensorflow': tf.__version__,
   }
+
+
+def _shown_specs(task: run_directory.Task) -> Nest:
+  """Returns the specs of what the environment shows, `()` for what is seen."""
+  if not isinstance(task.spec.observation, dict):
+    return ()
+  try:
+    environment = envs.load(task.name, seed=0)
+  except (ValueError, ImportError) as error:
+    logging.warning('The policy will take the entries that it was trained with '
+                    'and no others: there is no environment. %s', error)
+    return ()
+  shown = environment.observation_spec()
+  environment.close()
+  return shown if shown.keys() > task.spec.observation.keys() else ()
 
 
 def _num_simulations(search_fn: SearchFn, model: PlanningModel,

@@ -252,7 +252,7 @@ def test_new_weights_play_the_next_round(catch):
 
 
 def test_an_environment_of_another_task_is_refused(catch, cartpole):
-  with pytest.raises(ValueError, match='observations of task'):
+  with pytest.raises(ValueError, match='action of the environment'):
     interaction_lib.fresh_windows(
         cartpole.interaction, catch.reanalyse, catch.agent,
         catch.planning_model, catch.spec, catch.directory, catch.shapes,

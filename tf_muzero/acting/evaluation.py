@@ -2,14 +2,16 @@
 
 import math
 import time
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 import dm_env
 import numpy as np
 
 from tf_muzero import envs
 from tf_muzero.acting import rollout
+from tf_muzero.envs import matching
 from tf_muzero.envs import wrappers
+from tf_muzero.types import EnvironmentSpec
 
 
 class Evaluation(NamedTuple):
@@ -65,9 +67,10 @@ def evaluate_policy(
       time.perf_counter() - start, episodes)
 
 
-def make_environment_fn(task: str, *, action_repeat: int,
-                        random_start_steps: int
-                        ) -> Callable[[int], dm_env.Environment]:
+def make_environment_fn(
+    task: str, *, action_repeat: int, random_start_steps: int,
+    spec: Optional[EnvironmentSpec] = None
+    ) -> Callable[[int], dm_env.Environment]:
   """Returns a function that makes an environment of a seed.
 
   Args:
@@ -75,10 +78,14 @@ def make_environment_fn(task: str, *, action_repeat: int,
     action_repeat: environment steps per decision.
     random_start_steps: largest number of environment steps with random
       actions before an episode's first decision; 0 for the task's own starts.
+    spec: what the agent sees and does, which the environment is matched with;
+      by default all of it.
   """
 
   def environment_fn(seed: int) -> dm_env.Environment:
     environment = envs.load(task, seed=seed)
+    if spec:
+      environment = matching.match(environment, spec)
     if random_start_steps:
       environment = wrappers.RandomStart(environment, random_start_steps, seed)
     return wrappers.ActionRepeat(environment, action_repeat)

@@ -19,6 +19,7 @@ from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
 from tf_muzero.acting import rounds
 from tf_muzero.data import observations
+from tf_muzero.envs import matching
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
@@ -93,7 +94,8 @@ class Source(NamedTuple):
 
 def open_task(interaction: Interaction) -> Source:
   """Returns the environment as the only source of windows."""
-  environment = _environment_fn(interaction)(seed=0)
+  environment = envs.load(
+      interaction.task, seed=0, action_repeat=interaction.action_repeat)
   source = Source(
       envs.spec(environment), interaction.task, interaction.action_repeat)
   environment.close()
@@ -116,7 +118,7 @@ def fresh_windows(
     reanalyse: search, improvement and value targets, as for stored data.
     agent: the network and what it means.
     planning_model: the agent's.
-    spec: what the agent sees and does; the environment must agree.
+    spec: what the agent sees and does; the environment is matched with it.
     snapshot_directory: where the trainer publishes its parameters.
     parameter_shapes: of a snapshot.
     unroll_steps: K.
@@ -125,13 +127,13 @@ def fresh_windows(
     deterministic: plays when windows are asked for, not a round ahead.
     log_path: file that gets a line for each episode; see `episode_log`.
   """
-  _check_spec(interaction, spec)
+  environment_fn = _environment_fn(interaction, spec)
+  environment_fn(seed=0).close()  # Tells before work starts if it differs.
   decide_fn = exploration.make_decide_fn(
       reanalyse, planning_model, spec, parameter_shapes,
       temperature=interaction.temperature,
       root_noise_fraction=interaction.root_noise_fraction, seed=seed)
   num_candidates = agent.make_head(spec).num_candidates
-  environment_fn = _environment_fn(interaction)
   length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
   log = episode_log.EpisodeLog(log_path)
 
@@ -170,28 +172,16 @@ def fresh_windows(
       interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
 
 
-def _environment_fn(interaction: Interaction
+def _environment_fn(interaction: Interaction, spec: EnvironmentSpec
                     ) -> Callable[..., dm_env.Environment]:
-  """Returns what makes the task's environment of a seed."""
-  return functools.partial(
-      envs.load, interaction.task, action_repeat=interaction.action_repeat,
-      clip_rewards=interaction.clip_rewards)
+  """Returns what makes the task's environment of a seed, as the spec says."""
 
+  def make(seed: int) -> dm_env.Environment:
+    return matching.match(envs.load(
+        interaction.task, seed=seed, action_repeat=interaction.action_repeat,
+        clip_rewards=interaction.clip_rewards), spec)
 
-def _check_spec(interaction: Interaction, spec: EnvironmentSpec) -> None:
-  """Raises ValueError unless the environment is as the spec says."""
-
-  def describe(x):
-    return x.shape, np.dtype(x.dtype).name, getattr(x, 'num_values', None)
-
-  for name, found, wanted in zip(
-      spec._fields, open_task(interaction).spec, spec):
-    found, wanted = (
-        tree.map_structure(describe, nest) for nest in (found, wanted))
-    if found != wanted:
-      raise ValueError(
-          f'The {name}s of task {interaction.task!r} must be those that the '
-          f'network was made for, {wanted}; got {found}.')
+  return make
 
 
 def _segment_specs(

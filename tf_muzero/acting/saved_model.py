@@ -16,6 +16,7 @@ import os
 from typing import Any, NamedTuple, Sequence
 
 from absl import logging
+from dm_env import specs
 import numpy as np
 import tensorflow as tf
 from tf_agents.policies import policy_saver
@@ -24,7 +25,9 @@ from tf_agents.trajectories import time_step as time_steps
 
 from tf_muzero.acting.policy import MuZeroPolicy, add_batch
 from tf_muzero.data import observations
+from tf_muzero.envs import matching
 from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 from tf_muzero.types import StepOutput
 
@@ -47,8 +50,18 @@ def read_metadata(directory: str) -> dict[str, Any]:
     return json.load(file)
 
 
+def spec_of(metadata: dict[str, Any]) -> EnvironmentSpec:
+  """Returns what an exported policy sees and does, of its metadata."""
+  def read(content, name):
+    if 'shape' in content and 'dtype' in content:
+      return specs.Array(content['shape'], np.dtype(content['dtype']), name)
+    return {key: read(x, key) for key, x in content.items()}
+  return EnvironmentSpec(*(
+      read(metadata[name], name) for name in ('observation', 'action')))
+
+
 def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
-         metadata: dict[str, Any], step: int) -> None:
+         metadata: dict[str, Any], step: int, shown: Nest = ()) -> None:
   """Writes a policy, its model and its metadata.
 
   Args:
@@ -57,6 +70,8 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
     model: the planning functions of the policy's parameters.
     metadata: JSON values; numbers and strings go into `get_metadata` too.
     step: learner step of the weights.
+    shown: nest of `dm_env` specs, what the environment shows, where that is
+      more than the policy sees: `act` takes that too.
   """
   variables = {
       name: tf.Variable(value, trainable=False)
@@ -69,7 +84,8 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
     saver = policy_saver.PolicySaver(
         policy, batch_size=None, metadata=variables,
         train_step=tf.Variable(step, dtype=tf.int64))
-    saver.register_concrete_function('act', policy.act)
+    saver.register_concrete_function(
+        'act', _act_of_all(policy, shown) if shown else policy.act)
     _add_model(saver, policy, model)
     saver.save(directory)
   finally:
@@ -107,6 +123,23 @@ def verify(directory: str, policy: MuZeroPolicy,
           raise RuntimeError(
               f'{name} of the loaded policy differs from the live one at batch '
               f'size {batch_size}, decision {i}, by {difference}.')
+
+
+def _act_of_all(policy: MuZeroPolicy, shown: Nest) -> Any:
+  """Returns `act`, traced for what it sees and for what it may be shown."""
+  known = policy.time_step_spec.observation
+  any_batch_act = policy.any_batch_act()
+
+  @tf.function
+  def act(observation, is_first, state):
+    return any_batch_act(matching.select(observation, known), is_first, state)
+
+  for observation in (known, shown):
+    act.get_concrete_function(
+        tf.nest.map_structure(add_batch, observation),
+        tf.TensorSpec([None], tf.bool, 'is_first'),
+        tf.nest.map_structure(add_batch, policy.policy_state_spec))
+  return act
 
 
 def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,

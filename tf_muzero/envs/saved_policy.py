@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tree
 
+from tf_muzero.envs import matching
 from tf_muzero.envs.behaviours import ActFn
 from tf_muzero.envs.behaviours import Behaviour
 from tf_muzero.envs.behaviours import Setting
@@ -29,7 +30,7 @@ def saved(directory: str) -> Behaviour:
     if not hasattr(policy, name):
       raise ValueError(f'The SavedModel in {directory!r} is not a policy of '
                        f'TF-Agents: it has no function {name!r}.')
-  time_step_type = type(_time_step_spec(policy.action))
+  time_step_spec = _time_step_spec(policy.action)
 
   def start(setting: Setting, rng: np.random.Generator) -> ActFn:
     state = policy.get_initial_state(batch_size=tf.constant(1))
@@ -40,7 +41,9 @@ def saved(directory: str) -> Behaviour:
     def act(time_step: dm_env.TimeStep) -> np.ndarray:
       nonlocal state
       action, state, _ = policy.action(
-          time_step_type(**_batch_of_one(time_step)), state)
+          type(time_step_spec)(**_batch_of_one(time_step._replace(
+              observation=matching.select(
+                  time_step.observation, time_step_spec.observation)))), state)
       return _in_bounds(action.numpy()[0], setting.spec.action)
     return act
   return Behaviour(f'saved({directory!r})', start)

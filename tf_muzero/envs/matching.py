@@ -1,0 +1,100 @@
+"""An environment as an agent knows it, who may have seen less of it.
+
+RL Unplugged's finger.turn_hard, for example, was recorded without `touch`,
+which the task shows today. What the data has is what the agent sees.
+"""
+
+from typing import Any
+
+import dm_env
+from dm_env import specs
+import numpy as np
+
+from tf_muzero.envs import wrappers
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Nest
+
+
+def match(environment: dm_env.Environment, spec: EnvironmentSpec
+          ) -> dm_env.Environment:
+  """Returns the environment with observations as an agent expects them.
+
+  Entries that the agent does not know are dropped. One that is missing, and
+  shapes, types or actions that differ, raise ValueError.
+
+  Args:
+    environment: of the agent's task.
+    spec: what the agent sees and does.
+  """
+  _check('action', environment.action_spec(), spec.action)
+  own = environment.observation_spec()
+  _check_all('observation', select(own, spec.observation), spec.observation)
+  if not isinstance(own, dict) or own.keys() == spec.observation.keys():
+    return environment
+  return _Selected(environment, spec.observation)
+
+
+def select(observation: Nest, known: Nest) -> Nest:
+  """Returns the entries of an observation that an agent knows.
+
+  Args:
+    observation: array, or nest of dicts of them.
+    known: nest of the same kind whose names are wanted.
+  """
+  if not isinstance(known, dict):
+    return observation
+  if not isinstance(observation, dict):
+    raise ValueError(f'The observation must have entries {sorted(known)}, got '
+                     'a single array.')
+  missing = sorted(known.keys() - observation.keys())
+  if missing:
+    raise ValueError(
+        f'The observation must have {", ".join(missing)}, which the agent was '
+        f'trained with; it has {", ".join(sorted(observation))}.')
+  return {name: select(observation[name], x) for name, x in known.items()}
+
+
+class _Selected(wrappers.Wrapper):
+  """Shows only the entries of an observation that are known."""
+
+  def __init__(self, environment: dm_env.Environment, known: Nest):
+    super().__init__(environment)
+    self._known = known
+
+  def reset(self) -> dm_env.TimeStep:
+    return self._select(super().reset())
+
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    return self._select(super().step(action))
+
+  def observation_spec(self) -> Nest:
+    return select(super().observation_spec(), self._known)
+
+  def _select(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
+    return time_step._replace(
+        observation=select(time_step.observation, self._known))
+
+
+def _check_all(name: str, own: Nest, known: Nest) -> None:
+  """Checks every entry."""
+  if isinstance(known, dict):
+    for key, entry in known.items():
+      _check_all(f'{name} {key!r}', own[key], entry)
+  else:
+    _check(name, own, known)
+
+
+def _check(name: str, own: Any, known: specs.Array) -> None:
+  """Raises ValueError where an array of the environment is another."""
+  are_discrete = all(isinstance(x, specs.DiscreteArray) for x in (own, known))
+
+  def describe(x):
+    if isinstance(x, dict):
+      return f'entries {", ".join(sorted(x))}'
+    text = f'{np.dtype(x.dtype).name}{list(x.shape)}'
+    # An exported policy does not tell how many values there are.
+    return f'{text} of {x.num_values} values' if are_discrete else text
+
+  if describe(own) != describe(known):
+    raise ValueError(f'The {name} of the environment is {describe(own)}, but '
+                     f'the agent was trained with {describe(known)}.')
