@@ -165,13 +165,16 @@ def _datasets(tmp_path_factory):
   made = {}
 
   def get(name):
-    repeat = 1 if 'every_step' in name or 'catch' in name else 4
-    task = 'catch' if 'catch' in name else 'dm_control:cartpole/swingup'
+    is_cartpole = 'cartpole' in name or 'control' in name
+    repeat = 4 if is_cartpole and 'every_step' not in name else 1
+    task = ('dm_control:cartpole/swingup' if is_cartpole else
+            'atari:Pong' if 'atari' in name else 'catch')
     if (task, repeat) not in made:
       directory = str(tmp_path_factory.mktemp('data') / 'dataset')
       collect.collect(
           task=task, directory=directory, num_episodes=2, seed=1,
-          behaviour=behaviours.uniform(), action_repeat=repeat)
+          behaviour=behaviours.uniform(), action_repeat=repeat,
+          max_steps=40 if 'atari' in name else None)
       made[task, repeat] = directory
     return made[task, repeat]
 
@@ -181,8 +184,9 @@ def _datasets(tmp_path_factory):
 @pytest.mark.parametrize('path', _files('gin/experiment', ending='.gin'))
 def test_an_experiment_learns_two_steps_at_smoke_size(
     path, datasets, tmp_path):
+  smoke = 'smoke_pixels' if 'atari' in path else 'smoke'
   configuration = cli.configure(
-      train.train, [path, 'gin/hardware/smoke.gin'],
+      train.train, [path, f'gin/hardware/{smoke}.gin'],
       [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}',
        f'DATASET = {datasets(os.path.basename(path))!r}'],
       record_in='run_directory')

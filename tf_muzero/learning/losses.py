@@ -102,6 +102,10 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
         window.reward_mask, step_scale[1:])
     loss += weights.reward * terms['reward']
   if weights.reconstruction:
+    if not hasattr(network, 'decode'):
+      raise ValueError('reconstruction must be 0 for a network without a '
+                       f'decoder, such as {type(network).__name__}; got '
+                       f'{weights.reconstruction}.')
     error = network.decode(embeddings) - network.normalise(
         _time_first(observation))
     terms['reconstruction'] = mean(
