@@ -71,8 +71,25 @@ class Support:
 
   def decode(self, logits: tf.Tensor) -> tf.Tensor:
     """Returns the value [...] in reward units of the bins' logits [..., Z]."""
-    return unscale(tf.linalg.matvec(tf.nn.softmax(logits), self._bins()))
+    # The mean of a softmax with one division, in half the time of two steps.
+    weights = tf.exp(logits - _largest(logits))
+    return unscale(tf.linalg.matvec(weights, self._bins())
+                   / tf.reduce_sum(weights, axis=-1))
 
   def _bins(self) -> tf.Tensor:
     return tf.constant(np.linspace(
         self.minimum, self.maximum, self.num_bins, dtype=np.float32))
+
+
+def _largest(x: tf.Tensor) -> tf.Tensor:
+  """Returns the largest entries of the last axis, [..., 1].
+
+  XLA on a CPU uses vector instructions for maxima of two arrays, not for those
+  along an axis: so the axis is folded first.
+  """
+  size = x.shape[-1]
+  while size > 32:
+    half = (size + 1) // 2
+    x = tf.maximum(x[..., :half], x[..., size - half:])
+    size = half
+  return tf.reduce_max(x, axis=-1, keepdims=True)
