@@ -13,6 +13,7 @@
 Times are medians of runs that take turns, by the clock and of the processor.
 """
 
+import functools
 import json
 import os
 import resource
@@ -139,9 +140,8 @@ def _measure_networks():
     functions = {
         'search': _search(model, _SIMULATIONS.value),
         'network': _network(model, _SIMULATIONS.value)}
-    medians = _medians({
-        k: lambda f=f, p=parameters: f(p, x, seed)
-        for k, f in functions.items()})
+    medians = _medians({k: functools.partial(f, parameters, x, seed)
+                        for k, f in functions.items()})
     clock, processor = zip(medians['search'], medians['network'])
     _print(what='networks', name=name, batch=_BATCH.value,
            simulations=_SIMULATIONS.value,
@@ -159,8 +159,8 @@ def _measure_scaling():
   sizes += [(b, _SIMULATIONS.value) for b in (16, 64, 256, 1024)]
   searches = {n: _search(model, n) for _, n in sizes}
   medians = _medians({
-      (b, n): lambda b=b, n=n: searches[n](parameters, _observations(b), seed)
-      for b, n in sizes})
+      (b, n): functools.partial(
+          searches[n], parameters, _observations(b), seed) for b, n in sizes})
   for b, n in sizes:
     clock, processor = medians[b, n]
     _print(what='scaling', batch=b, simulations=n, milliseconds=1e3 * clock,
@@ -211,24 +211,25 @@ def _rate(num_calls, jit):
 
 
 def _measure_memory():
-  batches = (1024, 8192)
+  batches, simulations = (1024, 8192), (50, 150)
   for name in ('discrete_172k', 'sampled_530k'):
-    sizes = [_in_process('peak', name, b) for b in batches]
+    peaks = np.array([[_in_process('peak', name, b, n) for n in simulations]
+                      for b in batches])
+    # What grows with both is the nodes; the rest is the network's.
+    per_node = (np.diff(np.diff(peaks, axis=0), axis=1)[0, 0]
+                / (np.diff(batches) * np.diff(simulations)))[0]
     continuous, _, width = _NETWORKS[name]
     num_candidates = _CANDIDATES if continuous else _DISCRETE
     width += 2 * _CONTINUOUS if continuous else 0
-    num_nodes = _SIMULATIONS.value + 1
-    _print(what='memory', name=name, simulations=_SIMULATIONS.value,
-           measured_bytes_per_tree=(sizes[1] - sizes[0]) / (
-               batches[1] - batches[0]),
-           formula_bytes_per_tree=(
-               4 * num_nodes * (3 * num_candidates + 4 + width) + 12))
+    _print(what='memory', name=name,
+           measured_bytes_per_node=float(per_node),
+           formula_bytes_per_node=4 * (4 * num_candidates + 4 + width))
 
 
-def _peak(name, batch):
+def _peak(name, batch, num_simulations):
   """Prints the bytes that the process had at most."""
   model, parameters = _planning(*_NETWORKS[name])
-  _search(model, _SIMULATIONS.value)(
+  _search(model, int(num_simulations))(
       parameters, _observations(int(batch)), rng.seed(3)).numpy()
   print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
