@@ -1,5 +1,6 @@
 """One search, however it is run: eagerly, compiled, in tf.data, exported."""
 
+import functools
 import re
 
 import fakes
@@ -49,13 +50,14 @@ def _recurrent(parameters, seed, action, embedding):
                     *_view(parameters, embedding))
 
 
-def _plan(parameters, embedding, seed):
+def _plan(parameters, embedding, seed, execution=Execution.ANYWHERE):
   seeds = rng.split(seed)
   view = _view(parameters, embedding)
   return mcts.search(
       parameters, RootOutput(_draw(seeds[0], view[-1], _CANDIDATES), *view),
       _recurrent, seeds[1], num_simulations=15, min_root_visits=1,
-      draw_fn=_draw, unvisited_fn=selection.unvisited_mean)
+      draw_fn=_draw, unvisited_fn=selection.unvisited_mean,
+      execution=execution)
 
 
 def _inputs(i=0):
@@ -73,13 +75,33 @@ def _assert_same(x, y):
 def test_same_eagerly_compiled_and_in_a_dataset():
   parameters = _parameters()
   expected = _plan(parameters, *_inputs())
-  _assert_same(expected, tf.function(_plan)(parameters, *_inputs()))
-  compiled = tf.function(_plan, jit_compile=True)
-  _assert_same(expected, compiled(parameters, *_inputs()))
-  for fn in (_plan, compiled):
+  plain = functools.partial(_plan, execution=Execution.PLAIN_GRAPH)
+  one_by_one = functools.partial(_plan, execution=Execution.XLA_CPU)
+  ways = [tf.function(_plan), tf.function(_plan, jit_compile=True),
+          tf.function(plain), tf.function(one_by_one, jit_compile=True)]
+  _assert_same(expected, plain(parameters, *_inputs()))
+  for way in ways:
+    _assert_same(expected, way(parameters, *_inputs()))
     dataset = tf.data.Dataset.from_tensors(_inputs()).map(
-        lambda x, s, fn=fn: fn(parameters, x, s))
+        functools.partial(way, parameters))
     _assert_same(expected, next(iter(dataset)))
+
+
+def test_updates_in_place_do_not_reach_constants():
+  # All that goes in is constant, and TensorFlow folds what depends on nothing.
+  model = fakes.HashModel(3)
+  constants = tf.nest.map_structure(
+      lambda x: x.numpy(), model.root(fakes.seeds(4)))
+
+  @tf.function(autograph=False)
+  def run():
+    return mcts.search(
+        (), tf.nest.map_structure(tf.constant, constants), model.recurrent,
+        rng.seed(1), num_simulations=20, execution=Execution.PLAIN_GRAPH)
+
+  first = tf.nest.map_structure(lambda x: x.numpy(), run())
+  for _ in range(3):
+    tf.nest.map_structure(np.testing.assert_array_equal, first, run())
 
 
 def test_seed_decides():

@@ -59,6 +59,30 @@ def test_more_candidates_and_more_simulations_come_closer():
   assert by_simulations[1] > 1.1 * by_simulations[2]
 
 
+def test_actions_inside_the_tree_are_draws_of_the_policy():
+  """One fresh draw for each candidate that is tried, whatever its number."""
+  means = tf.linspace(-1.0, 1.0, _BATCH)
+  logits, zeros = tf.zeros([_BATCH, 10]), tf.zeros([_BATCH])
+
+  def recurrent_fn(parameters, seed, action, embedding):
+    del parameters, seed
+    return StepOutput(action, zeros + 1.0, logits, zeros, embedding)
+
+  forest = mcts.grow(
+      (), RootOutput(tf.zeros([_BATCH, 10]), logits, zeros, means),
+      recurrent_fn, rng.seed(3), num_simulations=60, prior_fn=tf.nn.softmax,
+      score_fn=lambda node: -node.visits, root_score_fn=lambda node: -node.visits,
+      draw_fn=lambda seed, mean, number: mean + 0.5 * rng.normal(
+          seed, [_BATCH]))
+  actions = tf.reshape(forest.tree.reward, [_BATCH, 61])[:, 11:].numpy()
+  np.testing.assert_array_equal(forest.tree.reward[1:11], 0.0)  # The root's.
+  assert len(np.unique(actions)) == actions.size
+  noise = actions - means.numpy()[:, np.newaxis]
+  assert abs(noise.mean()) < 4 * 0.5 / np.sqrt(noise.size)
+  np.testing.assert_allclose(noise.std(), 0.5, rtol=0.04)
+  np.testing.assert_allclose(noise.mean(axis=1), 0.0, atol=0.3)
+
+
 def test_an_injected_optimum_is_found_and_its_value_known():
   root, recurrent_fn = _toy(8)
   root = candidates.inject(root, tf.tile(_OPTIMUM[tf.newaxis], [_BATCH, 1]),
