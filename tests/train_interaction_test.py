@@ -19,7 +19,7 @@ _INTERACTION = interaction_lib.Interaction(
 def _run(dataset, directory, num_steps, fraction):
   return train_runs.run(
       dataset, directory, num_steps, reanalyse_fraction=fraction,
-      interaction=_INTERACTION)
+      interaction=_INTERACTION, frame_stack=2)
 
 
 def _lines(directory, name):

@@ -23,7 +23,7 @@ from tf_muzero.search import mcts
 
 
 def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
-        **changes):
+        frame_stack: int = 1, **changes):
   """Trains a tiny network, deterministically; see `train.train`."""
   support = value_transform.Support(-2.0, 2.0, 11)
 
@@ -34,7 +34,7 @@ def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
       'run_directory': run_directory, 'dataset': dataset,
       'agent': agent_lib.Agent(
           functools.partial(state.StateNetwork, num_blocks=1, width=8),
-          support, support, 0.9, 2),
+          support, support, 0.9, 2, frame_stack),
       'reanalyse': pipeline.Reanalyse(
           functools.partial(
               improvement.search_improvement, injected_prior=0.25),

@@ -38,8 +38,8 @@ def evaluate(
     random_start_steps: int, agent_fn: Optional[Callable[[], Agent]] = None,
     modes: Sequence[modes_lib.Mode] = (), search_fn: Optional[SearchFn] = None,
     jit_compile: bool = True, task: Optional[str] = None,
-    output: Optional[str] = None, video: Optional[str] = None,
-    frames_per_second: int = 25) -> dict[str, Any]:
+    max_steps: Optional[int] = None, output: Optional[str] = None,
+    video: Optional[str] = None, frames_per_second: int = 25) -> dict[str, Any]:
   """Returns what is also written as JSON, and prints a table.
 
   Args:
@@ -54,6 +54,8 @@ def evaluate(
     search_fn: the search of the modes that need one.
     jit_compile: whether a run's policy is compiled by XLA.
     task: environment id, by default what the agent was trained for.
+    max_steps: decisions after which an episode is cut off, for a quick look;
+      None for the task's own limit.
     output: JSON file; by default `evaluation.json` in `directory`.
     video: GIF or MP4 file of the first episode of the last mode.
     frames_per_second: of the video.
@@ -68,7 +70,7 @@ def evaluate(
   task = task or source['task']
   environment_fn = evaluation.make_environment_fn(
       task, action_repeat=source['action_repeat'],
-      random_start_steps=random_start_steps, spec=spec)
+      random_start_steps=random_start_steps, spec=spec, max_steps=max_steps)
   evaluations = []
   for mode, policy in policies.items():
     is_filmed = video and mode == list(policies)[-1]
@@ -82,6 +84,7 @@ def evaluate(
       **source, 'directory': directory, 'task': task,
       'random_start_steps': random_start_steps, 'num_episodes': num_episodes,
       'num_environments': num_environments, 'seed': seed,
+      'max_steps': max_steps,
       'evaluations': [x.to_json() for x in evaluations]}
   output = output or os.path.join(directory, 'evaluation.json')
   with tf.io.gfile.GFile(output, 'w') as file:
@@ -128,7 +131,8 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
 def during_training(
     *, modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
     num_episodes: int, num_environments: int, seed: int,
-    random_start_steps: int, jit_compile: bool = True) -> EvaluateFn:
+    random_start_steps: int, jit_compile: bool = True,
+    max_steps: Optional[int] = None) -> EvaluateFn:
   """Returns a function that evaluates the weights of a running training.
 
   Policies are made at its first call and get new weights at the next ones:
@@ -143,6 +147,7 @@ def during_training(
     seed: of the environments and of the policies; the same at every call.
     random_start_steps: see `evaluate`.
     jit_compile: whether acting is compiled by XLA.
+    max_steps: see `evaluate`.
   """
   policies: dict[str, policy_lib.MuZeroPolicy] = {}
 
@@ -156,7 +161,8 @@ def during_training(
             jit_compile=jit_compile)
     environment_fn = evaluation.make_environment_fn(
         source.task, action_repeat=source.action_repeat,
-        random_start_steps=random_start_steps, spec=source.spec)
+        random_start_steps=random_start_steps, spec=source.spec,
+        max_steps=max_steps)
     metrics = {}
     for name, policy in policies.items():
       policy.assign(parameters)

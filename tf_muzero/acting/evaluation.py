@@ -69,7 +69,7 @@ def evaluate_policy(
 
 def make_environment_fn(
     task: str, *, action_repeat: int, random_start_steps: int,
-    spec: Optional[EnvironmentSpec] = None
+    spec: Optional[EnvironmentSpec] = None, max_steps: Optional[int] = None
     ) -> Callable[[int], dm_env.Environment]:
   """Returns a function that makes an environment of a seed.
 
@@ -80,6 +80,8 @@ def make_environment_fn(
       actions before an episode's first decision; 0 for the task's own starts.
     spec: what the agent sees and does, which the environment is matched with;
       by default all of it.
+    max_steps: decisions after which an episode is cut off; None for the task's
+      own limit.
   """
 
   def environment_fn(seed: int) -> dm_env.Environment:
@@ -88,7 +90,10 @@ def make_environment_fn(
       environment = matching.match(environment, spec)
     if random_start_steps:
       environment = wrappers.RandomStart(environment, random_start_steps, seed)
-    return wrappers.ActionRepeat(environment, action_repeat)
+    environment = wrappers.ActionRepeat(environment, action_repeat)
+    if max_steps:
+      environment = wrappers.TimeLimit(environment, max_steps)
+    return environment
 
   return environment_fn
 
