@@ -11,6 +11,7 @@ from tests import data_toys
 from tf_muzero import inspect
 from tf_muzero.data import episodes
 from tf_muzero.data import layout
+from tf_muzero.data.reading import Reading
 
 
 def _write(directory, spec=data_toys.STATE_SPEC, is_terminal=False):
@@ -107,7 +108,7 @@ def test_unreadable_rest_is_a_problem(tmp_path, capsys):
   with pytest.raises(ValueError, match='cannot be trained on'):
     inspect.inspect(str(tmp_path / 'toy'))
   printed = capsys.readouterr().out
-  assert 'episodes     2' in printed and 'episode 2 of' in printed
+  assert 'episodes     2' in printed and 'episode 2 cannot be read' in printed
 
 
 def test_only_bad_episodes(tmp_path, capsys):
@@ -124,6 +125,26 @@ def test_contradictions_are_oddities(tmp_path, capsys):
   inspect.inspect(str(tmp_path / 'toy'))
   assert 'is_terminal contradicts the last discount in 2 episodes' in (
       capsys.readouterr().out)
+
+
+def test_print_frames(tmp_path, capsys):
+  wanted = _write(tmp_path / 'toy', data_toys.FRAME_SPEC)
+  inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  frames = np.concatenate([e.observation for e in wanted])
+  for line in ('observation  [6, 5, 1] uint8', 'stored as    png',
+               f'pixels       {frames.min()} to {frames.max()}'):
+    assert line in printed
+  assert 'model input' not in printed
+
+
+def test_what_is_skipped_is_no_failure(tmp_path, capsys):
+  _write_bad(tmp_path / 'toy', [1.0, np.nan, 2.0])
+  inspect.inspect(
+      str(tmp_path / 'toy'), Reading(on_bad_episode='skip', max_episodes=9))
+  printed = capsys.readouterr().out
+  assert 'subset       at most 9 episodes, drawn with seed 0' in printed
+  assert 'problems     1' in printed
 
 
 def test_command(tmp_path):
@@ -143,3 +164,8 @@ def test_public_dataset(capsys):
   inspect.inspect(os.path.join(
       fixtures, 'rlu_control_suite/cartpole_swingup/1.0.0'))
   assert 'mean 861' in capsys.readouterr().out
+  inspect.inspect('rlu_atari/Asterix_run_1', Reading(data_dir=fixtures))
+  printed = capsys.readouterr().out
+  for words in ('known oddity rewards are stored one step early',
+                'task         atari:Asterix', 'one of 9', '1 terminal'):
+    assert words in printed

@@ -15,6 +15,8 @@ from tf_muzero.data import checks
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import layout
 from tf_muzero.data import observations
+from tf_muzero.data import subsets
+from tf_muzero.data.reading import Reading
 from tf_muzero.types import Episode
 
 _NUM_BINS = 10
@@ -33,6 +35,7 @@ class Summary(NamedTuple):
     action: [3, n] lowest, highest and mean; or [number of actions] how often
       each of them was taken.
     at_bounds: [2, n] share of the actions at the lower and the upper bound.
+    pixel: [2] lowest and highest of the frames; zeros where there are none.
     is_terminal: whether the last transition is terminal.
     says_terminal: whether the field `is_terminal` says so.
   """
@@ -41,11 +44,12 @@ class Summary(NamedTuple):
   reward: np.ndarray
   action: np.ndarray
   at_bounds: np.ndarray
+  pixel: np.ndarray
   is_terminal: np.ndarray
   says_terminal: np.ndarray
 
 
-def inspect(directory: str, split: str = 'train') -> Summary:
+def inspect(directory: str, reading: Reading = Reading()) -> Summary:
   """Returns a summary of each good episode, and prints what is in a dataset.
 
   Raises ValueError at the end if there is something that training would not
@@ -53,9 +57,9 @@ def inspect(directory: str, split: str = 'train') -> Summary:
 
   Args:
     directory: see `episodes.open_dataset`.
-    split: of TFDS, such as `train` or `train[:10]`.
+    reading: what of it, and how.
   """
-  dataset = episodes_lib.open_dataset(directory, split=split)
+  dataset = episodes_lib.open_dataset(directory, reading)
   summary, problems = summarise(dataset)
   for line in _describe(dataset):
     print(line)
@@ -64,23 +68,21 @@ def inspect(directory: str, split: str = 'train') -> Summary:
       print(line)
   for line in _describe_problems(summary, problems):
     print(line)
-  if problems:
+  if problems and not reading.skips:
     raise ValueError(f'{directory!r} cannot be trained on as it is.')
   return summary
 
 
 def summarise(dataset: episodes_lib.Dataset) -> tuple[Summary, list[str]]:
   """Returns summaries of the good episodes, and what is wrong with others."""
-  summaries, problems = [], []
-  try:
-    for checked in episodes_lib.read(dataset):
-      if checked.finding.problem:
-        problems.append(checks.describe(checked.finding, checked.where))
-      else:
-        summaries.append(_summarise(
-            checked.episode, checked.is_terminal, dataset.spec.action))
-  except ValueError as error:  # From here on, nothing can be read.
-    problems.append(str(error))
+  summaries: list[Summary] = []
+  problems: list[str] = []
+  for checked in episodes_lib.read(dataset, on_damage=problems.append):
+    if checked.finding.problem:
+      problems.append(checks.describe(checked.finding, checked.where))
+    else:
+      summaries.append(_summarise(
+          checked.episode, checked.is_terminal, dataset.spec.action))
   if not summaries:
     return Summary(*[np.zeros([0])] * len(Summary._fields)), problems
   return Summary(*map(np.stack, zip(*summaries))), problems
@@ -90,6 +92,7 @@ def _summarise(episode: Episode, says_terminal: np.ndarray, spec: specs.Array
                ) -> Summary:
   """Returns the summary of one episode."""
   action, reward = episode.action[:-1], episode.reward[:-1]
+  frames = episode.observation
   if isinstance(spec, specs.DiscreteArray):
     actions = np.bincount(action, minlength=spec.num_values)
     at_bounds = np.zeros([2, 0])
@@ -100,12 +103,23 @@ def _summarise(episode: Episode, says_terminal: np.ndarray, spec: specs.Array
   return Summary(
       reward.sum(dtype=np.float64), np.asarray(len(reward)),
       np.stack([reward.min(), reward.max()]), actions, at_bounds,
+      np.stack([frames.min(), frames.max()]) if frames.dtype == np.uint8
+      else np.zeros([2]),
       episode.discount[-2] == 0.0, says_terminal)
 
 
 def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
   """Yields what a dataset tells of itself."""
-  yield f'{dataset.directory}: {dataset.name}, split {dataset.split}'
+  yield f'{dataset.directory}: {dataset.name}'
+  splits = subsets.names_of(dataset.split)
+  yield '  split        ' + (
+      dataset.split if len(splits) == 1 else
+      f'{len(splits)}, from {splits[0]} to {splits[-1]}')
+  subset = subsets.describe(dataset.reading)
+  if subset:
+    yield f'  subset       {subset}'
+  for oddity in dataset.oddities:
+    yield f'  known oddity {oddity}'
   if dataset.task:
     yield f'  task         {dataset.task}'
   yield f'  action       {_describe_spec(dataset.spec.action)}'
@@ -117,7 +131,9 @@ def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
     yield f'  observation  {", ".join(parts)}'
   else:
     yield f'  observation  {_shape(observation)}'
-  if not layout.is_image(observation):
+  if layout.is_image(observation):
+    yield f'  stored as    {layout.describe_image(dataset.features)}'
+  else:
     yield f'  model input  [{observations.width(observation)}] float32'
   for name, value in sorted(dataset.metadata.items()):
     if name not in ('task', 'action_repeat', 'num_steps', 'num_episodes',
@@ -141,6 +157,9 @@ def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
          f'highest {total.max():.4g}')
   if total.min() < total.max():
     yield from _histogram(total)
+  if layout.is_image(dataset.spec.observation):
+    yield (f'  pixels       {summary.pixel[:, 0].min():.0f} to '
+           f'{summary.pixel[:, 1].max():.0f}')
   if isinstance(dataset.spec.action, specs.DiscreteArray):
     counts = summary.action.sum(axis=0)
     for i, count in enumerate(counts):

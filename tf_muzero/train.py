@@ -21,6 +21,8 @@ from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import segments as segments_lib
+from tf_muzero.data import statistics as statistics_lib
+from tf_muzero.data.reading import Reading
 from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib
@@ -38,6 +40,7 @@ def train(
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
     seed: int, deterministic: bool = False, dataset: Optional[str] = None,
+    reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
     evaluate_every: int = 0) -> trainer_lib.Trainer:
@@ -68,7 +71,9 @@ def train(
     seed: of everything random.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
-    dataset: directory of an RLDS dataset; needed where the fraction is not 0.
+    dataset: directory of an RLDS dataset, or a name of TFDS; needed where the
+      fraction is not 0.
+    reading: what of the dataset is read, and how.
     interaction: how fresh episodes are played; needed where it is not 1.
     evaluate_fn: such as `evaluate.during_training`.
     evaluate_every: learner steps between evaluations; 0 for none.
@@ -76,7 +81,7 @@ def train(
   _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
-  source = _open(reanalyse_fraction, dataset, interaction)
+  source = _open(reanalyse_fraction, dataset, reading, interaction)
   run_directory_lib.save_task(run_directory, run_directory_lib.Task(
       source.task, source.action_repeat, source.spec, source.num_steps))
   windows = _make_batches(
@@ -126,7 +131,7 @@ def train(
 
 
 def _open(
-    fraction: float, dataset: Optional[str],
+    fraction: float, dataset: Optional[str], reading: Reading,
     interaction: Optional[interaction_lib.Interaction]) -> evaluate.Source:
   """Returns what windows come from, the environment only where it must."""
   if fraction == 1.0:
@@ -139,11 +144,14 @@ def _open(
   if not dataset:
     raise ValueError('dataset must be given for a reanalyse_fraction of '
                      f'{fraction}.')
-  source = episodes_lib.open_dataset(dataset)
+  source = episodes_lib.open_dataset(dataset, reading)
   if interaction and interaction.action_repeat != source.action_repeat:
     raise ValueError(
         f'interaction.action_repeat must be {source.action_repeat}, as in '
         f'{dataset!r}, got {interaction.action_repeat}.')
+  if interaction and source.task not in ('', interaction.task):
+    raise ValueError(f'interaction.task must be {source.task!r}, as in '
+                     f'{dataset!r}, got {interaction.task!r}.')
   return source
 
 
@@ -152,7 +160,7 @@ def _make_trainer(
     batch_size: int, **settings) -> trainer_lib.Trainer:
   """Returns a trainer of fresh networks, under the present strategy."""
   head = agent.make_head(source.spec)
-  statistics = (episodes_lib.observation_statistics(source)
+  statistics = (statistics_lib.observation_statistics(source)
                 if isinstance(source, episodes_lib.Dataset) else ())
 
   def make_network():

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import statistics as statistics_lib
+from tf_muzero.data.reading import Reading
 from tf_muzero.data import segments as segments_lib
 
 _LENGTHS = [3, 1, 8, 5, 2, 7, 4]
@@ -65,11 +67,11 @@ def test_read_is_what_was_played(spec, tmp_path):
 
 
 def test_split_is_a_part(directory):
-  dataset = episodes_lib.open_dataset(directory, split='train[2:5]')
+  dataset = episodes_lib.open_dataset(directory, Reading(split='train[2:5]'))
   assert dataset.num_episodes == 3 and dataset.num_steps == 8 + 5 + 2
   assert _lengths(episodes_lib.episodes(dataset)) == [8, 5, 2]
-  with pytest.raises(ValueError, match="train, not 'test'"):
-    episodes_lib.open_dataset(directory, split='test')
+  with pytest.raises(ValueError, match="splits are train, not 'test'"):
+    episodes_lib.open_dataset(directory, Reading(split='test'))
 
 
 def test_shuffled_passes(directory):
@@ -103,7 +105,7 @@ def test_position_is_saved(tmp_path, spec, num_before):
 
 def test_statistics(directory):
   dataset = episodes_lib.open_dataset(directory)
-  mean, deviation = episodes_lib.observation_statistics(dataset)
+  mean, deviation = statistics_lib.observation_statistics(dataset)
   every = np.concatenate([
       episode.observation for episode in episodes_lib.load_episodes(dataset)])
   assert mean == pytest.approx(every.mean(0), rel=1e-5)
@@ -118,7 +120,7 @@ def test_statistics_of_far_and_constant_inputs(tmp_path):
                    actions))
   data_toys.write(tmp_path / 'toy', played, data_toys.BOARD_SPEC)
   dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'))
-  mean, deviation = episodes_lib.observation_statistics(dataset)
+  mean, deviation = statistics_lib.observation_statistics(dataset)
   assert mean == pytest.approx([1000.0, 7.0, 0.0], abs=0.1)
   assert 0.03 < deviation[0] < 0.3 and deviation[1:].tolist() == [1.0, 1.0]
 
@@ -127,7 +129,7 @@ def test_frames_have_no_statistics(tmp_path):
   spec = data_toys.FRAME_SPEC
   data_toys.write(tmp_path / 'toy', _played(spec), spec)
   dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'))
-  assert not episodes_lib.observation_statistics(dataset)
+  assert not statistics_lib.observation_statistics(dataset)
 
 
 def _public(path):

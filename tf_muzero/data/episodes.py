@@ -1,9 +1,9 @@
-"""Any RLDS directory in, checked episodes out."""
+"""Any RLDS dataset in, checked episodes out."""
 
 import dataclasses
 import functools
 import os
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
 from absl import logging
 from google.protobuf import json_format  # type: ignore[import-untyped]
@@ -11,14 +11,21 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero.data import adapters
 from tf_muzero.data import checks
+from tf_muzero.data import decoding
 from tf_muzero.data import files
 from tf_muzero.data import layout
-from tf_muzero.data import observations
+from tf_muzero.data import locating
+from tf_muzero.data import public
+from tf_muzero.data import records
+from tf_muzero.data import skipping
+from tf_muzero.data import subsets
+from tf_muzero.data.decoding import Checked
+from tf_muzero.data.reading import Reading
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 
-_FILES_AT_ONCE = 16  # That a shuffled pass reads from.
 # Episodes: all cores decode, and not more of them wait than fit.
 _DECODED_AT_ONCE = min(os.cpu_count() or 1, 16)
 
@@ -33,91 +40,103 @@ class Dataset:
     spec: what an agent sees and does in it.
     task: id of the environment it is from, or empty where it does not tell.
     action_repeat: environment steps per record.
-    num_episodes: of the split.
     metadata: what else the dataset tells of itself.
     split: of TFDS, such as `train` or `train[:10]`.
     features: of TFDS.
-    files: what of which files the split is.
+    parts: which episodes of which files are read.
+    reading: the settings.
+    oddities: sentences about the data, if it is a public one.
+    adapter: makes of what is stored what it means.
+    approximate_steps: about how many transitions the parts have, 0 where they
+      are to be counted.
   """
   directory: str
   name: str
   spec: EnvironmentSpec
   task: str
   action_repeat: int
-  num_episodes: int
   metadata: Mapping[str, Any]
   split: str
   features: tfds.features.FeaturesDict
-  files: Sequence[tfds.core.utils.shard_utils.FileInstruction]
+  parts: Sequence[files.Part]
+  reading: Reading
+  oddities: Sequence[str]
+  adapter: adapters.Adapter
+  approximate_steps: int
+
+  @property
+  def num_episodes(self) -> int:
+    """Number of episodes that are read, bad ones included."""
+    return files.count(self.parts)
 
   @functools.cached_property
   def num_steps(self) -> int:
-    """Number of transitions; counted, if the dataset does not tell."""
-    if self.split == 'train' and 'num_steps' in self.metadata:
+    """Number of transitions; counted, if the dataset does not tell.
+
+    Not exact for Atari of RL Unplugged, where counting would take hours.
+    """
+    if self.num_episodes == self.metadata.get('num_episodes'):
       return self.metadata['num_steps']
-    return int(_encoded(self, None, 1).reduce(
-        np.int64(0), lambda total, element: (
-            total + tf.shape(element[1]['steps']['reward'], tf.int64)[0] - 1)))
+    return self.approximate_steps or int(lengths(self).sum())
 
 
-class Checked(NamedTuple):
-  """An episode and what was found about it.
-
-  Attributes:
-    episode: where nothing was found, as it is to be used.
-    finding: the first problem.
-    where: scalar string, file and number in it.
-    is_terminal: scalar bool, what the dataset says of the last record; what
-      counts is the discount before it.
-  """
-  episode: Episode
-  finding: checks.Finding
-  where: tf.Tensor
-  is_terminal: tf.Tensor
-
-
-def open_dataset(directory: str, *, split: str = 'train') -> Dataset:
+def open_dataset(name: str, reading: Reading = Reading()) -> Dataset:
   """Returns a dataset, its layout checked and none of its episodes read.
 
+  But for a budget of steps, for which it reads the lengths of all episodes.
+
   Args:
-    directory: with the files of the dataset: those that `collect` wrote, or
-      `<data_dir>/<name>/<config>/<version>` of TFDS.
-    split: of TFDS.
+    name: directory of the dataset: one that `collect` wrote, or
+      `<data_dir>/<name>/<config>/<version>` of TFDS; or a name of TFDS, such as
+      `rlu_control_suite/cartpole_swingup`.
+    reading: what of it is read, and how.
   """
-  files.check_exists(directory)
+  directory = locating.find_directory(name, reading.data_dir, reading.prepare)
   verbosity = logging.get_verbosity()
   logging.set_verbosity(logging.WARNING)  # TFDS tells which files it reads.
   try:
-    builder = tfds.builder_from_directory(directory)
-    metadata = dict(builder.info.metadata or {})
-    spec = layout.spec_of(builder.info.features, metadata)
+    info = tfds.builder_from_directory(directory).info
+    known = public.lookup(info.name, info.config_name or '')
+    metadata = dict(info.metadata or {})
+    spec = layout.spec_of(info.features, {**known.metadata, **metadata})
+    split = subsets.resolve(info.splits, reading)
+    parts = files.parts_of(info.splits[split].file_instructions)
   except (ValueError, KeyError, OSError, json_format.ParseError) as error:
     raise ValueError(
         f'{directory!r} is not a dataset that can be read: {error}') from error
   finally:
     logging.set_verbosity(verbosity)
-  info = builder.info
-  if split.split('[')[0] not in info.splits:
-    raise ValueError(f'{directory!r} has the splits {", ".join(info.splits)}, '
-                     f'not {split!r}.')
-  files.check_sizes(directory, info.splits[split.split('[')[0]])
-  return Dataset(
+  whole = [info.splits[name] for name in subsets.names_of(split)]
+  if not parts:
+    raise ValueError(f'There are no episodes in {split!r} of {directory!r}, '
+                     f'of {sum(x.num_examples for x in whole)} in all.')
+  problem = files.find_lost(directory, whole)
+  if problem and not reading.skips:
+    raise ValueError(problem)
+  if problem:
+    logging.warning('%s What is lost is skipped.', problem)
+  approximate_steps = int(
+      known.steps_per_split * len(whole) * files.count(parts)
+      / sum(x.num_examples for x in whole))
+  return _within_budget(Dataset(
       directory=directory,
       name='/'.join(filter(None, [info.name, info.config_name])), spec=spec,
-      task=metadata.get('task', _task(info)),
-      action_repeat=metadata.get('action_repeat', 1),
-      num_episodes=info.splits[split].num_examples, metadata=metadata,
-      split=split, features=info.features,
-      files=tuple(info.splits[split].file_instructions))
+      task=metadata.get('task', known.task),
+      action_repeat=metadata.get('action_repeat', 1), metadata=metadata,
+      split=split, features=info.features, parts=parts, reading=reading,
+      oddities=known.oddities,
+      adapter=reading.adapter(known, metadata.get('reward_alignment', '')),
+      approximate_steps=approximate_steps))
 
 
 def episodes(dataset: Dataset, *, seed: Optional[int] = None,
-             repeat: bool = False, shuffle_episodes: int = 256
-             ) -> tf.data.Dataset:
+             repeat: bool = False, shuffle_episodes: int = 256,
+             shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
   """Returns a `tf.data.Dataset` of `Episode`s, their values checked.
 
-  A bad value raises `tf.errors.InvalidArgumentError` when it is read. The
-  position of an iterator can be saved with `tf.train.Checkpoint`.
+  What is damaged or has a bad value raises `tf.errors.InvalidArgumentError`
+  when it is read; or it is logged and left out, as the dataset's `reading`
+  says. The position of an iterator can be saved with `tf.train.Checkpoint`.
 
   Args:
     dataset: what to read.
@@ -125,6 +144,8 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
     repeat: whether to go on for ever.
     shuffle_episodes: size of the shuffle buffer; episodes in it are as they
       are on disk.
+    shard: (index of this host, number of hosts); over all of them, each episode
+      is read once a pass.
   """
   def take(checked: Checked) -> Episode:
     finding = checked.finding
@@ -134,132 +155,105 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
          tf.gather(tf.constant(checks.PROBLEMS), finding.problem)])]):
       return tf.nest.map_structure(tf.identity, checked.episode)
 
-  return checked_episodes(
-      dataset, seed=seed, repeat=repeat, shuffle_episodes=shuffle_episodes
-  ).map(take)
-
-
-def checked_episodes(dataset: Dataset, *, seed: Optional[int] = None,
-                     repeat: bool = False, shuffle_episodes: int = 256
-                     ) -> tf.data.Dataset:
-  """Returns a dataset of `Checked`, good and bad; arguments as `episodes`."""
-  encoded = _encoded(dataset, seed, shuffle_episodes)
+  skip = dataset.reading.skips
+  encoded = records.read(
+      files.shard(dataset.parts, *shard), seed=seed,
+      shuffle_episodes=shuffle_episodes, skip=skip)
   if repeat:
     encoded = encoded.repeat()
-  return encoded.map(functools.partial(_decode, dataset),
-                     num_parallel_calls=_DECODED_AT_ONCE, deterministic=True)
+  if not skip:
+    return _decoded(dataset, encoded).map(take)
+  return skipping.without_bad(
+      encoded, _decode_fn(dataset), _DECODED_AT_ONCE).map(
+          lambda checked: checked.episode)
 
 
-def read(dataset: Dataset) -> Iterator[Checked]:
+def read(dataset: Dataset, on_damage: Optional[Callable[[str], None]] = None
+         ) -> Iterator[Checked]:
   """Yields all episodes as arrays, good and bad, in the stored order.
 
-  Raises ValueError with the file and the episode where nothing can be read.
+  Args:
+    dataset: what to read.
+    on_damage: called with a sentence, for each file that cannot be read to its
+      end; by default, that raises ValueError.
   """
-  num_read = 0
-  try:
-    for checked in checked_episodes(dataset).as_numpy_iterator():
-      yield checked
-      num_read += 1
-  except tf.errors.OpError as error:
-    where = files.describe_episode(dataset.files, num_read)
-    raise ValueError(
-        f'{where} of {dataset.directory!r} cannot be read, nor what follows it '
-        f'in the file: {error.message.splitlines()[0]}') from error
-  if num_read != dataset.num_episodes:
-    raise ValueError(f'{dataset.directory!r} should have '
-                     f'{dataset.num_episodes} episodes, but has {num_read}.')
+  parts = list(dataset.parts)
+  while parts:
+    num_read = 0
+    try:
+      for checked in _decoded(dataset, records.read(parts)).as_numpy_iterator():
+        yield checked
+        num_read += 1
+      message = f'there are only {num_read} of {files.count(parts)} episodes'
+    except tf.errors.OpError as error:
+      message = error.message.splitlines()[0]
+    if num_read == files.count(parts):
+      return
+    number, where = files.locate(parts, num_read)
+    message = (f'{where} cannot be read, nor what follows it in the file: '
+               f'{message}')
+    if not on_damage:
+      raise ValueError(message)
+    on_damage(message)
+    del parts[:number + 1]
 
 
 def load_episodes(dataset: Dataset) -> list[Episode]:
   """Returns all episodes as arrays, in the stored order.
 
-  A bad value raises ValueError with the file, the episode, the step and the
-  field.
+  What is damaged or has a bad value raises ValueError with the file, the
+  episode, the step and the field; or it is logged and left out, as the
+  dataset's `reading` says.
   """
-  return [_good(checked, dataset) for checked in read(dataset)]
+  return list(iterate(dataset))
 
 
-def observation_statistics(dataset: Dataset) -> tuple[np.ndarray, ...]:
-  """Returns mean and standard deviation of the model's input, [D] each.
-
-  Reads the whole dataset and so checks all of it. An input that never changes
-  gets the deviation 1. Frames have a known range and no statistics: `()`.
-  """
-  if layout.is_image(dataset.spec.observation):
-    return ()
-  count = 0
-  mean, squares = np.zeros([]), np.zeros([])
-  for checked in read(dataset):
-    x = _good(checked, dataset).observation.astype(np.float64)
-    # Chan et al.'s update, which does not cancel as sums of squares would.
-    difference, total = x.mean(axis=0) - mean, count + len(x)
-    squares = squares + ((x - x.mean(axis=0))**2).sum(axis=0) + (
-        difference**2 * count * len(x) / total)
-    mean = mean + difference * len(x) / total
-    count = total
-  deviation = np.sqrt(squares / count)
-  return (mean.astype(np.float32),
-          np.where(deviation < 1e-6, 1.0, deviation).astype(np.float32))
+def iterate(dataset: Dataset) -> Iterator[Episode]:
+  """Yields what `load_episodes` returns."""
+  skip, num_skipped = dataset.reading.skips, 0
+  for checked in read(dataset, logging.warning if skip else None):
+    if not checked.finding.problem:
+      yield checked.episode
+      continue
+    message = (f'Bad episode in {dataset.directory!r}: '
+               f'{checks.describe(checked.finding, checked.where)}')
+    if not skip:
+      raise ValueError(message)
+    num_skipped += 1
+    logging.warning('%s Skipped; %d so far.', message, num_skipped)
 
 
-def _good(checked: Checked, dataset: Dataset) -> Episode:
-  """Returns an episode of arrays; raises ValueError if it is bad."""
-  if checked.finding.problem:
-    raise ValueError(f'Bad episode in {dataset.directory!r}: '
-                     f'{checks.describe(checked.finding, checked.where)}')
-  return checked.episode
+def lengths(dataset: Dataset) -> np.ndarray:
+  """Returns the number of transitions of each episode, in the stored order."""
+  length_fn = decoding.make_length_fn(dataset.features, dataset.adapter)
+  try:
+    return np.array(list(records.read(dataset.parts).map(
+        length_fn, num_parallel_calls=_DECODED_AT_ONCE).as_numpy_iterator()))
+  except tf.errors.OpError as error:
+    raise ValueError(f'{dataset.directory!r} cannot be read: '
+                     f'{error.message.splitlines()[0]}') from error
 
 
-def _encoded(dataset: Dataset, seed: Optional[int], shuffle_episodes: int
-             ) -> tf.data.Dataset:
-  """Returns one pass over (where, example as it is stored)."""
-  def read_file(path, skip, take):
-    examples = tf.data.TFRecordDataset(path).skip(skip).take(take)
-    file = tf.strings.split(path, os.sep)[-1]
-    return examples.enumerate(skip).map(lambda number, example: (
-        tf.strings.join([file, ', episode ', tf.strings.as_string(number)]),
-        dataset.features.deserialize_example(
-            example, decoders={'steps': tfds.decode.SkipDecoding()})))
-
-  paths = tf.data.Dataset.from_tensor_slices((
-      [str(file.filename) for file in dataset.files],
-      tf.constant([file.skip for file in dataset.files], tf.int64),
-      tf.constant([file.take for file in dataset.files], tf.int64)))
-  if seed is not None:
-    paths = paths.shuffle(len(dataset.files), seed=seed)
-  encoded = paths.interleave(
-      read_file, cycle_length=1 if seed is None else _FILES_AT_ONCE)
-  if seed is not None:
-    encoded = encoded.shuffle(
-        min(shuffle_episodes, dataset.num_episodes), seed=seed)
-  return encoded
+def _decoded(dataset: Dataset, encoded: tf.data.Dataset) -> tf.data.Dataset:
+  """Returns a dataset of `Checked`, good and bad, of what `records` gives."""
+  return encoded.map(_decode_fn(dataset), num_parallel_calls=_DECODED_AT_ONCE,
+                     deterministic=True)
 
 
-def _decode(dataset: Dataset, where: tf.Tensor, example: Mapping[str, Any]
-            ) -> Checked:
-  """Returns an episode of what is stored, in the graph."""
-  steps = layout.decode(dataset.features, example['steps'])
-  episode = Episode(
-      observations.flatten(steps['observation']), steps['action'],
-      steps['reward'], steps['discount'])
-  finding = checks.find(
-      episode, steps['is_first'], steps['is_last'], dataset.spec)
-  # What datasets have in the last record is anything: it means nothing.
-  num_records = tf.shape(episode.reward)[0]
-  is_transition = tf.range(num_records) < num_records - 1
-  blank = lambda x: tf.where(
-      tf.reshape(is_transition, [-1] + [1] * (x.shape.rank - 1)), x,
-      tf.zeros([], x.dtype))
-  episode = episode._replace(
-      action=blank(episode.action), reward=blank(episode.reward),
-      discount=tf.where(is_transition, episode.discount, 1.0))
-  return Checked(episode, finding, where, tf.reduce_any(
-      steps['is_terminal'][-1:]))
+def _decode_fn(dataset: Dataset) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
+  return decoding.make_decode_fn(
+      dataset.spec, dataset.features, dataset.adapter)
 
 
-def _task(info: Any) -> str:
-  """Returns the id of the environment of a public dataset, or ''."""
-  if info.name == 'rlu_control_suite' and info.config_name:
-    domain, _, task = info.config_name.partition('_')
-    return f'dm_control:{domain}/{task}'
-  return ''
+def _within_budget(dataset: Dataset) -> Dataset:
+  """Returns the dataset without the episodes that are over its budget."""
+  total, reading = dataset.num_episodes, dataset.reading
+  parts = subsets.draw(dataset.parts, reading, lambda: lengths(dataset))
+  chosen = dataclasses.replace(
+      dataset, parts=parts, approximate_steps=int(
+          dataset.approximate_steps * files.count(parts) / total))
+  subset = subsets.describe(reading)
+  if subset:
+    logging.info('%s: %d episodes: %s.', dataset.name, chosen.num_episodes,
+                 subset)
+  return chosen

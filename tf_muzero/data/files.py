@@ -1,10 +1,82 @@
-"""What lies in the directory of a dataset."""
+"""What lies in the directory of a dataset, and what of it is read."""
 
-from typing import Any, Sequence
+import concurrent.futures
+from typing import Any, NamedTuple, Optional, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 _RECORD_OVERHEAD = 16  # Bytes that a TFRecord file adds to each record.
+_SIZES_AT_ONCE = 32  # That are asked for; each takes a while over a network.
+
+
+class Part(NamedTuple):
+  """Episodes of a file.
+
+  Attributes:
+    path: of the file.
+    numbers: [n] int64, which of its records, ascending.
+  """
+  path: str
+  numbers: np.ndarray
+
+
+def parts_of(instructions: Sequence[Any]) -> tuple[Part, ...]:
+  """Returns what TFDS says that a split is made of."""
+  parts = []
+  for file in instructions:
+    stop = file.examples_in_shard if file.take == -1 else file.skip + file.take
+    if stop > file.skip:
+      parts.append(Part(str(file.filename), np.arange(file.skip, stop)))
+  return tuple(parts)
+
+
+def count(parts: Sequence[Part]) -> int:
+  """Returns the number of episodes."""
+  return sum(len(part.numbers) for part in parts)
+
+
+def choose(parts: Sequence[Part], indices: np.ndarray) -> tuple[Part, ...]:
+  """Returns some of the episodes, in the stored order.
+
+  Args:
+    parts: N episodes.
+    indices: in [0, N), of episodes counted over all parts.
+  """
+  stops = np.cumsum([len(part.numbers) for part in parts])
+  chosen, start = [], 0
+  indices = np.sort(indices)
+  for part, stop in zip(parts, stops):
+    inside = indices[np.searchsorted(indices, start):
+                     np.searchsorted(indices, stop)]
+    if inside.size:
+      chosen.append(Part(part.path, part.numbers[inside - start]))
+    start = stop
+  return tuple(chosen)
+
+
+def shard(parts: Sequence[Part], index: int, num_shards: int
+          ) -> tuple[Part, ...]:
+  """Returns the episodes of one host of several: each has as many, or one less.
+
+  They lie together, so that a host opens few files; there may be fewer files
+  than hosts.
+
+  Args:
+    parts: of all hosts.
+    index: of the host, in [0, num_shards).
+    num_shards: how many hosts there are.
+  """
+  if not 0 <= index < num_shards:
+    raise ValueError(f'shard must be (index, count) with 0 <= index < count, '
+                     f'got {(index, num_shards)}.')
+  total = count(parts)
+  chosen = choose(parts, np.arange(
+      total * index // num_shards, total * (index + 1) // num_shards))
+  if not chosen:
+    raise ValueError(f'There are no episodes for host {index} of {num_shards}: '
+                     f'the dataset has only {total}.')
+  return chosen
 
 
 def check_exists(directory: str):
@@ -21,35 +93,46 @@ def check_exists(directory: str):
       + (f'; is it {" or ".join(inside[:5])}?' if inside else '.'))
 
 
-def check_sizes(directory: str, split_info: Any):
-  """Raises ValueError where files are missing or shorter than they were.
+def find_lost(directory: str, splits: Sequence[Any]) -> str:
+  """Returns a sentence about files that are missing or shorter than they were.
 
   Args:
     directory: of the dataset.
-    split_info: of TFDS.
+    splits: of TFDS.
   """
-  paths = [str(path) for path in split_info.filepaths]
-  missing = [path for path in paths if not tf.io.gfile.exists(path)]
+  paths = [str(path) for split in splits for path in split.filepaths]
+  with concurrent.futures.ThreadPoolExecutor(_SIZES_AT_ONCE) as pool:
+    sizes = list(pool.map(_size, paths))
+  missing = [path for path, size in zip(paths, sizes) if size is None]
   if missing:
-    raise ValueError(f'{directory!r} lacks {len(missing)} of its '
-                     f'{len(paths)} files, such as {missing[0]}.')
-  size = sum(tf.io.gfile.stat(path).length for path in paths)
-  expected = split_info.num_bytes + _RECORD_OVERHEAD * split_info.num_examples
+    return (f'{directory!r} lacks {len(missing)} of its {len(paths)} files, '
+            f'such as {missing[0]}.')
+  size = sum(filter(None, sizes))
+  expected = sum(split.num_bytes + _RECORD_OVERHEAD * split.num_examples
+                 for split in splits)
   if size < expected:
-    raise ValueError(
-        f'The files of {directory!r} are truncated: they have {size} bytes and '
-        f'should have {expected}.')
+    return (f'The files of {directory!r} are truncated: they have {size} bytes '
+            f'and should have {expected}.')
+  return ''
 
 
-def describe_episode(files: Sequence[Any], index: int) -> str:
-  """Returns which episode of which file is episode `index` of a dataset.
+def _size(path: str) -> Optional[int]:
+  """Returns how many bytes a file has, None where there is none."""
+  try:
+    return tf.io.gfile.stat(path).length
+  except tf.errors.NotFoundError:
+    return None
+
+
+def locate(parts: Sequence[Part], index: int) -> tuple[int, str]:
+  """Returns which part an episode is of, and what to call it.
 
   Args:
-    files: of `Dataset`.
-    index: counted from 0 in the stored order.
+    parts: of a dataset.
+    index: of the episode, counted over all parts.
   """
-  for file in files:
-    if index < file.take:
-      return f'{file.filename}, episode {file.skip + index}'
-    index -= file.take
-  return 'what follows the last episode'
+  for i, part in enumerate(parts):
+    if index < len(part.numbers):
+      return i, f'{part.path}, episode {part.numbers[index]}'
+    index -= len(part.numbers)
+  return len(parts), 'what follows the last episode'

@@ -15,8 +15,9 @@ import tensorflow_datasets as tfds
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
-_FIELDS = ('observation', 'action', 'reward', 'discount', 'is_first',
-           'is_last', 'is_terminal')
+FIELDS = ('observation', 'action', 'reward', 'discount', 'is_first', 'is_last',
+          'is_terminal')
+LENGTH_FIELDS = ('reward', 'discount', 'is_terminal')  # What lengths depend on.
 
 
 def features(spec: EnvironmentSpec) -> tfds.features.FeaturesDict:
@@ -78,9 +79,9 @@ def spec_of(features_: tfds.features.FeaturesDict,
       integers of no known bound.
   """
   steps = _steps(features_)
-  missing = [name for name in _FIELDS if name not in steps]
+  missing = [name for name in FIELDS if name not in steps]
   if missing:
-    raise ValueError(f'steps must have the fields {", ".join(_FIELDS)}; there '
+    raise ValueError(f'steps must have the fields {", ".join(FIELDS)}; there '
                      f'is no {", ".join(missing)}, only {", ".join(steps)}.')
   for name in ('reward', 'discount'):
     if steps[name].shape not in ((), (1,)):
@@ -94,6 +95,26 @@ def spec_of(features_: tfds.features.FeaturesDict,
         f'Observation {images[0]!r} is an image, which must be all that is '
         f'observed; there are {", ".join(entry.name for entry in entries)}.')
   return EnvironmentSpec(observation, _action_spec(steps['action'], metadata))
+
+
+def describe_image(features_: tfds.features.FeaturesDict) -> str:
+  """Returns how frames are stored, in words."""
+  feature, = tf.nest.flatten(_map_entries(
+      lambda name, feature: feature, _steps(features_)['observation']))
+  if isinstance(feature, tfds.features.Image):
+    return feature.to_json_content().encoding_format or 'images'
+  return 'plain bytes'
+
+
+def only(features_: tfds.features.FeaturesDict, fields: Sequence[str]
+         ) -> tfds.features.FeaturesDict:
+  """Returns the features of some fields of the steps, and of nothing else.
+
+  What an example has besides is not parsed: metadata can be a whole network.
+  """
+  steps = _steps(features_)
+  return tfds.features.FeaturesDict({'steps': tfds.features.Dataset(
+      {field: steps[field] for field in fields})})
 
 
 def decode(features_: tfds.features.FeaturesDict, steps: Mapping[str, Any]

@@ -1,0 +1,145 @@
+"""Parts of a dataset: of what is asked for, nothing more and nothing twice."""
+
+import numpy as np
+import pytest
+
+from tests import data_toys
+from tests.data import public_test
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import files
+from tf_muzero.data.reading import Reading
+
+_LENGTHS = list(range(1, 12))
+
+
+@pytest.fixture(name='directory', scope='module')
+def _directory(tmp_path_factory):
+  directory = tmp_path_factory.mktemp('data') / 'toy'
+  rng = np.random.default_rng(0)
+  data_toys.write(
+      directory, [data_toys.play(rng, data_toys.BOARD_SPEC, length)
+                  for length in _LENGTHS],
+      data_toys.BOARD_SPEC, episodes_per_file=4)
+  return str(directory)
+
+
+def lengths(dataset, **kwargs):
+  """Returns the lengths of the episodes that a stream reads; all differ."""
+  return [len(episode.reward) - 1 for episode in episodes_lib.episodes(
+      dataset, **kwargs).as_numpy_iterator()]
+
+
+def opened(directory, **kwargs):
+  return episodes_lib.open_dataset(directory, Reading(**kwargs))
+
+
+def test_max_episodes(directory):
+  found = [lengths(opened(directory, max_episodes=5, seed=seed))
+           for seed in (0, 0, 1)]
+  assert found[0] == found[1] != found[2]
+  for some in found:
+    assert len(set(some)) == 5 and set(some) <= set(_LENGTHS)
+    assert some == sorted(some)  # In the stored order.
+  assert lengths(opened(directory, max_episodes=99)) == _LENGTHS
+  dataset = opened(directory, max_episodes=5)
+  assert dataset.num_episodes == 5 and dataset.num_steps == sum(found[0])
+  assert [len(x.reward) - 1 for x in episodes_lib.load_episodes(dataset)] == (
+      found[0])
+  assert sorted(lengths(dataset, seed=3)) == found[0]
+
+
+@pytest.mark.parametrize('max_steps', [11, 30, 65, 66, 1000])
+def test_max_steps(directory, max_steps):
+  """As many episodes, in random order, as fit before one does not."""
+  found = lengths(opened(directory, max_steps=max_steps, seed=2))
+  order = np.random.default_rng(2).permutation(len(_LENGTHS))
+  wanted = []
+  for i in order:
+    if sum(wanted) + _LENGTHS[i] > max_steps:
+      break
+    wanted.append(_LENGTHS[i])
+  assert found == sorted(wanted) and sum(found) <= max_steps
+
+
+def test_too_small_budget(directory):
+  length = next(
+      (seed, _LENGTHS[np.random.default_rng(seed).permutation(11)[0]])
+      for seed in range(9)
+      if np.random.default_rng(seed).permutation(11)[0] > 1)
+  with pytest.raises(ValueError, match=f'max_steps must be >= {length[1]}'):
+    opened(directory, max_steps=1, seed=length[0])
+
+
+def test_percent_is_of_each_split(tmp_path):
+  name = 'rlu_atari_checkpoints_ordered/Pong_run_2'
+  def make(length):
+    return lambda features: [
+        public_test.episode(features, i, reward=np.full(length, i / 100.0))
+        for i in range(length)]
+  sizes = {'checkpoint_00': 10, 'checkpoint_01': 20, 'checkpoint_02': 9}
+  public_test.prepare(
+      tmp_path, name, {split: make(size) for split, size in sizes.items()})
+  dataset = opened(name, data_dir=str(tmp_path), percent=10.0)
+  assert dataset.split == (
+      'checkpoint_00[:1]+checkpoint_01[:2]+checkpoint_02[:0]')
+  # Each is told by its length, and by its reward after the first.
+  assert [(len(x.reward), round(float(x.reward[1] * 100)))
+          for x in episodes_lib.load_episodes(dataset)] == [
+              (10, 0), (20, 0), (20, 1)]
+  assert dataset.num_steps == 3 * 1_000_000 * 3 // 39
+  assert opened(name, data_dir=str(tmp_path)).num_steps == 3_000_000
+  with pytest.raises(ValueError, match='There are no episodes in .* of 39'):
+    opened(name, data_dir=str(tmp_path), percent=1.0)
+
+
+@pytest.mark.parametrize('num_shards, max_episodes', [
+    (2, None), (5, None), (3, 8), (11, 8)])
+def test_shards_are_disjoint_and_complete(directory, num_shards, max_episodes):
+  """Three files, so also with more hosts than files."""
+  dataset = opened(directory, max_episodes=max_episodes)
+  if dataset.num_episodes < num_shards:
+    with pytest.raises(ValueError, match='no episodes for host 0 of 11'):
+      lengths(dataset, shard=(0, num_shards))
+    return
+  found = [lengths(dataset, shard=(i, num_shards), seed=4)
+           for i in range(num_shards)]
+  assert sorted(sum(found, [])) == lengths(dataset)
+  sizes = [len(some) for some in found]
+  assert max(sizes) - min(sizes) <= 1
+
+
+def test_shards_must_exist(directory):
+  for bad in ((2, 2), (-1, 2), (0, 0)):
+    with pytest.raises(ValueError, match='shard must be'):
+      episodes_lib.episodes(opened(directory), shard=bad)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_choose_is_plain_indexing(seed):
+  rng = np.random.default_rng(seed)
+  parts = [files.Part(f'file {i}', np.sort(rng.choice(50, size, False)))
+           for i, size in enumerate(rng.integers(1, 9, 6))]
+  every = [(part.path, n) for part in parts for n in part.numbers]
+  indices = rng.choice(len(every), rng.integers(1, len(every) + 1), False)
+  found = [(part.path, n) for part in files.choose(parts, indices)
+           for n in part.numbers]
+  assert found == [every[i] for i in sorted(indices)]
+  for i, (path, number) in enumerate(every):
+    assert files.locate(parts, i)[1] == f'{path}, episode {number}'
+
+
+@pytest.mark.parametrize('setting, words', [
+    ({'percent': 0.0}, r'percent must be in \(0, 100\], got 0'),
+    ({'percent': 101}, 'percent'), ({'max_episodes': 0}, 'max_episodes.*got 0'),
+    ({'max_steps': -1}, 'max_steps'),
+    ({'percent': 5, 'split': 'train[:9]'}, 'give one of them'),
+    ({'reward_alignment': 'early'}, "reward_alignment must be.*got 'early'"),
+    ({'on_bad_episode': 'ignore'}, "on_bad_episode must be.*got 'ignore'")])
+def test_settings_are_checked(setting, words):
+  with pytest.raises(ValueError, match=words):
+    Reading(**setting)
+
+
+def test_own_data_is_never_realigned(directory):
+  with pytest.raises(ValueError, match='says its rewards are aligned'):
+    opened(directory, reward_alignment='realigned')

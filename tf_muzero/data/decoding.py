@@ -1,0 +1,89 @@
+"""A serialised example in, a checked episode out; all in the graph."""
+
+from typing import Any, Callable, Mapping, NamedTuple
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tf_muzero.data import adapters
+from tf_muzero.data import checks
+from tf_muzero.data import layout
+from tf_muzero.data import observations
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Episode
+
+
+class Checked(NamedTuple):
+  """An episode and what was found about it.
+
+  Attributes:
+    episode: where nothing was found, as it is to be used.
+    finding: the first problem.
+    where: scalar string, file and number in it.
+    is_terminal: scalar bool, what the dataset says of the last record; what
+      counts is the discount before it.
+  """
+  episode: Episode
+  finding: checks.Finding
+  where: tf.Tensor
+  is_terminal: tf.Tensor
+
+
+def make_decode_fn(spec: EnvironmentSpec, features: tfds.features.FeaturesDict,
+                   adapter: adapters.Adapter
+                   ) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
+  """Returns (where, serialised example) -> Checked.
+
+  Args:
+    spec: what an agent sees and does.
+    features: of the dataset.
+    adapter: makes of what is stored what it means.
+  """
+  features = layout.only(features, layout.FIELDS)
+
+  def decode(where: tf.Tensor, example: tf.Tensor) -> Checked:
+    steps = layout.decode(features, adapter(_parse(features, example)))
+    episode = Episode(
+        observations.flatten(steps['observation']), steps['action'],
+        steps['reward'], steps['discount'])
+    finding = checks.find(episode, steps['is_first'], steps['is_last'], spec)
+    return Checked(_blank_end(episode), finding, where, tf.reduce_any(
+        steps['is_terminal'][-1:]))
+
+  return decode
+
+
+def make_length_fn(features: tfds.features.FeaturesDict,
+                   adapter: adapters.Adapter
+                   ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+  """Returns (where, serialised example) -> number of transitions."""
+  features = layout.only(features, layout.LENGTH_FIELDS)
+
+  def length(where: tf.Tensor, example: tf.Tensor) -> tf.Tensor:
+    del where
+    steps = adapter(_parse(features, example))
+    return tf.shape(steps['reward'])[0] - 1
+
+  return length
+
+
+def _parse(features: tfds.features.FeaturesDict, example: tf.Tensor
+           ) -> Mapping[str, Any]:
+  """Returns the steps of a serialised example as dense tensors."""
+  return features.deserialize_example(
+      example, decoders={'steps': tfds.decode.SkipDecoding()})['steps']
+
+
+def _blank_end(episode: Episode) -> Episode:
+  """Returns an episode whose last record is nothing but an observation.
+
+  What datasets have in the last record besides is anything: it means nothing.
+  """
+  num_records = tf.shape(episode.reward)[0]
+  is_transition = tf.range(num_records) < num_records - 1
+  blank = lambda x: tf.where(
+      tf.reshape(is_transition, [-1] + [1] * (x.shape.rank - 1)), x,
+      tf.zeros([], x.dtype))
+  return episode._replace(
+      action=blank(episode.action), reward=blank(episode.reward),
+      discount=tf.where(is_transition, episode.discount, 1.0))

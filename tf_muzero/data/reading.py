@@ -1,0 +1,79 @@
+"""What of a dataset is read, and how."""
+
+import dataclasses
+from typing import Optional
+
+from tf_muzero.data import adapters
+from tf_muzero.data import public
+
+_ALIGNMENTS = {'realigned': adapters.realign, 'as_stored': adapters.as_stored}
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+  """Settings of reading; by default all episodes, as they are meant.
+
+  Attributes:
+    data_dir: where the datasets of TFDS are that are given by name: a directory
+      or `gs://...`; by default that of TFDS.
+    prepare: whether TFDS prepares a dataset that is not there.
+    split: of TFDS, such as `train[:10]`; by default `train`, or all splits
+      where there is none of that name.
+    percent: of each split, its first episodes as stored; as in the 1% and 10%
+      subsets of `rlu_atari_checkpoints_ordered`.
+    max_episodes: budget; episodes are drawn with `seed`.
+    max_steps: budget of transitions; episodes are drawn with `seed` for as long
+      as all of their transitions fit.
+    seed: of what is drawn.
+    reward_alignment: 'realigned' or 'as_stored', see `adapters.realign`; by
+      default realigned for the public `rlu_atari*`, and for nothing else.
+    on_bad_episode: 'error', or 'skip' to leave out what is damaged or has bad
+      values, and to log it.
+  """
+  data_dir: Optional[str] = None
+  prepare: bool = False
+  split: Optional[str] = None
+  percent: float = 100.0
+  max_episodes: Optional[int] = None
+  max_steps: Optional[int] = None
+  seed: int = 0
+  reward_alignment: Optional[str] = None
+  on_bad_episode: str = 'error'
+
+  def __post_init__(self):
+    if not 0.0 < self.percent <= 100.0:
+      raise ValueError(f'percent must be in (0, 100], got {self.percent}.')
+    if self.percent < 100.0 and '[' in (self.split or ''):
+      raise ValueError('percent is of whole splits, but split is '
+                       f'{self.split!r}: give one of them.')
+    for name in ('max_episodes', 'max_steps'):
+      number = getattr(self, name)
+      if number is not None and number < 1:
+        raise ValueError(f'{name} must be >= 1, got {number}.')
+    for name, values in (('reward_alignment', (None, *_ALIGNMENTS)),
+                         ('on_bad_episode', ('error', 'skip'))):
+      if getattr(self, name) not in values:
+        raise ValueError(f'{name} must be one of {values}, got '
+                         f'{getattr(self, name)!r}.')
+
+  @property
+  def skips(self) -> bool:
+    """Whether bad episodes are left out."""
+    return self.on_bad_episode == 'skip'
+
+  def adapter(self, known: public.Known, stored_alignment: str
+              ) -> adapters.Adapter:
+    """Returns what makes of stored steps what they mean.
+
+    Args:
+      known: of the dataset.
+      stored_alignment: `reward_alignment` of its metadata, or empty.
+    """
+    if stored_alignment == 'aligned':
+      if self.reward_alignment == 'realigned':
+        raise ValueError("reward_alignment must not be 'realigned' for a "
+                         'dataset that says its rewards are aligned.')
+      return adapters.as_stored
+    if self.reward_alignment is None:
+      return known.adapter
+    return _ALIGNMENTS[self.reward_alignment]

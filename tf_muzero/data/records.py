@@ -1,0 +1,89 @@
+"""Files in, stored episodes out; what is lost on the way is told."""
+
+import os
+from typing import Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.data import files
+
+_FILES_AT_ONCE = 16  # That a shuffled pass reads from.
+_END = np.iinfo(np.int64).max  # Stands behind the last record of a file.
+
+
+def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
+         shuffle_episodes: int = 1, skip: Optional[bool] = None
+         ) -> tf.data.Dataset:
+  """Returns one pass over (where, serialised example): two scalar strings.
+
+  A damaged file ends where the damage is: what is behind it cannot be found.
+
+  Args:
+    parts: which episodes of which files.
+    seed: of the order; None keeps the stored order.
+    shuffle_episodes: size of the shuffle buffer.
+    skip: whether damage is logged and left out, or raises
+      `tf.errors.InvalidArgumentError` that names the file; None raises what
+      TensorFlow says of it.
+  """
+  stops = np.cumsum([len(part.numbers) for part in parts])
+  every_number = np.concatenate([part.numbers for part in parts])
+
+  def read_file(path, start, stop):
+    numbers = tf.constant(every_number)[start:stop]
+    records = tf.data.TFRecordDataset(path)
+    if skip is not None:
+      records = records.ignore_errors(log_warning=True)
+    records = records.enumerate().skip(numbers[0]).take(
+        numbers[-1] + 1 - numbers[0])
+    records = records.filter(lambda number, _: tf.reduce_any(
+        numbers[_find(numbers, number):][:1] == number))
+    if skip is not None:
+      records = _account(records, path, numbers, skip)
+    return records.map(lambda number, example: (_where(path, number), example))
+
+  paths = tf.data.Dataset.from_tensor_slices((
+      [part.path for part in parts], np.concatenate([[0], stops[:-1]]), stops))
+  if seed is not None:
+    paths = paths.shuffle(len(parts), seed=seed)
+  examples = paths.interleave(
+      read_file, cycle_length=1 if seed is None else _FILES_AT_ONCE)
+  if seed is not None:
+    examples = examples.shuffle(
+        min(shuffle_episodes, len(every_number)), seed=seed)
+  return examples
+
+
+def _account(records: tf.data.Dataset, path: tf.Tensor, numbers: tf.Tensor,
+             skip: bool) -> tf.data.Dataset:
+  """Returns the records; tells of those that should be there and are not."""
+  def compare(num_before, element):
+    number, _ = element
+    position = _find(numbers, number)
+    num_lost = position - num_before
+    words = ['Cannot be read:', num_lost, 'episodes of', path, 'from number',
+             numbers[tf.minimum(num_before, position - 1)], 'on;']
+    if skip:
+      tf.cond(num_lost > 0,
+              lambda: tf.print(*words, 'skipped.', sep=' '), tf.no_op)
+    else:
+      tf.debugging.Assert(num_lost == 0, words + [
+          'the file is damaged. `python -m tf_muzero.inspect` tells more; '
+          "restore the file, or set on_bad_episode = 'skip'."])
+    return position + 1, element
+
+  end = tf.data.Dataset.from_tensors((tf.constant(_END), tf.constant('')))
+  return records.concatenate(end).scan(
+      tf.constant(0, tf.int64), compare).filter(
+          lambda number, _: number != _END)
+
+
+def _find(numbers: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+  """Returns how many of the ascending numbers are less."""
+  return tf.searchsorted(numbers, number[tf.newaxis], out_type=tf.int64)[0]
+
+
+def _where(path: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+  name = tf.strings.split(path, os.sep)[-1]
+  return tf.strings.join([name, ', episode ', tf.strings.as_string(number)])

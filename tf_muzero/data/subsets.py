@@ -1,0 +1,74 @@
+"""Parts of a dataset: whole splits, their first episodes, and budgets."""
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from tf_muzero.data import files
+from tf_muzero.data.reading import Reading
+
+
+def resolve(splits: Any, reading: Reading) -> str:
+  """Returns the split to read, in TFDS's notation.
+
+  Args:
+    splits: of TFDS.
+    reading: the settings.
+  """
+  split = reading.split or (
+      'train' if 'train' in splits else '+'.join(sorted(splits)))
+  unknown = [name for name in names_of(split) if name not in splits]
+  if unknown:
+    raise ValueError(f'the splits are {", ".join(splits)}, not '
+                     f'{", ".join(map(repr, unknown))}')
+  if reading.percent == 100.0:
+    return split
+  # As in the subsets that others use: rounded down, split by split.
+  return '+'.join(
+      f'{name}[:{int(reading.percent / 100.0 * splits[name].num_examples)}]'
+      for name in names_of(split))
+
+
+def names_of(split: str) -> list[str]:
+  """Returns the names of the splits that a split is made of."""
+  return [part.split('[')[0] for part in split.split('+')]
+
+
+def draw(parts: Sequence[files.Part], reading: Reading,
+         lengths_fn: Callable[[], np.ndarray]
+         ) -> Sequence[files.Part]:
+  """Returns the episodes that a budget allows.
+
+  They are drawn without replacement. With a budget of steps, drawing goes on
+  until an episode does not fit.
+
+  Args:
+    parts: N episodes.
+    reading: the settings.
+    lengths_fn: returns [N] transitions of the episodes; expensive.
+  """
+  if reading.max_episodes is None and reading.max_steps is None:
+    return parts
+  order = np.random.default_rng(reading.seed).permutation(files.count(parts))
+  order = order[:reading.max_episodes]
+  if reading.max_steps is None:
+    return files.choose(parts, order)
+  totals = np.cumsum(lengths_fn()[order])
+  num_chosen = int(np.searchsorted(totals, reading.max_steps, side='right'))
+  if not num_chosen:
+    raise ValueError(
+        f'max_steps must be >= {totals[0]}, the length of the first episode '
+        f'that was drawn, got {reading.max_steps}.')
+  return files.choose(parts, order[:num_chosen])
+
+
+def describe(reading: Reading) -> str:
+  """Returns what of the split is read, in words; '' where all of it is."""
+  words = []
+  if reading.percent < 100.0:
+    words.append(f'the first {reading.percent:g}% of each split')
+  for number, unit in ((reading.max_episodes, 'episodes'),
+                       (reading.max_steps, 'steps')):
+    if number is not None:
+      words.append(f'at most {number} {unit}, drawn with seed {reading.seed}')
+  return '; '.join(words)
