@@ -14,7 +14,7 @@ from tf_muzero.envs import behaviours
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A folder imports only those left of it, and what has no folder.
 _PIPELINE = ['envs', 'data', 'networks', 'search', 'reanalyse', 'learning',
-             'acting']
+             'acting', 'reporting']
 _SHARED = {'types', 'rng', 'shapes', 'devices', 'metrics'}
 _CONFIG = {'config'}  # For cli alone.
 

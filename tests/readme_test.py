@@ -17,6 +17,7 @@ _SMALLER = {
     'evaluate': ['--gin_bindings=evaluate.evaluate.num_episodes = 1',
                  '--gin_bindings=evaluate.evaluate.num_environments = 1',
                  '--gin_bindings=acting/mcts.search.num_simulations = 2'],
+    'report': [],
     'export': ['--gin_bindings=acting/mcts.search.num_simulations = 2'],
 }
 

@@ -1,0 +1,6 @@
+"""Run directories in, their scores out: tables, plots, one page.
+
+`scores` makes returns comparable over tasks, `aggregates` sums them up over
+tasks and seeds, `runs` reads what training and evaluation wrote, `groups` puts
+runs of one method together, and `sections` says it all in a `document`.
+"""
