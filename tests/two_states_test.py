@@ -3,9 +3,13 @@
 Action a leads to state a. Leaving state 0 for state 1 costs 0.2, leaving state
 1 for state 0 pays 1, and staying pays nothing: the best policy goes back and
 forth, though its first step out of state 0 costs.
+
+The states are seen as vectors; or as frames, of which two are needed: the state
+is whether they differ.
 """
 
 import functools
+from typing import Any, Callable, NamedTuple
 
 from dm_env import specs
 import keras
@@ -17,6 +21,7 @@ from tf_muzero.learning import callbacks
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import pixels
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
@@ -28,13 +33,53 @@ from tf_muzero.types import Segment
 
 _DISCOUNT = 0.8
 _B, _K, _L, _N = 32, 2, 8, 3
-_SPEC = EnvironmentSpec(specs.Array([2], np.float32),
-                        specs.DiscreteArray(2, np.int32))
 # v0 = -0.2 + 0.8 v1 and v1 = 1 + 0.8 v0.
 _VALUES = np.array([0.6 / 0.36, 1.0 + 0.8 * 0.6 / 0.36])
 
 
-def _segments(num=200):
+class _View(NamedTuple):
+  """How states are seen.
+
+  Attributes:
+    observation: spec of one observation.
+    network_fn: of the agent.
+    frame_stack: F.
+    observe_fn: states [G, S] -> observations [G, S + F - 1, ...].
+    model_input: of state 0 and of state 1.
+  """
+  observation: specs.Array
+  network_fn: Callable[..., keras.Model]
+  frame_stack: int
+  observe_fn: Callable[[np.ndarray], np.ndarray]
+  model_input: Any
+
+
+def _frames(sides):
+  """Returns frames [..., 8, 8, 1] that are bright at the left or the right."""
+  frames = np.zeros([2, 8, 8, 1], np.uint8)
+  frames[0, :, :4] = frames[1, :, 4:] = 255
+  return frames[sides]
+
+
+def _watch(where):
+  """Returns frames that change sides before each state 1."""
+  before = np.arange(len(where))[:, np.newaxis] % 2
+  return _frames(np.cumsum(np.concatenate([before, where], 1), axis=1) % 2)
+
+
+_VECTORS = _View(
+    specs.Array([2], np.float32),
+    functools.partial(state.StateNetwork, num_blocks=1, width=16), 1,
+    lambda where: np.eye(2, dtype=np.float32)[where], np.eye(2, dtype='f'))
+_FRAMES = _View(
+    specs.Array([8, 8, 1], np.uint8),
+    functools.partial(
+        pixels.PixelNetwork, num_blocks=1, planes=8, head_planes=4,
+        downsampling=[('convolution', 8, 0), ('pool', 8, 0)]), 2, _watch,
+    np.concatenate([_frames([1, 0]), _frames([1, 1])], axis=-1))
+
+
+def _segments(view, num=200):
   """Returns segments of endless random behaviour."""
   generator = np.random.default_rng(0)
   length = _L + _K + _N
@@ -46,18 +91,18 @@ def _segments(num=200):
       np.where(action == 0, 1.0, 0.0)).astype(np.float32)
   always = np.ones([num, length], bool)
   return tf.data.Dataset.from_tensor_slices(Segment(
-      np.eye(2, dtype=np.float32)[where], action, reward,
+      view.observe_fn(where), action, reward,
       np.ones([num, length], np.float32), always, always)
                                             ).shuffle(num, seed=1).repeat()
 
 
-def _learn(improvement_fn, num_steps, directory):
+def _learn(view, improvement_fn, num_steps, directory):
   tf.keras.utils.set_random_seed(3)
   support = value_transform.Support(-2.0, 3.0, 41)
   agent = agent_lib.Agent(
-      functools.partial(state.StateNetwork, num_blocks=1, width=16),
-      support, support, _DISCOUNT, 2)
-  make_network = lambda: agent.make_network(_SPEC)
+      view.network_fn, support, support, _DISCOUNT, 2, view.frame_stack)
+  spec = EnvironmentSpec(view.observation, specs.DiscreteArray(2, np.int32))
+  make_network = lambda: agent.make_network(spec)
   planned = make_network()
   reanalyse = pipeline.Reanalyse(
       improvement_fn, value_targets.search,  # The data is off the policy.
@@ -67,13 +112,13 @@ def _learn(improvement_fn, num_steps, directory):
       td_steps=_N, windows_per_segment=_L, segments_per_search=8,
       sample_reuse=2, shuffle_windows=200, parallel_searches=1, host_jit=True)
   windows = pipeline.reanalysed_windows(
-      _segments(), reanalyse, agent.plan_with(planned, _SPEC), directory,
+      _segments(view), reanalyse, agent.plan_with(planned, spec), directory,
       [v.shape for v in planned.variables], unroll_steps=_K,
       discount=_DISCOUNT, keep_observations=False, seed=1, deterministic=True)
   trainer = trainer_lib.Trainer(
       make_network(), trainer_lib.make_target_network(make_network),
       lambda network, window: losses.muzero_loss(
-          network, agent, agent.make_head(_SPEC),
+          network, agent, agent.make_head(spec),
           losses.LossWeights(1.0, 1.0, 1.0, 1e-3, 0.0), window, _B),
       target_period=10, target_decay=0.0, global_batch_size=_B,
       jit_compile=False)
@@ -85,20 +130,23 @@ def _learn(improvement_fn, num_steps, directory):
           callbacks.StopOnNan(), callbacks.PublishSnapshots(
               10, directory, lambda: trainer.target_network)])
   policy, value_logits = trainer.network.predict_heads(
-      trainer.network.represent(tf.eye(2)))
+      trainer.network.represent(tf.constant(view.model_input)))
   return tf.nn.softmax(policy).numpy(), support.decode(value_logits).numpy()
 
 
-def test_muzero_finds_the_best_policy_and_its_values(tmp_path):
+@pytest.mark.parametrize('view', [_VECTORS, _FRAMES],
+                         ids=['vectors', 'frames'])
+def test_muzero_finds_the_best_policy_and_its_values(view, tmp_path):
   policy, values = _learn(
-      functools.partial(improvement.search_improvement, injected_prior=0.25),
+      view, functools.partial(improvement.search_improvement, injected_prior=0.25),
       500, str(tmp_path))
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
 
 
 def test_cloning_learns_the_random_behaviour_instead(tmp_path):
-  policy, _ = _learn(improvement.cloning_improvement, 200, str(tmp_path))
+  policy, _ = _learn(
+      _VECTORS, improvement.cloning_improvement, 200, str(tmp_path))
   np.testing.assert_allclose(policy, np.full([2, 2], 0.5), atol=0.12)
 
 
