@@ -57,6 +57,8 @@ def test_result_has_statistics_of_every_mode(run, result):
   assert len({tuple(x['seeds']) for x in result['evaluations']}) == 1
   assert result['task'] == 'catch'
   assert result['step'] == 70
+  assert result['num_simulations'] == 4  # Visits of the toy's root.
+  assert result['protocol'] == {}
   with open(run + '/evaluation.json', encoding='utf-8') as file:
     assert json.load(file) == result
 

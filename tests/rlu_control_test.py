@@ -29,23 +29,6 @@ _SMOKE = ['gin/hardware/smoke.gin']
 _SMALL = ['acting/mcts.search.num_simulations = 2']
 
 
-class _Short(wrappers.Wrapper):
-  """Cuts episodes."""
-
-  _count = 0
-
-  def reset(self):
-    self._count = 0
-    return super().reset()
-
-  def step(self, action):
-    self._count += 1
-    time_step = super().step(action)
-    if self._count < _LENGTH:
-      return time_step
-    return time_step._replace(step_type=2)
-
-
 @pytest.fixture(name='run', scope='module')
 def _run(tmp_path_factory):
   """Returns a function from a task's name to a run that learned of it."""
@@ -58,7 +41,8 @@ def _run(tmp_path_factory):
     return made[name]
 
   with pytest.MonkeyPatch.context() as patch:
-    patch.setitem(suites, 'dm_control', lambda *args: _Short(load(*args)))
+    patch.setitem(suites, 'dm_control', lambda *args: wrappers.TimeLimit(
+        load(*args), _LENGTH))
     # To trace and improve a graph takes longer than to run it a few times.
     option = 'disable_meta_optimizer'
     tf.config.optimizer.set_experimental_options({option: True})

@@ -71,6 +71,9 @@ def evaluate(
   environment_fn = evaluation.make_environment_fn(
       task, action_repeat=source['action_repeat'],
       random_start_steps=random_start_steps, spec=spec, max_steps=max_steps)
+  environment = environment_fn(seed)
+  protocol = envs.protocol(environment)
+  environment.close()
   evaluations = []
   for mode, policy in policies.items():
     is_filmed = video and mode == list(policies)[-1]
@@ -84,7 +87,7 @@ def evaluate(
       **source, 'directory': directory, 'task': task,
       'random_start_steps': random_start_steps, 'num_episodes': num_episodes,
       'num_environments': num_environments, 'seed': seed,
-      'max_steps': max_steps,
+      'max_steps': max_steps, 'protocol': protocol,
       'evaluations': [x.to_json() for x in evaluations]}
   output = output or os.path.join(directory, 'evaluation.json')
   with tf.io.gfile.GFile(output, 'w') as file:
@@ -104,7 +107,8 @@ def _saved_model(
   """Returns what a SavedModel is about, its spec, and itself by its mode."""
   metadata = saved_model.read_metadata(directory)
   logging.info('A SavedModel: it acts by its own mode, %s.', metadata['mode'])
-  return ({name: metadata[name] for name in ('task', 'action_repeat', 'step')},
+  return ({name: metadata[name] for name in (
+      'task', 'action_repeat', 'step', 'num_simulations')},
           saved_model.spec_of(metadata),
           {metadata['mode']: tf.saved_model.load(directory)})
 
@@ -125,7 +129,10 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
       agent, network, task.spec, mode=mode, search_fn=search_fn,
       jit_compile=jit_compile) for mode in modes}
   return ({'task': task.name, 'action_repeat': task.action_repeat,
-           'step': step}, task.spec, policies)
+           'step': step, 'num_simulations': policy_lib.num_simulations(
+               search_fn, agent, network, task.spec)
+           if search_fn and any(mode.needs_search for mode in modes) else 0},
+          task.spec, policies)
 
 
 def during_training(

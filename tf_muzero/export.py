@@ -8,20 +8,17 @@ import os
 from typing import Any, Optional
 
 from absl import logging
-from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
 import tf_muzero
 from tf_muzero import cli
 from tf_muzero import envs
-from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.networks.agent import Agent
-from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import Nest
 from tf_muzero.types import SearchFn
 
@@ -62,8 +59,8 @@ def export(
   model = agent.plan_with(network, task.spec)
   metadata = {
       **_metadata(task, mode, step), 'frame_stack': agent.frame_stack,
-      'num_simulations': _num_simulations(
-          search_fn, model, policy, agent.model_input(task.spec))
+      'num_simulations': policy_lib.num_simulations(
+          search_fn, agent, network, task.spec)
       if search_fn and mode.needs_search else 0}
   partial = output + '.partial'
   _remove(partial)
@@ -113,23 +110,6 @@ def _shown_specs(task: run_directory.Task) -> Nest:
   shown = environment.observation_spec()
   environment.close()
   return shown if shown.keys() > task.spec.observation.keys() else ()
-
-
-def _num_simulations(search_fn: SearchFn, model: PlanningModel,
-                     policy: policy_lib.MuZeroPolicy, model_input: specs.Array
-                     ) -> int:
-  """Returns the visits of a search's root: its settings are its own."""
-  observation = tf.zeros([1, *model_input.shape], model_input.dtype)
-
-  @tf.function
-  def count():
-    seed = rng.seed(0)
-    root = model.root_fn(policy.parameters, seed, observation)
-    output = search_fn(policy.parameters, root, model.recurrent_fn, seed,
-                       draw_fn=model.draw_fn)
-    return tf.reduce_sum(output.visit_counts)
-
-  return int(count())
 
 
 def _remove(directory: str) -> None:

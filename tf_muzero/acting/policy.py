@@ -194,6 +194,25 @@ def make_policy(
       frame_stack=agent.frame_stack, seed=seed, jit_compile=jit_compile)
 
 
+def num_simulations(search_fn: SearchFn, agent: Agent, network: keras.Model,
+                    spec: EnvironmentSpec) -> int:
+  """Returns the visits of a search's root: its settings are its own."""
+  model = agent.plan_with(network, spec)
+  parameters = tuple(v.read_value() for v in network.variables)
+  one = agent.model_input(spec)
+
+  @tf.function
+  def count():
+    seed = rng.seed(0)
+    root = model.root_fn(
+        parameters, seed, tf.zeros([1, *one.shape], one.dtype))
+    output = search_fn(parameters, root, model.recurrent_fn, seed,
+                       draw_fn=model.draw_fn)
+    return tf.reduce_sum(output.visit_counts)
+
+  return int(count())
+
+
 def observation_specs(spec: EnvironmentSpec) -> Nest:
   """Returns the observation's nest of `tf.TensorSpec`, without batch."""
   return tf.nest.map_structure(

@@ -5,6 +5,8 @@ are flat float32 vectors (or a dict of them) or one uint8 frame, and whose
 actions are a scalar int32 or a float32 vector in [-1, 1].
 """
 
+from typing import Any
+
 import dm_env
 
 from tf_muzero.envs import atari
@@ -49,3 +51,14 @@ def spec(environment: dm_env.Environment) -> EnvironmentSpec:
   """Returns what an agent in the environment sees and does."""
   return EnvironmentSpec(
       environment.observation_spec(), environment.action_spec())
+
+
+def protocol(environment: dm_env.Environment) -> dict[str, Any]:
+  """Returns what scores in the environment depend on, such as sticky actions.
+
+  Args:
+    environment: what `load` returned, also within wrappers.
+  """
+  while hasattr(environment, 'environment'):
+    environment = environment.environment
+  return dict(getattr(environment, 'protocol', {}))

@@ -52,6 +52,11 @@ class Atari(dm_env.Environment):
     height, width = self._ale.getScreenDims()
     self._taps = _taps(height), _taps(width)
     self._max_steps = max_steps
+    # What scores depend on.
+    self.protocol = {
+        'sticky_actions': stickiness, 'frame_skip': _FRAME_SKIP,
+        'max_frames': _FRAME_SKIP * max_steps,
+        'num_actions': len(self._actions), 'rewards': 'raw score'}
     self._num_steps = 0
     self._is_over = True
 
