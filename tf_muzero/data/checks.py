@@ -69,6 +69,13 @@ def find(episode: Episode, is_first: tf.Tensor, is_last: tf.Tensor,
   return Finding(tf.where(tf.reduce_any(exists), first + 1, 0), step)
 
 
+def sentence(finding: Finding, where: tf.Tensor) -> tf.Tensor:
+  """Returns what `describe` does, as a scalar string in the graph."""
+  return tf.strings.join([
+      where, ', step ', tf.strings.as_string(finding.step), ': ',
+      tf.gather(tf.constant(PROBLEMS), finding.problem)])
+
+
 def describe(finding: Finding, where: bytes) -> str:
   """Returns a sentence about a problem of an episode of arrays."""
   return (f'{where.decode()}, step {int(finding.step)}: '

@@ -148,11 +148,10 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
       is read once a pass.
   """
   def take(checked: Checked) -> Episode:
-    finding = checked.finding
     with tf.control_dependencies([tf.debugging.Assert(
-        finding.problem == 0,
-        ['Bad episode:', checked.where, 'step', finding.step,
-         tf.gather(tf.constant(checks.PROBLEMS), finding.problem)])]):
+        checked.finding.problem == 0, [
+            'Bad episode: ' + checks.sentence(checked.finding, checked.where)
+            + '. Remove it, or set on_bad_episode to skip.'])]):
       return tf.nest.map_structure(tf.identity, checked.episode)
 
   skip = dataset.reading.skips

@@ -32,9 +32,11 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
 
   def read_file(path, start, stop):
     numbers = tf.constant(every_number)[start:stop]
-    records = tf.data.TFRecordDataset(path)
-    if skip is not None:
-      records = records.ignore_errors(log_warning=True)
+    if skip is None:
+      records = tf.data.TFRecordDataset(path)
+    else:
+      records = tf.data.TFRecordDataset(_if_exists(path)).ignore_errors(
+          log_warning=True)
     records = records.enumerate().skip(numbers[0]).take(
         numbers[-1] + 1 - numbers[0])
     records = records.filter(lambda number, _: tf.reduce_any(
@@ -62,21 +64,31 @@ def _account(records: tf.data.Dataset, path: tf.Tensor, numbers: tf.Tensor,
     number, _ = element
     position = _find(numbers, number)
     num_lost = position - num_before
-    words = ['Cannot be read:', num_lost, 'episodes of', path, 'from number',
-             numbers[tf.minimum(num_before, position - 1)], 'on;']
+    words = tf.strings.join([
+        'Cannot be read: ', tf.strings.as_string(num_lost), ' episodes of ',
+        path, ' from number ', tf.strings.as_string(
+            numbers[tf.minimum(num_before, position - 1)]), ' on; '])
     if skip:
-      tf.cond(num_lost > 0,
-              lambda: tf.print(*words, 'skipped.', sep=' '), tf.no_op)
+      tf.cond(num_lost > 0, lambda: tf.print(words + 'skipped.'), tf.no_op)
     else:
-      tf.debugging.Assert(num_lost == 0, words + [
-          'the file is damaged. `python -m tf_muzero.inspect` tells more; '
-          "restore the file, or set on_bad_episode = 'skip'."])
+      tf.debugging.Assert(num_lost == 0, [
+          words + 'the file is damaged. `python -m tf_muzero.inspect` tells '
+          'more; restore the file, or set on_bad_episode to skip.'])
     return position + 1, element
 
   end = tf.data.Dataset.from_tensors((tf.constant(_END), tf.constant('')))
   return records.concatenate(end).scan(
       tf.constant(0, tf.int64), compare).filter(
           lambda number, _: number != _END)
+
+
+def _if_exists(path: tf.Tensor) -> tf.Tensor:
+  """Returns [path], or [] if there is no such file.
+
+  To ignore that a file cannot be opened would be to try it for ever.
+  """
+  return tf.io.matching_files(
+      tf.strings.regex_replace(path, r'([\[\]*?\\])', r'\\\1'))
 
 
 def _find(numbers: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

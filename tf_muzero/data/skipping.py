@@ -24,13 +24,14 @@ def without_bad(encoded: tf.data.Dataset, decode_fn: Callable[..., Any],
     num_lost = number - num_before  # Those that could not even be decoded.
     is_bad = checked.finding.problem != 0
     num_skipped += num_lost + tf.cast(is_bad, tf.int64)
-    tf.cond(num_lost > 0, lambda: tf.print(
-        'Skipped', num_lost, 'episodes before', checked.where,
-        'that cannot be decoded;', num_skipped, 'so far.'), tf.no_op)
+    so_far = tf.strings.join(
+        ['; ', tf.strings.as_string(num_skipped), ' so far.'])
+    tf.cond(num_lost > 0, lambda: tf.print(tf.strings.join([
+        'Skipped ', tf.strings.as_string(num_lost), ' episodes before ',
+        checked.where, ' that cannot be decoded', so_far])), tf.no_op)
     tf.cond(is_bad, lambda: tf.print(
-        'Skipped bad episode:', checked.where, 'step', checked.finding.step,
-        tf.gather(tf.constant(checks.PROBLEMS), checked.finding.problem),
-        tf.strings.format('; {} so far.', num_skipped)), tf.no_op)
+        'Skipped bad episode: ' + checks.sentence(
+            checked.finding, checked.where) + so_far), tf.no_op)
     return (number + 1, num_skipped), checked
 
   decoded = encoded.enumerate().map(

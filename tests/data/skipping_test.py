@@ -1,0 +1,152 @@
+"""What is bad is an error that names it, or is left out and counted."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import data_toys
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import statistics as statistics_lib
+from tf_muzero.data.reading import Reading
+
+_LENGTHS = [3, 1, 8, 5, 2, 7, 4]  # In three files.
+_SKIP = Reading(on_bad_episode='skip')
+
+
+def files_of(directory, spec=data_toys.BOARD_SPEC):
+  """Writes seven episodes and returns their files."""
+  rng = np.random.default_rng(0)
+  data_toys.write(
+      directory, [data_toys.play(rng, spec, length) for length in _LENGTHS],
+      spec, episodes_per_file=3)
+  return sorted(directory.glob('*tfrecord*'))
+
+
+def stream(directory, reading=Reading(), **kwargs):
+  """Returns the lengths of what training would read."""
+  dataset = episodes_lib.open_dataset(str(directory), reading)
+  return [len(episode.reward) - 1 for episode in episodes_lib.episodes(
+      dataset, **kwargs).as_numpy_iterator()]
+
+
+def flip(file, position=-30):
+  content = bytearray(file.read_bytes())
+  content[position] ^= 4
+  file.write_bytes(bytes(content))
+
+
+def truncate(file, _=None):
+  file.write_bytes(file.read_bytes()[:-30])
+
+
+def remove(file, _=None):
+  file.unlink()
+
+
+def test_damage_is_an_error_that_names_the_file(tmp_path):
+  """In the stream that training reads; before it, sizes are compared."""
+  flip(files_of(tmp_path / 'toy')[1])
+  with pytest.raises(tf.errors.InvalidArgumentError) as error:
+    stream(tmp_path / 'toy', seed=1)
+  for words in ('00001', 'from number', 'tf_muzero.inspect', 'to skip'):
+    assert words in error.value.message
+
+
+@pytest.mark.parametrize('damage, kept, lost', [
+    (flip, [3, 1, 8, 5, 2, 4], '1 episodes of'),
+    (lambda file: flip(file, 30), [3, 1, 8, 4], '3 episodes of'),
+    (truncate, [3, 1, 8, 5, 2, 4], '1 episodes of'),
+    (remove, [3, 1, 8, 4], '3 episodes of')])
+def test_the_rest_of_a_damaged_file_is_skipped(
+    tmp_path, capfd, damage, kept, lost):
+  damage(files_of(tmp_path / 'toy')[1])
+  assert stream(tmp_path / 'toy', _SKIP) == kept
+  told = capfd.readouterr().err
+  assert f'Cannot be read: {lost}' in told and '00001' in told
+  dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'), _SKIP)
+  assert [len(x.reward) - 1 for x in episodes_lib.load_episodes(dataset)] == (
+      kept)
+
+
+def _raw(tmp_path, *changes, features=None):
+  data_toys.write_raw(
+      tmp_path / 'raw', data_toys.raw_features(**(features or {})),
+      [data_toys.raw_steps(**change) for change in changes])
+  return tmp_path / 'raw'
+
+
+_NO_RECORDS = {
+    'observation': np.zeros([0, 2, 2]), 'action': np.zeros([0, 1]),
+    'reward': np.zeros([0], np.float32), 'discount': np.zeros([0], np.float32),
+    'is_first': [], 'is_last': [], 'is_terminal': []}
+_ONE_RECORD = {
+    'observation': np.zeros([1, 2, 2]), 'action': np.zeros([1, 1]),
+    'reward': np.ones([1], np.float32), 'discount': np.ones([1], np.float32),
+    'is_first': [True], 'is_last': [True], 'is_terminal': [False]}
+
+
+@pytest.mark.parametrize('change, words', [
+    ({'reward': np.float32([1.0, np.nan, 0.0])},
+     'step 1: reward is not finite'),
+    ({'action': np.float64([[0.5], [-1.5], [0.0]])},
+     'step 1: action is out of bounds'),
+    (_NO_RECORDS, 'step 0: the episode has fewer than two records'),
+    (_ONE_RECORD, 'step 0: the episode has fewer than two records'),
+    ({'is_last': [False, True, True]}, 'step 1: is_last is not true at'),
+])
+def test_bad_values(tmp_path, capfd, change, words):
+  directory = _raw(tmp_path, {}, change, {}, change)
+  with pytest.raises(tf.errors.InvalidArgumentError) as error:
+    stream(directory)
+  assert f'raw-train.tfrecord-00000, episode 1, {words}' in error.value.message
+  capfd.readouterr()
+  assert stream(directory, _SKIP) == [2, 2]
+  told = capfd.readouterr().err
+  for number, total in ((1, 1), (3, 2)):
+    assert f'episode {number}, {words}' in told and f'{total} so far' in told
+
+
+def test_one_transition_is_an_episode(tmp_path):
+  two = {name: np.repeat(value, 2, axis=0)
+         for name, value in _ONE_RECORD.items()}
+  directory = _raw(
+      tmp_path, {**two, 'is_first': [True, False], 'is_last': [False, True]})
+  assert stream(directory) == [1]
+
+
+def test_statistics_are_of_the_good_episodes(tmp_path):
+  directory = _raw(tmp_path, {}, {'observation': np.full([3, 2, 2], np.inf)})
+  mean, _ = statistics_lib.observation_statistics(
+      episodes_lib.open_dataset(str(directory), _SKIP))
+  assert mean.tolist() == [4.0, 5.0, 6.0, 7.0]
+  nothing = _raw(tmp_path / 'other', {'reward': np.full(3, np.nan, np.float32)})
+  with pytest.raises(ValueError, match='not one good episode'):
+    statistics_lib.observation_statistics(
+        episodes_lib.open_dataset(str(nothing), _SKIP))
+
+
+def test_wrong_dtype(tmp_path):
+  """Files that are not what features.json says."""
+  directory = _raw(tmp_path, {}, {})
+  other = tmp_path / 'other'
+  data_toys.write_raw(other, data_toys.raw_features(reward=np.int64), [
+      data_toys.raw_steps(reward=np.int64([1, 2, 9]))])
+  (directory / 'features.json').write_bytes(
+      (other / 'features.json').read_bytes())
+  with pytest.raises(ValueError, match='episode 0 .*reward.*type'):
+    episodes_lib.load_episodes(episodes_lib.open_dataset(str(directory)))
+
+
+@pytest.mark.parametrize('num_before', [0, 2, 9])
+def test_position_is_saved_with_skips(tmp_path, num_before):
+  flip(files_of(tmp_path / 'toy', data_toys.FRAME_SPEC)[1])
+  dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'), _SKIP)
+  iterate = lambda: iter(episodes_lib.episodes(dataset, seed=3, repeat=True))
+  one, other = iterate(), iterate()
+  for _ in range(num_before):
+    next(one)
+  path = tf.train.Checkpoint(iterator=one).write(str(tmp_path / 'position'))
+  tf.train.Checkpoint(iterator=other).read(path).assert_consumed()
+  for _ in range(15):
+    x, y = next(one), next(other)
+    assert all(np.array_equal(a, b) for a, b in zip(x, y))
