@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import train_runs
@@ -64,3 +65,12 @@ def test_online_only_needs_no_dataset(tmp_path):
   # 20 + 4 x 9 windows: of two rounds, the second with newer weights.
   assert [x['round'] for x in lines] == [0] * 3 + [1] * 3
   assert lines[0]['step'] == 0 and lines[-1]['step'] > 0
+
+
+def test_rewards_are_clipped_as_those_of_the_dataset_are(tmp_path):
+  dataset = str(tmp_path / 'data')
+  collect.collect(
+      task='catch', directory=dataset, num_episodes=2, clip_rewards=True,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  with pytest.raises(ValueError, match='clip_rewards must be True'):
+    _run(dataset, str(tmp_path / 'run'), 1, 0.5)

@@ -138,7 +138,8 @@ def _learn(view, improvement_fn, num_steps, directory):
                          ids=['vectors', 'frames'])
 def test_muzero_finds_the_best_policy_and_its_values(view, tmp_path):
   policy, values = _learn(
-      view, functools.partial(improvement.search_improvement, injected_prior=0.25),
+      view, functools.partial(
+          improvement.search_improvement, injected_prior=0.25),
       500, str(tmp_path))
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)

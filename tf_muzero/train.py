@@ -152,6 +152,11 @@ def _open(
   if interaction and source.task not in ('', interaction.task):
     raise ValueError(f'interaction.task must be {source.task!r}, as in '
                      f'{dataset!r}, got {interaction.task!r}.')
+  clips = source.metadata.get(
+      'clip_rewards', source.name.startswith('rlu_atari'))
+  if interaction and interaction.clip_rewards != clips:
+    raise ValueError(f'interaction.clip_rewards must be {clips}, as in '
+                     f'{dataset!r}, got {interaction.clip_rewards}.')
   return source
 
 
