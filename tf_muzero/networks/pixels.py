@@ -6,6 +6,7 @@ from dm_env import specs
 import keras
 import tensorflow as tf
 
+from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
 
 _EPSILON = 1e-5
@@ -76,7 +77,7 @@ class PixelNetwork(keras.Model):
   def represent(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns the embedding [B, h, w, D] of frames [B, H, W, C]."""
     frames = tf.cast(observation, tf.float32) / 255.0
-    return _to_unit_range(self._representation(frames))
+    return extrema.to_unit_range(self._representation(frames))
 
   def step(self, embedding: tf.Tensor, action: tf.Tensor
            ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -86,7 +87,7 @@ class PixelNetwork(keras.Model):
     planes = action[:, tf.newaxis, tf.newaxis] * tf.ones(
         [*self._embedding_shape[:2], 1])
     out = self._dynamics(tf.concat([_centre(embedding), planes], axis=-1))
-    return _to_unit_range(embedding + out['embedding']), out['reward']
+    return extrema.to_unit_range(embedding + out['embedding']), out['reward']
 
   def predict_heads(self, embedding: tf.Tensor
                     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -203,13 +204,6 @@ def _prediction(layers: _Layers, shape: Sequence[int], num_parameters: int,
       'policy': layers.head(inputs, num_parameters, 'policy'),
       'value': layers.head(inputs, num_value_bins, 'value'),
   }, name='prediction')
-
-
-def _to_unit_range(embedding: tf.Tensor) -> tf.Tensor:
-  axes = list(range(1, embedding.shape.rank))
-  low = tf.reduce_min(embedding, axis=axes, keepdims=True)
-  high = tf.reduce_max(embedding, axis=axes, keepdims=True)
-  return (embedding - low) / (high - low + _EPSILON)
 
 
 def _centre(embedding: tf.Tensor) -> tf.Tensor:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
 
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
@@ -78,7 +79,7 @@ class StateNetwork(keras.Model):
 
   def represent(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns the embedding [B, D] of observations [B, size]."""
-    return _to_unit_range(
+    return extrema.to_unit_range(
         self._representation(self.normalise(observation))['embedding'])
 
   def step(self, embedding: tf.Tensor, action: tf.Tensor
@@ -87,7 +88,7 @@ class StateNetwork(keras.Model):
     if self._num_actions:
       action = tf.one_hot(action, self._num_actions)
     out = self._dynamics(tf.concat([_centre(embedding), action], axis=-1))
-    return _to_unit_range(embedding + out['embedding']), out['reward']
+    return extrema.to_unit_range(embedding + out['embedding']), out['reward']
 
   def predict_heads(self, embedding: tf.Tensor
                     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -133,12 +134,6 @@ def _trunk(input_size: int, num_blocks: int, width: int,
 def _activate(x: tf.Tensor) -> tf.Tensor:
   return keras.layers.ReLU()(
       keras.layers.LayerNormalization(epsilon=_EPSILON)(x))
-
-
-def _to_unit_range(embedding: tf.Tensor) -> tf.Tensor:
-  low = tf.reduce_min(embedding, axis=-1, keepdims=True)
-  high = tf.reduce_max(embedding, axis=-1, keepdims=True)
-  return (embedding - low) / (high - low + _EPSILON)
 
 
 def _centre(embedding: tf.Tensor) -> tf.Tensor:

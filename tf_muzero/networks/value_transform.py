@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.networks import extrema
+
 _EPSILON = 0.001
 
 
@@ -72,24 +74,10 @@ class Support:
   def decode(self, logits: tf.Tensor) -> tf.Tensor:
     """Returns the value [...] in reward units of the bins' logits [..., Z]."""
     # The mean of a softmax with one division, in half the time of two steps.
-    weights = tf.exp(logits - _largest(logits))
+    weights = tf.exp(logits - extrema.largest(logits))
     return unscale(tf.linalg.matvec(weights, self._bins())
                    / tf.reduce_sum(weights, axis=-1))
 
   def _bins(self) -> tf.Tensor:
     return tf.constant(np.linspace(
         self.minimum, self.maximum, self.num_bins, dtype=np.float32))
-
-
-def _largest(x: tf.Tensor) -> tf.Tensor:
-  """Returns the largest entries of the last axis, [..., 1].
-
-  XLA on a CPU uses vector instructions for maxima of two arrays, not for those
-  along an axis: so the axis is folded first.
-  """
-  size = x.shape[-1]
-  while size > 32:
-    half = (size + 1) // 2
-    x = tf.maximum(x[..., :half], x[..., size - half:])
-    size = half
-  return tf.reduce_max(x, axis=-1, keepdims=True)
