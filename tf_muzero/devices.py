@@ -1,6 +1,26 @@
 """Where training runs."""
 
+from absl import logging
 import tensorflow as tf
+
+
+def limit_threads(intra_op_threads: int) -> None:
+  """Limits the threads that one operation may use; 0 leaves it to TensorFlow.
+
+  Searches side by side use the cores better than threads inside each of them.
+  Too late once TensorFlow runs, which is logged.
+  """
+  if intra_op_threads < 0:
+    raise ValueError(
+        f'intra_op_threads must be >= 0, got {intra_op_threads}.')
+  config = tf.config.threading
+  if intra_op_threads in (0, config.get_intra_op_parallelism_threads()):
+    return
+  try:
+    config.set_intra_op_parallelism_threads(intra_op_threads)
+  except RuntimeError:
+    logging.warning('TensorFlow runs already: intra_op_threads stays %d.',
+                    config.get_intra_op_parallelism_threads())
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

@@ -39,8 +39,8 @@ def train(
     reanalyse_fraction: float, target_period: int, target_decay: float,
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
-    seed: int, deterministic: bool = False, dataset: Optional[str] = None,
-    reading: Reading = Reading(),
+    seed: int, intra_op_threads: int = 0, deterministic: bool = False,
+    dataset: Optional[str] = None, reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
     evaluate_every: int = 0) -> trainer_lib.Trainer:
@@ -69,6 +69,7 @@ def train(
     strategy: see `devices.make_strategy`.
     jit_compile: whether XLA compiles loss and gradients.
     seed: of everything random.
+    intra_op_threads: see `devices.limit_threads`.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
     dataset: directory of an RLDS dataset, or a name of TFDS; needed where the
@@ -79,6 +80,7 @@ def train(
     evaluate_every: learner steps between evaluations; 0 for none.
   """
   _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
+  devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
   source = _open(reanalyse_fraction, dataset, reading, interaction)
