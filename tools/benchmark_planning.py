@@ -5,8 +5,8 @@
 - networks: searched states per second, and the search's time over that of the
   same calls of the network alone, for networks of given sizes.
 - scaling: time per root and simulation over simulations, and over batches.
-- parallel: searches in `Dataset.map` with one call on one core, against two
-  calls at a time on two cores. Wants an idle machine.
+- parallel: searched states per second in `Dataset.map`, one call at a time
+  against two. Wants an idle machine with two cores.
 - memory: growth of the process with the batch, against the formula of
   docs/search.md.
 
@@ -15,7 +15,6 @@ Times are medians of runs that take turns, by the clock and of the processor.
 
 import functools
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -179,31 +178,32 @@ def _in_process(*child):
 
 
 def _measure_parallel():
-  for jit in (1, 0):
+  for name, jit in (('discrete_172k', 1), ('sampled_530k', 1),
+                    ('discrete_172k', 0)):
     # In turns: what else the machine does hits both.
-    rates = np.array([[_in_process('rate', n, jit) for n in (1, 2)]
+    rates = np.array([[_in_process('rate', name, n, jit) for n in (1, 2)]
                       for _ in range(3)])
     one, two = np.median(rates, axis=0)
-    _print(what='parallel', xla=bool(jit), one_core=float(one),
-           two_cores=float(two),
+    _print(what='parallel', name=name, xla=bool(jit), one_call=float(one),
+           two_calls=float(two),
            efficiency=float(np.median(rates[:, 1] / rates[:, 0] / 2)))
 
 
-def _rate(num_calls, jit):
-  """Prints searched states per second of maps on `num_calls` cores."""
-  os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:num_calls])
-  model, parameters = _planning(*_NETWORKS['discrete_172k'])
-  search = _search(model, _SIMULATIONS.value, bool(jit))
+def _rate(name, num_calls, jit):
+  """Prints searched states per second of a map with `num_calls` at a time."""
+  num_calls = int(num_calls)
+  # Calls side by side use the cores better than threads inside each of them.
+  tf.config.threading.set_intra_op_parallelism_threads(1)
+  model, parameters = _planning(*_NETWORKS[name])
+  search = _search(model, _SIMULATIONS.value, jit == '1')
   dataset = tf.data.Dataset.counter().map(
       lambda i: search(parameters, _observations(_BATCH.value),
                        rng.fold_in(rng.seed(3), i)),
-      num_parallel_calls=num_calls, deterministic=False)
-  options = tf.data.Options()
-  options.threading.private_threadpool_size = num_calls
-  iterator = iter(dataset.with_options(options))
+      num_parallel_calls=num_calls, deterministic=False).prefetch(num_calls)
+  iterator = iter(dataset)
   for _ in range(2 * num_calls):
     next(iterator)
-  num = 4 * num_calls * _REPEATS.value
+  num = 2 * num_calls * _REPEATS.value
   start = time.perf_counter()
   for _ in range(num):
     next(iterator)
@@ -238,8 +238,7 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'Unknown arguments {argv[1:]}.')
   if _CHILD.value:
-    child = {'rate': lambda n, jit: _rate(int(n), int(jit)), 'peak': _peak}
-    child[_CHILD.value[0]](*_CHILD.value[1:])
+    {'rate': _rate, 'peak': _peak}[_CHILD.value[0]](*_CHILD.value[1:])
     return
   measure = {'networks': _measure_networks, 'scaling': _measure_scaling,
              'parallel': _measure_parallel, 'memory': _measure_memory}

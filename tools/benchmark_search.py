@@ -90,7 +90,7 @@ def _model(batch, num_actions, sampled):
 def _functions(batch, num_simulations, num_actions):
   """Returns the competitors, by name: functions of (weights, root, seed)."""
 
-  def search(sampled, jit, **kwargs):
+  def search(sampled, jit, batch=batch, **kwargs):
     root_fn, recurrent_fn, draw_fn = _model(batch, num_actions, sampled)
 
     @tf.function(jit_compile=jit, autograph=False)
@@ -125,6 +125,7 @@ def _functions(batch, num_simulations, num_actions):
     return run
 
   functions = {
+      'search_halves': _in_halves(search, batch),
       'search': search(False, True, execution=Execution.XLA_CPU),
       'search_anywhere': search(False, True),
       'network': network(True),
@@ -135,6 +136,18 @@ def _functions(batch, num_simulations, num_actions):
     functions['sampled'] = search(True, True, execution=Execution.XLA_CPU)
     functions['sampled_network'] = network(True, sampled=True)
   return functions
+
+
+def _in_halves(search, batch):
+  """Returns two searches side by side, as parallel calls of a map run them."""
+  half = search(False, True, batch=batch // 2, execution=Execution.XLA_CPU)
+
+  @tf.function(autograph=False)
+  def run(p, s, seed):
+    first, second = tf.split(s, 2)
+    return tf.concat([half(p, first, seed), half(p, second, seed)], axis=0)
+
+  return run
 
 
 class _Mctx:
@@ -215,6 +228,7 @@ def _measure(size):
 def _ratios(medians):
   pairs = {
       'speed_against_mctx': ('mctx', 'search'),
+      'halves_speed_against_mctx': ('mctx', 'search_halves'),
       'anywhere_speed_against_mctx': ('mctx', 'search_anywhere'),
       'plain_speed_against_mctx': ('mctx', 'search_plain'),
       'overhead_over_network': ('search', 'network'),

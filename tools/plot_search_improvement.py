@@ -16,6 +16,7 @@ import functools
 from absl import app
 from absl import flags
 import matplotlib
+from matplotlib import pyplot
 import numpy as np
 import tensorflow as tf
 
@@ -24,9 +25,6 @@ from tf_muzero.acting import modes
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
 from tf_muzero.types import RootOutput, StepOutput
-
-matplotlib.use('Agg')
-from matplotlib import pyplot  # pylint: disable=wrong-import-position
 
 _OUTPUT = flags.DEFINE_string('output', 'search_improvement.png', 'PNG file.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Of goals and candidates.')
@@ -83,6 +81,7 @@ def _plot(axes, sizes, settings, label):
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'Unknown arguments {argv[1:]}.')
+  matplotlib.use('Agg')
   figure, (left, right) = pyplot.subplots(
       1, 2, figsize=(9, 3.6), sharey=True, constrained_layout=True)
   for n in (8, 50, 256):
