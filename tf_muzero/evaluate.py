@@ -183,5 +183,15 @@ def during_training(
   return evaluate_fn
 
 
+def together(*, evaluate_fns: Sequence[EvaluateFn]) -> EvaluateFn:
+  """Returns a function with the metrics of several, one after the other."""
+  def evaluate_fn(agent, source, parameters, step):
+    metrics = {}
+    for fn in evaluate_fns:
+      metrics.update(fn(agent, source, parameters, step))
+    return metrics
+  return evaluate_fn
+
+
 if __name__ == '__main__':
   cli.run(evaluate, positional=('directory',))

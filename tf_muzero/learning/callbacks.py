@@ -220,11 +220,17 @@ class Evaluate(Periodic):
     start = time.perf_counter()
     metrics = self._evaluate_fn(step)
     write_metrics(self._path, self._writer, step, metrics)
-    error = lambda name: metrics.get(f'{name}_standard_error', 0.0)
     logging.info('evaluation at step %d: %s (%.0f s)', step, '  '.join(
-        f'{name.split("/")[-1]} {value:.1f} ± {error(name):.1f}'
-        for name, value in metrics.items()
+        _describe(name, value, metrics) for name, value in metrics.items()
         if not name.endswith('_standard_error')), time.perf_counter() - start)
+
+
+def _describe(name: str, value: float, metrics: dict[str, float]) -> str:
+  """Returns a metric with its standard error, if it has one."""
+  error, short = metrics.get(f'{name}_standard_error'), name.split('/')[-1]
+  if error is None:
+    return f'{short} {value:.3g}'
+  return f'{short} {value:.1f} ± {error:.1f}'
 
 
 def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,

@@ -64,7 +64,8 @@ def load(directory: str) -> Run:
   was of weights as late as the last evaluation while training.
   """
   task = run_directory.load_task(directory)
-  curve = _curve(_lines(os.path.join(directory, _CURVE)))
+  evaluations = _lines(os.path.join(directory, _CURVE))
+  curve = _curve(evaluations)
   evaluation = _evaluation(os.path.join(directory, _EVALUATION))
   final = {mode: scores[-1] for mode, scores in curve.items()}
   for x in evaluation.get('evaluations', ()):
@@ -83,7 +84,8 @@ def load(directory: str) -> Run:
   return Run(
       directory, task.name, task.action_repeat,
       _settings(os.path.join(directory, _CONFIG)), curve, final,
-      _metrics(_lines(os.path.join(directory, _METRICS))), evaluation)
+      _metrics(_lines(os.path.join(directory, _METRICS)) + evaluations),
+      evaluation)
 
 
 def best(scores: Sequence[Score]) -> Optional[Score]:
@@ -102,10 +104,11 @@ def _curve(lines: Sequence[dict[str, float]]) -> dict[str, list[Score]]:
 
 
 def _metrics(lines: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
+  """Returns what is not the score of a policy."""
   points: dict[str, list[tuple[float, float]]] = {}
   for line in lines:
     for name, value in line.items():
-      if name != 'step':
+      if name != 'step' and not name.startswith(_PREFIX):
         points.setdefault(name, []).append((line['step'], value))
   return {name: np.array(x) for name, x in points.items()}
 

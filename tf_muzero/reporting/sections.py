@@ -18,7 +18,6 @@ from tf_muzero.reporting.groups import Group
 from tf_muzero.reporting.groups import Summary
 from tf_muzero.reporting.runs import Run
 
-_MANY = 8  # Metrics of training that are drawn.
 _NONE = '–'
 _WHICH = {'final': 'the end of training',
           'best': "each run's best checkpoint"}
@@ -130,11 +129,15 @@ def _task(task: str, action_repeat: int, groups: Sequence[Group],
   blocks.append(Picture(
       f'{stem}_final.png', f'{title}: scores at the end of training, by method '
       'and by how it acts. Dots are seeds.'))
-  names = sorted({name for x in groups for run in x.runs for name in run.metrics
-                  if name.startswith(('loss/', 'validation/'))})[:_MANY]
-  if names:
-    plots.training(path('training'), groups, names)
-    blocks.append(Picture(f'{stem}_training.png', f'{title}: training.'))
+  for kind, prefix, caption in (
+      ('training', 'loss/', 'losses of training.'),
+      ('validation', 'validation/', 'the model on held-out episodes; the '
+       'number is of unrolled steps.')):
+    names = sorted({name for x in groups for run in x.runs
+                    for name in run.metrics if name.startswith(prefix)})
+    if names:
+      plots.training(path(kind), groups, names)
+      blocks.append(Picture(f'{stem}_{kind}.png', f'{title}: {caption}'))
   return blocks
 
 

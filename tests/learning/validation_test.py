@@ -1,0 +1,150 @@
+"""What is measured on held-out episodes, by hand and in a training."""
+
+import json
+import os
+import types
+
+from dm_env import specs
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import train_runs
+from tf_muzero import cli
+from tf_muzero import collect
+from tf_muzero import evaluate
+from tf_muzero import train
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data.reading import Reading
+from tf_muzero.envs import behaviours
+from tf_muzero.learning import validation
+from tf_muzero.types import Episode
+
+
+class _Network:
+  """Says that states count up, rewards are 10 and values 100."""
+
+  def represent(self, observation):
+    return observation
+
+  def step(self, embedding, action):
+    assert action.shape[0] == embedding.shape[0]
+    return embedding + 1.0, tf.fill([embedding.shape[0]], 10.0)
+
+  def predict_heads(self, embedding):
+    # The most probable action is 2; the value is 100 and the state.
+    policy = tf.tile([[0.0, 1.0, 2.0]], [embedding.shape[0], 1])
+    return policy, 100.0 + embedding[:, 0]
+
+
+_IDENTITY = types.SimpleNamespace(decode=lambda logits: logits)
+_AGENT = types.SimpleNamespace(
+    frame_stack=1, value_support=_IDENTITY, reward_support=_IDENTITY)
+
+
+def _episode(discount_at_end):
+  """Returns four records, whose observation is their number."""
+  return Episode(
+      np.float32([[0], [1], [2], [3]]), np.int32([2, 0, 2, 0]),
+      np.float32([1, 2, 4, 0]), np.float32([1, 1, discount_at_end, 1]))
+
+
+def test_windows_by_hand():
+  windows = validation.cut(
+      [_episode(1.0)], windows_per_episode=1, unroll_steps=3, frame_stack=2,
+      discount=0.5, seed=0)
+  assert windows.observation.tolist() == [[[0.0], [0.0]]]  # Zeros before it.
+  assert windows.last.tolist() == [[[2.0], [3.0]]]
+  assert windows.action.tolist() == [[2, 0, 2, 0]]
+  assert windows.reward.tolist() == [[1.0, 2.0, 4.0]]
+  assert windows.returns.tolist() == [[3.0, 4.0, 4.0, 0.0]]
+  assert windows.last_factor.tolist() == [[0.125, 0.25, 0.5, 1.0]]
+
+
+def test_no_value_follows_a_terminal_end():
+  windows = validation.cut(
+      [_episode(0.0)], windows_per_episode=1, unroll_steps=3, frame_stack=1,
+      discount=0.5, seed=0)
+  assert windows.last_factor.tolist() == [[0.0, 0.0, 0.0, 1.0]]
+
+
+def test_places_are_drawn_by_the_seed():
+  episode = _episode(1.0)
+  cut = lambda seed: validation.cut(
+      [episode], windows_per_episode=40, unroll_steps=1, frame_stack=1,
+      discount=0.5, seed=seed).observation[:, 0, 0].tolist()
+  assert set(cut(0)) == {0.0, 1.0, 2.0}
+  assert cut(0) == cut(0) != cut(1)
+
+
+def test_measures_by_hand():
+  windows = validation.cut(
+      [_episode(1.0)], windows_per_episode=1, unroll_steps=3, frame_stack=1,
+      discount=0.5, seed=0)
+  metrics = validation.measure(
+      _Network(), _AGENT, specs.DiscreteArray(3), windows)
+  # The last state has the value 103; returns are 3, 4, 4, 0 and what is left.
+  returns = [3 + 103 / 8, 4 + 103 / 4, 4 + 103 / 2, 103.0]
+  assert metrics == pytest.approx({
+      'validation/reward_error_1': 9.0, 'validation/reward_error_2': 8.0,
+      'validation/reward_error_3': 6.0,
+      **{f'validation/value_error_{k}': abs(100.0 + k - returns[k])
+         for k in range(4)},
+      'validation/agreement_0': 1.0, 'validation/agreement_1': 0.0,
+      'validation/agreement_2': 1.0,
+      'validation/reward_spread': np.mean(np.abs(np.array([1, 2, 4]) - 7 / 3)),
+      'validation/value_spread': np.mean(np.abs(
+          np.array(returns) - np.mean(returns)))})
+
+
+def test_episodes_that_are_too_short_are_left_out():
+  with pytest.raises(ValueError, match='No held-out episode of 1 has 4'):
+    validation.cut([_episode(1.0)], windows_per_episode=1, unroll_steps=4,
+                   frame_stack=1, discount=0.5, seed=0)
+
+
+@pytest.fixture(scope='module', name='dataset')
+def _dataset(tmp_path_factory):
+  directory = str(tmp_path_factory.mktemp('data') / 'catch')
+  collect.collect(
+      task='catch', directory=directory, num_episodes=10,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1,
+      episodes_per_file=4)
+  return directory
+
+
+def test_what_is_trained_on_is_not_held_out(dataset):
+  open_split = lambda split: episodes_lib.open_dataset(
+      dataset, Reading(split=split))
+  validation.check_apart(open_split('train[:90%]'), open_split('train[90%:]'))
+  with pytest.raises(ValueError, match="2 of 3 held-out.*'train\\[7:\\]'"):
+    validation.check_apart(open_split('train[:9]'), open_split('train[7:]'))
+
+
+def test_a_training_validates(dataset, tmp_path):
+  validate = validation.held_out(
+      reading=Reading(split='train[80%:]'), num_episodes=2,
+      windows_per_episode=3, unroll_steps=2, seed=0)
+  train_runs.run(
+      dataset, str(tmp_path), 4, reading=Reading(split='train[:80%]'),
+      evaluate_fn=evaluate.together(evaluate_fns=[
+          validate, lambda *_: {'evaluation/x': 1.0}]), evaluate_every=2)
+  with open(os.path.join(tmp_path, 'evaluations.jsonl'),
+            encoding='utf8') as file:
+    lines = [json.loads(line) for line in file]
+  assert [line['step'] for line in lines] == [2, 4]
+  for line in lines:
+    assert line['evaluation/x'] == 1.0
+    for name in ('reward_error_1', 'reward_error_2', 'value_error_0',
+                 'value_error_2', 'agreement_1'):
+      assert np.isfinite(line[f'validation/{name}'])
+  assert (lines[0]['validation/value_error_0']
+          != lines[1]['validation/value_error_0'])
+
+
+def test_the_gin_file_holds_a_tenth_out():
+  text = cli.configure(
+      train.train, ['gin/experiment/catch.gin', 'gin/validation.gin'],
+      ['RUN_DIRECTORY = "run"', 'DATASET = "data"']).text
+  assert "validation/reading.Reading.split = 'train[90%:]'" in text
+  assert "\nreading.Reading.split = 'train[:90%]'" in text

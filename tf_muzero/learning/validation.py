@@ -1,0 +1,198 @@
+"""How good the learned model is on episodes that it was not trained on.
+
+From stored states the network is unrolled with the stored actions, as in
+training, and what it says is compared with what the data says. The policy and
+the values are not meant to be the data's: planning is to improve on it. But an
+error of rewards, or one that grows with each unrolled step, is the model's.
+"""
+
+import dataclasses
+import itertools
+from typing import Any, Callable, NamedTuple, Sequence
+
+from dm_env import specs
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import observations
+from tf_muzero.data.reading import Reading
+from tf_muzero.networks import heads
+from tf_muzero.networks.agent import Agent
+from tf_muzero.types import Episode
+from tf_muzero.types import Parameters
+
+
+class HeldOut(NamedTuple):
+  """B windows of K transitions.
+
+  Attributes:
+    observation: [B, F, ...] the first state's observation and those before it.
+    action: [B, K + 1, ...] stored actions.
+    reward: [B, K] what followed them.
+    returns: [B, K + 1] discounted rewards from each state to the last record.
+    last: [B, F, ...] as `observation`, of the episode's last record.
+    last_factor: [B, K + 1] discount from each state to the last record; 0 where
+      the episode ended there and was not cut off.
+  """
+  observation: np.ndarray
+  action: np.ndarray
+  reward: np.ndarray
+  returns: np.ndarray
+  last: np.ndarray
+  last_factor: np.ndarray
+
+
+def held_out(
+    *, reading: Reading, num_episodes: int, windows_per_episode: int,
+    unroll_steps: int, seed: int) -> Callable[..., dict[str, float]]:
+  """Returns a function that validates the weights of a running training.
+
+  It is called as `evaluate.EvaluateFn`, and gives, for each k unrolled steps:
+  `validation/reward_error_k`, mean absolute error of the k-th reward;
+  `validation/value_error_k`, mean absolute difference to the data's discounted
+  return, which ends in the network's own value where an episode was cut off;
+  and of the policy `validation/agreement_k`, how often its most probable action
+  is the stored one, or `validation/action_distance_k`, the mean absolute
+  difference. `validation/reward_spread` and `validation/value_spread` are the
+  errors of saying the mean.
+
+  Args:
+    reading: of the training's dataset, what it is not trained on.
+    num_episodes: read of that, at most.
+    windows_per_episode: at random places.
+    unroll_steps: K.
+    seed: of the places.
+  """
+  made: list[tuple[HeldOut, Any]] = []  # With the network to unroll.
+
+  def validate(agent: Agent, source: episodes_lib.Dataset,
+               parameters: Parameters, step: int) -> dict[str, float]:
+    del step
+    if not made:
+      if not isinstance(source, episodes_lib.Dataset):
+        raise ValueError('Validation needs a dataset to hold episodes out of; '
+                         'this training has an environment alone.')
+      dataset = episodes_lib.open_dataset(
+          source.directory, dataclasses.replace(
+              reading, reward_alignment=source.reading.reward_alignment))
+      check_apart(source, dataset)
+      windows = cut(
+          list(itertools.islice(episodes_lib.iterate(dataset), num_episodes)),
+          windows_per_episode=windows_per_episode, unroll_steps=unroll_steps,
+          frame_stack=agent.frame_stack, discount=agent.discount, seed=seed)
+      made.append(
+          (windows, agent.make_network(source.spec, source.num_steps)))
+    windows, network = made[0]
+    for variable, value in zip(network.variables, parameters):
+      variable.assign(value)
+    return measure(network, agent, source.spec.action, windows)
+
+  return validate
+
+
+def check_apart(source: episodes_lib.Dataset, other: episodes_lib.Dataset
+                ) -> None:
+  """Raises ValueError where two datasets have episodes in common."""
+  def episodes(dataset):
+    return {(part.path, number) for part in dataset.parts
+            for number in part.numbers}
+  common = episodes(source) & episodes(other)
+  if common:
+    raise ValueError(
+        f'{len(common)} of {other.num_episodes} held-out episodes '
+        f'({other.split!r}) are trained on ({source.split!r}); keep them apart '
+        "with reading.split, such as 'train[:90%]' and 'train[90%:]'.")
+
+
+def cut(episodes: Sequence[Episode], *, windows_per_episode: int,
+        unroll_steps: int, frame_stack: int, discount: float, seed: int
+        ) -> HeldOut:
+  """Returns windows at random places of episodes.
+
+  Args:
+    episodes: those with fewer transitions than K are left out.
+    windows_per_episode: their number.
+    unroll_steps: K.
+    frame_stack: F.
+    discount: per decision.
+    seed: of the places.
+  """
+  rng, windows = np.random.default_rng(seed), []
+  for episode in episodes:
+    num_transitions = len(episode.reward) - 1
+    if num_transitions < unroll_steps:
+      continue
+    past = np.zeros_like(episode.observation[:1])
+    stacked = np.concatenate(
+        [*[past] * (frame_stack - 1), episode.observation])
+    returns, factors = _returns(episode, discount)
+    for start in rng.integers(
+        num_transitions - unroll_steps + 1, size=windows_per_episode):
+      states = slice(start, start + unroll_steps + 1)
+      windows.append(HeldOut(
+          stacked[start:start + frame_stack], episode.action[states],
+          episode.reward[states][:-1], returns[states], stacked[-frame_stack:],
+          factors[states]))
+  if not windows:
+    raise ValueError(f'No held-out episode of {len(episodes)} has '
+                     f'{unroll_steps} transitions (unroll_steps).')
+  return HeldOut(*(np.stack(x) for x in zip(*windows)))
+
+
+def measure(network: Any, agent: Agent, action_spec: specs.Array,
+            windows: HeldOut) -> dict[str, float]:
+  """Returns the metrics of `held_out`.
+
+  Args:
+    network: such as `state.StateNetwork`, with its weights.
+    agent: what its outputs mean.
+    action_spec: what it does.
+    windows: stored ones.
+  """
+  stack = lambda x: observations.stack(tf.constant(x), agent.frame_stack)[:, 0]
+  value = lambda embedding: agent.value_support.decode(
+      network.predict_heads(embedding)[1])
+  embedding = network.represent(stack(windows.observation))
+  last = value(network.represent(stack(windows.last))).numpy()
+  returns = windows.returns + windows.last_factor * last[:, np.newaxis]
+  metrics = {
+      'validation/reward_spread': _distance(
+          windows.reward, windows.reward.mean()),
+      'validation/value_spread': _distance(returns, returns.mean())}
+  head = heads.make_head(action_spec, num_candidates=1)
+  for k in range(windows.action.shape[1]):
+    if k:
+      embedding, reward_logits = network.step(
+          embedding, tf.constant(windows.action[:, k - 1]))
+      metrics[f'validation/reward_error_{k}'] = _distance(
+          agent.reward_support.decode(reward_logits).numpy(),
+          windows.reward[:, k - 1])
+    metrics[f'validation/value_error_{k}'] = _distance(
+        value(embedding).numpy(), returns[:, k])
+    if k + 1 == windows.action.shape[1]:
+      break  # Its action may be after the episode.
+    action = head.mode_fn(network.predict_heads(embedding)[0]).numpy()
+    if head.is_discrete:
+      metrics[f'validation/agreement_{k}'] = float(
+          np.mean(action == windows.action[:, k]))
+    else:
+      metrics[f'validation/action_distance_{k}'] = _distance(
+          action, windows.action[:, k])
+  return metrics
+
+
+def _returns(episode: Episode, discount: float
+             ) -> tuple[np.ndarray, np.ndarray]:
+  """Returns [R] of what follows each record, and of the last one's factor."""
+  returns = np.zeros(len(episode.reward), np.float32)
+  factors = np.ones(len(episode.reward), np.float32)
+  for t in reversed(range(len(returns) - 1)):
+    factor = discount * episode.discount[t]
+    returns[t] = episode.reward[t] + factor * returns[t + 1]
+    factors[t] = factor * factors[t + 1]
+  return returns, factors
+
+
+def _distance(x: np.ndarray, y: Any) -> float:
+  return float(np.mean(np.abs(x - y)))
