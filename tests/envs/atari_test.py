@@ -195,9 +195,10 @@ def test_a_recorded_episode_is_replayed_pixel_for_pixel():
     assert fitting
 
 
-def test_what_scores_depend_on_is_told():
-  environment = envs.load('atari:Pong/full', seed=0, clip_rewards=True)
+@pytest.mark.parametrize('game, differs', [('Pong', False), ('Amidar', True)])
+def test_what_scores_depend_on_is_told(game, differs):
+  environment = envs.load(f'atari:{game}/full', seed=0, clip_rewards=True)
   assert envs.protocol(environment) == {
       'sticky_actions': 0.25, 'frame_skip': 4, 'max_frames': 108_000,
-      'num_actions': 18, 'rewards': 'raw score'}
+      'num_actions': 18, 'rewards': 'raw score', 'rom_differs': differs}
   assert not envs.protocol(envs.load('catch', seed=0))

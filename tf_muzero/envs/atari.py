@@ -118,7 +118,9 @@ def load(name: str, seed: int) -> Atari:
                      f"'atari:{game}/full', got {action_set!r}.")
   path = atari_roms.find(game)
   atari_roms.warn_if_differs(game)
-  return Atari(path, seed=seed, full_action_set=action_set == 'full')
+  environment = Atari(path, seed=seed, full_action_set=action_set == 'full')
+  environment.protocol['rom_differs'] = atari_roms.differs(game)
+  return environment
 
 
 def _taps(size: int) -> list[tuple[np.ndarray, np.ndarray]]:
