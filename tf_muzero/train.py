@@ -20,6 +20,7 @@ from tf_muzero import evaluate
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import memory
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import statistics as statistics_lib
 from tf_muzero.data.reading import Reading
@@ -200,7 +201,7 @@ def _make_batches(
   reanalysed = fresh = None
   if isinstance(source, episodes_lib.Dataset):
     segments = segments_lib.segments(
-        episodes_lib.episodes(source, seed=settings['seed'], repeat=True),
+        memory.episodes(source, seed=settings['seed'], repeat=True),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
         frame_stack=agent.frame_stack)

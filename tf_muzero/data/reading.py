@@ -29,6 +29,8 @@ class Reading:
       default realigned for the public `rlu_atari*`, and for nothing else.
     on_bad_episode: 'error', or 'skip' to leave out what is damaged or has bad
       values, and to log it.
+    memory_mib: training holds vectors of up to so many MiB in memory, decoded;
+      0 to read the files in each pass.
   """
   data_dir: Optional[str] = None
   prepare: bool = False
@@ -39,6 +41,7 @@ class Reading:
   seed: int = 0
   reward_alignment: Optional[str] = None
   on_bad_episode: str = 'error'
+  memory_mib: int = 2048
 
   def __post_init__(self):
     if not 0.0 < self.percent <= 100.0:
@@ -50,6 +53,8 @@ class Reading:
       number = getattr(self, name)
       if number is not None and number < 1:
         raise ValueError(f'{name} must be >= 1, got {number}.')
+    if self.memory_mib < 0:
+      raise ValueError(f'memory_mib must be >= 0, got {self.memory_mib}.')
     for name, values in (('reward_alignment', (None, *_ALIGNMENTS)),
                          ('on_bad_episode', ('error', 'skip'))):
       if getattr(self, name) not in values:

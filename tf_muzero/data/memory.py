@@ -1,0 +1,66 @@
+"""Vectors held in memory, decoded once; what does not fit is streamed.
+
+Most of the work of reading `rlu_control_suite` is to parse and inflate a string
+for each entry of each observation. The largest task has 1.1 GB of numbers.
+"""
+
+import dataclasses
+from typing import Optional
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import files
+from tf_muzero.data import layout
+from tf_muzero.types import Episode
+
+
+def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
+             shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+  """Returns a shuffled dataset of `Episode`s, from memory where they fit there.
+
+  Args:
+    dataset: what to read; its `reading` says what fits.
+    seed: of the order, a new one in each pass.
+    repeat: whether to go on for ever.
+    shard: see `episodes.episodes`.
+  """
+  held = _load(dataclasses.replace(
+      dataset, parts=files.shard(dataset.parts, *shard)))
+  if held is None:
+    return episodes_lib.episodes(
+        dataset, seed=seed, repeat=repeat, shard=shard)
+  lengths = [len(episode.reward) for episode in held]
+  stops = np.cumsum(lengths)
+  with tf.device('CPU:0'):
+    records = Episode(*(tf.constant(np.concatenate(x)) for x in zip(*held)))
+    starts, stops = tf.constant(stops - lengths), tf.constant(stops)
+  del held
+
+  def take(i: tf.Tensor) -> Episode:
+    return tf.nest.map_structure(lambda x: x[starts[i]:stops[i]], records)
+
+  indices = tf.data.Dataset.range(len(lengths)).shuffle(len(lengths), seed=seed)
+  if repeat:
+    indices = indices.repeat()
+  return indices.map(take)
+
+
+def _load(dataset: episodes_lib.Dataset) -> Optional[list[Episode]]:
+  """Returns all good episodes; None if they are frames or do not fit."""
+  left = dataset.reading.memory_mib * 2**20
+  if not left or layout.is_image(dataset.spec.observation):
+    return None
+  held = []
+  for episode in episodes_lib.iterate(dataset):
+    left -= sum(x.nbytes for x in episode)
+    if left < 0:
+      logging.info('%s does not fit in %d MiB: it is streamed.', dataset.name,
+                   dataset.reading.memory_mib)
+      return None
+    held.append(episode)
+  if not held:
+    raise ValueError(f'{dataset.directory!r} has not one good episode.')
+  return held
