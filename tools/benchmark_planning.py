@@ -47,7 +47,7 @@ _CANDIDATES = 20
 # LightZero's MLP models for discrete and for sampled actions: 172k and 530k.
 _NETWORKS = {
     'discrete_172k': (False, 1, 80),
-    'sampled_530k': (True, 1, 168),
+    'sampled_530k': (True, 1, 174),
     'paper_10x512': (True, 10, 512),
 }
 

@@ -98,12 +98,20 @@ def squashed_gaussian(
     mean, log_scale = tf.split(policy_parameters, 2, axis=-1)
     return mean, tf.clip_by_value(log_scale, *log_scale_range)
 
-  def draw(policy_parameters, seed, num):
+  def squash(policy_parameters, noise):
     mean, log_scale = split(policy_parameters)
-    noise = rng.normal(seed, [tf.shape(mean)[0], num, num_dimensions])
-    noise = tf.ensure_shape(noise, [mean.shape[0], num, num_dimensions])
-    sigma = tf.minimum(tf.exp(log_scale), max_scale)
-    return tf.tanh(mean[:, tf.newaxis] + sigma[:, tf.newaxis] * noise)
+    return tf.tanh(mean + tf.minimum(tf.exp(log_scale), max_scale) * noise)
+
+  def sample(policy_parameters, seed):
+    # Of rank two: XLA on a CPU is slow at drawing [B, 1, n].
+    batch = tf.shape(policy_parameters)[0]
+    return squash(policy_parameters, rng.normal(seed, [batch, num_dimensions]))
+
+  def candidates(policy_parameters, seed):
+    batch = tf.shape(policy_parameters)[0]
+    noise = rng.normal(seed, [batch, num_candidates, num_dimensions])
+    return squash(policy_parameters[:, tf.newaxis], tf.ensure_shape(
+        noise, [policy_parameters.shape[0], num_candidates, num_dimensions]))
 
   def log_prob(policy_parameters, actions):
     mean, log_scale = split(policy_parameters[..., tf.newaxis, :])
@@ -120,12 +128,11 @@ def squashed_gaussian(
 
   return PolicyHead(
       num_parameters=2 * num_dimensions, is_discrete=False,
-      candidates_fn=lambda parameters, seed: draw(
-          parameters, seed, num_candidates),
+      candidates_fn=candidates,
       prior_fn=lambda parameters: tf.tile(
           tf.zeros_like(parameters[:, :1]), [1, num_candidates]),
       log_prob_fn=log_prob,
-      sample_fn=lambda parameters, seed: draw(parameters, seed, 1)[:, 0],
+      sample_fn=sample,
       mode_fn=lambda parameters: tf.tanh(split(parameters)[0]),
       entropy_fn=entropy, num_candidates=num_candidates)
 
