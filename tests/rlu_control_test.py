@@ -24,6 +24,10 @@ _ACTIONS = {  # Dimensions; MuZero Unplugged, table 3.
     'cartpole_swingup': 1, 'finger_turn_hard': 2, 'fish_swim': 5,
     'manipulator_insert_ball': 5, 'manipulator_insert_peg': 5,
     'walker_stand': 6, 'walker_walk': 6, 'cheetah_run': 6, 'humanoid_run': 21}
+# One dimension, an entry to drop, matrices, many dimensions; the others are
+# like them, and each takes as long.
+_QUICK = ('cartpole_swingup', 'finger_turn_hard', 'manipulator_insert_ball',
+          'humanoid_run')
 _LENGTH = 12  # Of an episode.
 _SMOKE = ['gin/hardware/smoke.gin']
 _SMALL = ['acting/mcts.search.num_simulations = 2']
@@ -96,7 +100,9 @@ def _files(run, *more):
   return [os.path.join(run, 'config.gin'), *more]
 
 
-@pytest.mark.parametrize('name', _ACTIONS)
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=[] if name in _QUICK else pytest.mark.slow)
+    for name in _ACTIONS])
 def test_a_task_is_learned_and_evaluated(name, run):
   directory = run(name)
   with open(os.path.join(directory, 'task.json'), encoding='utf8') as file:
