@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -52,11 +53,19 @@ def test_the_commands_run_in_their_order(tmp_path):
         cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f'{words}\n{done.stdout}\n{done.stderr}'
   assert seen == list(_SMALLER)
-  for block in _blocks('python'):
-    done = subprocess.run([sys.executable, '-c', block], check=False,
-                          cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r'return: [\d.]+\n', done.stdout)
+  acting, _ = _blocks('python')
+  done = subprocess.run([sys.executable, '-c', acting], check=False,
+                        cwd=tmp_path, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  assert re.fullmatch(r'return: [\d.]+\n', done.stdout)
+
+
+def test_the_search_is_used_as_the_example_says():
+  _, searching = _blocks('python')
+  names = {}
+  exec(searching, names)  # pylint: disable=exec-used
+  np.testing.assert_allclose(
+      np.sum(names['output'].weights, axis=-1), np.ones(32), rtol=1e-5)
 
 
 @pytest.mark.parametrize('words', [
