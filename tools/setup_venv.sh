@@ -7,23 +7,28 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 die() { echo "Error: $*" >&2; exit 1; }
 
+# TensorFlow 2.15 runs on these alone.
+SUPPORTED='Python 3.9, 3.10 or 3.11'
+
 is_supported() {
-  "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' \
-      >/dev/null 2>&1
+  "$1" -c 'import sys
+sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' >/dev/null 2>&1
 }
+
+version() { "$1" --version 2>&1 | head -n 1; }
 
 find_python() {
   local candidate
   if [[ -n "${PYTHON:-}" ]]; then
     is_supported "$PYTHON" && { echo "$PYTHON"; return; }
-    die "PYTHON=$PYTHON is not a Python 3.10 or 3.11 (it says: $(
-        "$PYTHON" --version 2>&1 | head -n 1)); TensorFlow 2.15 runs on no later one and the pinned versions on no earlier one."
+    die "TensorFlow 2.15 needs $SUPPORTED; PYTHON=$PYTHON is none" \
+        "(it says: $(version "$PYTHON"))."
   fi
-  for candidate in python3.11 python3.10 python3 python; do
+  for candidate in python3.11 python3.10 python3.9 python3 python; do
     is_supported "$candidate" && { echo "$candidate"; return; }
   done
-  die "no Python 3.10 or 3.11 found (python3 is: $(
-      python3 --version 2>&1 | head -n 1)); TensorFlow 2.15 runs on no later one and the pinned versions on no earlier one." \
+  die "TensorFlow 2.15 needs $SUPPORTED; none was found" \
+      "(python3 says: $(version python3))." \
       "Install one, or name it: PYTHON=/path/to/python3.11 bash $0"
 }
 
@@ -31,7 +36,8 @@ requirements() { cat constraints.txt setup.cfg pyproject.toml "$0" | cksum; }
 
 if [[ -e .venv ]] && .venv/bin/python -c '' 2>/dev/null; then
   is_supported .venv/bin/python || die ".venv is of $(
-      .venv/bin/python --version), which is not supported: remove it."
+      version .venv/bin/python), but TensorFlow 2.15 needs $SUPPORTED:" \
+      "remove it."
 else
   python=$(find_python)
   echo "Making .venv with $("$python" --version) ..."
