@@ -8,6 +8,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import json_lines
 from tf_muzero.types import Episode
 
 
@@ -39,27 +40,10 @@ class EpisodeLog:
     if self._path is None:
       return
     if number <= self._last:
-      _drop_from(self._path, number)
+      json_lines.drop_from(self._path, 'round', number)
     self._last = number
     with tf.io.gfile.GFile(self._path, 'a') as file:
       for episode, return_ in zip(episodes, returns):
         file.write(json.dumps({
             'round': number, 'step': step, 'return': return_,
             'length': len(episode.reward) - 1}) + '\n')
-
-
-def _drop_from(path: str, number: int) -> None:
-  """Removes the lines of this round and later ones, and a half-written one."""
-  if not tf.io.gfile.exists(path):
-    return
-  kept = []
-  with tf.io.gfile.GFile(path) as file:
-    for line in file.read().splitlines():
-      try:
-        if json.loads(line)['round'] < number:
-          kept.append(line + '\n')
-      except json.JSONDecodeError:
-        logging.warning('%s: dropped a half-written line.', path)
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(''.join(kept))
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)

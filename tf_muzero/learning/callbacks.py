@@ -10,6 +10,7 @@ from absl import logging
 import keras
 import tensorflow as tf
 
+from tf_muzero import json_lines
 from tf_muzero.reanalyse import snapshots
 
 
@@ -149,7 +150,7 @@ class LogMetrics(Periodic):
   def on_train_begin(self, logs=None):
     """Forgets the metrics that a resumed run will write again."""
     super().on_train_begin(logs)
-    _drop_after(self._path, self.model.step)
+    json_lines.drop_from(self._path, 'step', self.model.step + 1)
 
   def on_train_batch_begin(self, batch, logs=None):
     """Notes when an execution starts."""
@@ -213,7 +214,7 @@ class Evaluate(Periodic):
   def on_train_begin(self, logs=None):
     """Forgets the evaluations that a resumed run will do again."""
     super().on_train_begin(logs)
-    _drop_after(self._path, self.model.step)
+    json_lines.drop_from(self._path, 'step', self.model.step + 1)
 
   def run(self, step, logs):
     """Evaluates."""
@@ -242,23 +243,6 @@ def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,
     for name, value in metrics.items():
       tf.summary.scalar(name, value)
     writer.flush()
-
-
-def _drop_after(path: str, step: int) -> None:
-  """Removes the lines of later steps, and a half-written last one."""
-  if not tf.io.gfile.exists(path):
-    return
-  kept = []
-  with tf.io.gfile.GFile(path) as file:
-    for line in file.read().splitlines():
-      try:
-        if json.loads(line)['step'] <= step:
-          kept.append(line + '\n')
-      except json.JSONDecodeError:
-        logging.warning('%s: dropped a half-written line.', path)
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(''.join(kept))
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
 
 
 def _is_saveable(iterator) -> bool:

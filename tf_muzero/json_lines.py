@@ -1,0 +1,29 @@
+"""Files with a JSON object on each line, as a resumed run finds them."""
+
+import json
+
+from absl import logging
+import tensorflow as tf
+
+
+def drop_from(path: str, key: str, number: int) -> None:
+  """Removes what a resumed run will write again, and a half-written line.
+
+  Args:
+    path: of the file; nothing happens if there is none.
+    key: what the lines are numbered by, such as 'step'.
+    number: lines that have this or more are removed.
+  """
+  if not tf.io.gfile.exists(path):
+    return
+  kept = []
+  with tf.io.gfile.GFile(path) as file:
+    for line in file.read().splitlines():
+      try:
+        if json.loads(line)[key] < number:
+          kept.append(line + '\n')
+      except json.JSONDecodeError:
+        logging.warning('%s: dropped a half-written line.', path)
+  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
+    file.write(''.join(kept))
+  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
