@@ -71,7 +71,8 @@ def test_actions_inside_the_tree_are_draws_of_the_policy():
   forest = mcts.grow(
       (), RootOutput(tf.zeros([_BATCH, 10]), logits, zeros, means),
       recurrent_fn, rng.seed(3), num_simulations=60, prior_fn=tf.nn.softmax,
-      score_fn=lambda node: -node.visits, root_score_fn=lambda node: -node.visits,
+      score_fn=lambda node: -node.visits,
+      root_score_fn=lambda node: -node.visits,
       draw_fn=lambda seed, mean, number: mean + 0.5 * rng.normal(
           seed, [_BATCH]))
   actions = tf.reshape(forest.tree.reward, [_BATCH, 61])[:, 11:].numpy()
