@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import data_toys
 from tests import train_runs
 from tf_muzero import collect
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
 
 _INTERACTION = interaction_lib.Interaction(
@@ -74,3 +76,14 @@ def test_rewards_are_clipped_as_those_of_the_dataset_are(tmp_path):
       behaviour=behaviours.uniform(), seed=1, action_repeat=1)
   with pytest.raises(ValueError, match='clip_rewards must be True'):
     _run(dataset, str(tmp_path / 'run'), 1, 0.5)
+
+
+def test_another_game_is_refused(tmp_path):
+  dataset = str(tmp_path / 'data')
+  with writing.new_dataset(
+      dataset, name='other', spec=data_toys.BOARD_SPEC,
+      metadata={'task': 'atari:Pong'}, episodes_per_file=1) as add:
+    add(*data_toys.play(np.random.default_rng(0), data_toys.BOARD_SPEC, 3))
+  with pytest.raises(ValueError, match="task must be 'atari:Pong'.*'catch'"):
+    _run(dataset, str(tmp_path / 'run'), 1, 0.5)
+  assert not (tmp_path / 'run').exists()

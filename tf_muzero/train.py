@@ -31,6 +31,10 @@ from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 
+# Segments come from so many in turns. An average game of Atari has 7 MB of
+# frames, the longest one 190 MB.
+_EPISODES_AT_ONCE = 8
+
 
 def train(
     *, run_directory: str, agent: Agent,
@@ -204,7 +208,7 @@ def _make_batches(
         memory.episodes(source, seed=settings['seed'], repeat=True),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
-        frame_stack=agent.frame_stack)
+        frame_stack=agent.frame_stack, episodes_at_once=_EPISODES_AT_ONCE)
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, **settings)

@@ -47,6 +47,7 @@ _STRIDE = 64  # Windows a segment.
 _BATCH = 256
 _PASSES = 3  # In each round, so that starting them counts little.
 _SHUFFLE = 128  # Segments, in the buffer that they are drawn from.
+_EPISODES_AT_ONCE = 8  # As in training.
 _GROUP = 32  # Segments whose windows are mixed.
 
 
@@ -166,7 +167,8 @@ def windows(episodes: tf.data.Dataset) -> tf.data.Dataset:
 
   segments = segments_lib.segments(
       episodes, windows_per_segment=_STRIDE, unroll_steps=_UNROLL,
-      td_steps=_TD_STEPS, shuffle_segments=_SHUFFLE)
+      td_steps=_TD_STEPS, shuffle_segments=_SHUFFLE,
+      episodes_at_once=_EPISODES_AT_ONCE)
   seeds = tf.data.Dataset.random(0).batch(2)
   return tf.data.Dataset.zip((segments.batch(_GROUP), seeds)).map(
       cut, num_parallel_calls=os.cpu_count()).rebatch(_BATCH)

@@ -145,9 +145,22 @@ def test_shuffling_keeps_the_segments():
   assert shuffled == make(shuffle_segments=100, seed=3)
 
 
+def test_neighbours_are_of_different_episodes():
+  episodes = random_episodes(0, [40, 39, 38, 37], data_toys.BOARD_SPEC)
+  for i, episode in enumerate(episodes):
+    episode.reward[:-1] = i
+  make = lambda **kwargs: list(segments_lib.segments(
+      dataset_of(episodes), windows_per_segment=4, unroll_steps=2, td_steps=3,
+      **kwargs).as_numpy_iterator())
+  found = [int(segment.reward[0]) for segment in make(episodes_at_once=4)]
+  assert found[:36] == [0, 1, 2, 3] * 9
+  key = lambda segment: [x.tolist() for x in segment]
+  assert sorted(map(key, make(episodes_at_once=3))) == sorted(map(key, make()))
+
+
 @pytest.mark.parametrize('name', [
     'windows_per_segment', 'unroll_steps', 'td_steps', 'frame_stack',
-    'shuffle_segments'])
+    'shuffle_segments', 'episodes_at_once'])
 def test_bad_settings_are_named(name):
   settings = {'windows_per_segment': 4, 'unroll_steps': 1, 'td_steps': 1}
   with pytest.raises(ValueError, match=f'{name} must be .*-1'):

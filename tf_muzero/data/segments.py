@@ -8,7 +8,8 @@ from tf_muzero.types import Segment
 
 def segments(episodes: tf.data.Dataset, *, windows_per_segment: int,
              unroll_steps: int, td_steps: int, frame_stack: int = 1,
-             shuffle_segments: int = 0, seed: int = 0) -> tf.data.Dataset:
+             shuffle_segments: int = 0, episodes_at_once: int = 1,
+             seed: int = 0) -> tf.data.Dataset:
   """Returns a dataset of `Segment`s of S = L + K + n records.
 
   An episode is cut at its records 0, L, 2L, ...; each segment goes on for
@@ -23,19 +24,23 @@ def segments(episodes: tf.data.Dataset, *, windows_per_segment: int,
     td_steps: n, how far a value target looks past the window's end.
     frame_stack: F; a segment has the F - 1 observations before it.
     shuffle_segments: size of a shuffle buffer, in segments; 0 for none.
+    episodes_at_once: that segments are taken from in turns, so that neighbours
+      are of different episodes; all of them are held, decoded.
     seed: of the shuffling.
   """
   for name, number, low in (
       ('windows_per_segment', windows_per_segment, 1),
       ('unroll_steps', unroll_steps, 0), ('td_steps', td_steps, 0),
       ('frame_stack', frame_stack, 1),
-      ('shuffle_segments', shuffle_segments, 0)):
+      ('shuffle_segments', shuffle_segments, 0),
+      ('episodes_at_once', episodes_at_once, 1)):
     if number < low:
       raise ValueError(f'{name} must be >= {low}, got {number}.')
   length = windows_per_segment + unroll_steps + td_steps
-  dataset = episodes.flat_map(
+  dataset = episodes.interleave(
       lambda episode: tf.data.Dataset.from_tensor_slices(
-          cut(episode, windows_per_segment, length, frame_stack)))
+          cut(episode, windows_per_segment, length, frame_stack)),
+      cycle_length=episodes_at_once)
   if shuffle_segments:
     dataset = dataset.shuffle(shuffle_segments, seed=seed)
   return dataset
