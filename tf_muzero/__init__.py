@@ -2,7 +2,8 @@
 
 The folders are the pipeline, in reading order: envs, data, networks, search,
 reanalyse, learning, acting, reporting. The commands are modules here: collect,
-inspect, train, evaluate, report, export. `types` has the containers that cross folders.
+inspect, train, evaluate, report, export. `types` has the containers that cross
+folders.
 """
 
 import contextlib
