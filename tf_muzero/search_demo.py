@@ -21,7 +21,9 @@ from tf_muzero.search import mcts
 from tf_muzero.search import selection
 from tf_muzero.types import RootOutput, StepOutput
 
-_OUTPUT = flags.DEFINE_string('output', 'tree.png', 'PNG or SVG file.')
+_OUTPUT = flags.DEFINE_string(
+    'output', 'tree.png', 'PNG or SVG file.',
+    allow_override=True)  # `report` has one of that name.
 _SIMULATIONS = flags.DEFINE_integer('simulations', 200, 'At least 1.')
 _MIN_VISITS = flags.DEFINE_integer(
     'min_visits', 4, 'Nodes with fewer visits are not drawn.')

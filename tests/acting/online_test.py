@@ -56,7 +56,7 @@ class _Match(dm_env.Environment):
 
 def test_play_gets_better_with_learning(tmp_path, monkeypatch):
   monkeypatch.setattr(
-      envs, 'load', lambda task, *, seed, action_repeat: _Match(seed))
+      envs, 'load', lambda task, *, seed, **unused_kwargs: _Match(seed))
   support = value_transform.Support(-0.5, 1.5, 9)
   agent = agent_lib.Agent(
       functools.partial(state.StateNetwork, num_blocks=1, width=32),
