@@ -41,9 +41,9 @@ def search_improvement(
     injected = candidates_lib.inject(root, flat.action, injected_prior)
     root = root._replace(
         # The last state of an episode has no action to inject.
-        candidates=_where(
+        candidates=candidates_lib.where(
             flat.is_transition, injected.candidates, root.candidates),
-        prior_logits=_where(
+        prior_logits=candidates_lib.where(
             flat.is_transition, injected.prior_logits, root.prior_logits))
   output = search_fn(
       parameters, root, planning_model.recurrent_fn, search_seed,
@@ -101,8 +101,3 @@ def _explicit(candidates, weights: tf.Tensor) -> tf.Tensor:
 
 def _is_empty(nest) -> bool:
   return not tf.nest.flatten(nest)
-
-
-def _where(condition: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-  return tf.where(
-      tf.reshape(condition, [-1] + [1] * (x.shape.rank - 1)), x, y)

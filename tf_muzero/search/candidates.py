@@ -1,4 +1,4 @@
-"""What is done to the candidates of a root before a search."""
+"""What is done to candidates, before a search and in it."""
 
 import tensorflow as tf
 
@@ -52,3 +52,8 @@ def add_root_noise(root: RootOutput, noise: tf.Tensor, fraction: float
   prior = tf.nn.softmax(tf.cast(root.prior_logits, tf.float32))
   noisy = (1.0 - fraction) * prior + fraction * noise
   return root._replace(prior_logits=tf.math.log(tf.maximum(noisy, _TINY)))
+
+def where(condition: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+  """Returns rows of `x` where `condition` [B] is true, else of `y`."""
+  return tf.where(
+      tf.reshape(condition, [-1] + [1] * (x.shape.rank - 1)), x, y)

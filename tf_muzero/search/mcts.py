@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple
 import tensorflow as tf
 
 from tf_muzero import rng
+from tf_muzero.search import candidates
 from tf_muzero.search import selection
 from tf_muzero.search import tree as tree_lib
 from tf_muzero.types import DrawFn, Nest, Parameters, RecurrentFn, RootOutput
@@ -143,7 +144,7 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     draw_seed, step_seed = rng.split(rng.fold_in(seed, i))
     action = draw_fn(draw_seed, embedding, candidate)
     if not _is_nothing(root.candidates):
-      action = _where(parent % num_nodes == 0, tf.gather(
+      action = candidates.where(parent % num_nodes == 0, tf.gather(
           root.candidates, candidate, batch_dims=1), action)
     step = recurrent_fn(parameters, step_seed, action, embedding)
     new = tree_lib.NewNodes(
@@ -231,12 +232,6 @@ def _gather_flat(nest: Nest, indices: tf.Tensor) -> Nest:
     return tf.gather(tf.reshape(x, [-1] + x.shape[2:].as_list()), indices)
 
   return tf.nest.map_structure(gather, nest)
-
-
-def _where(condition: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-  """Returns rows of `x` where `condition` [B] is true, else of `y`."""
-  return tf.where(
-      tf.reshape(condition, [-1] + [1] * (x.shape.rank - 1)), x, y)
 
 
 def _is_nothing(nest: Nest) -> bool:
