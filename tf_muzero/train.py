@@ -20,6 +20,7 @@ from tf_muzero import evaluate
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import layout
 from tf_muzero.data import memory
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import statistics as statistics_lib
@@ -31,9 +32,11 @@ from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 
-# Segments come from so many in turns. An average game of Atari has 7 MB of
-# frames, the longest one 190 MB.
-_EPISODES_AT_ONCE = 8
+# Segments of games come from so many in turns; an average one has 7 MB of
+# frames, the longest one 190 MB. Episodes of control tasks are of equal length
+# and have few segments: taken in turns, all first ones would come, then all
+# second ones, and what is learned from would swing between them.
+_GAMES_AT_ONCE = 8
 
 
 def train(
@@ -208,7 +211,8 @@ def _make_batches(
         memory.episodes(source, seed=settings['seed'], repeat=True),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
-        frame_stack=agent.frame_stack, episodes_at_once=_EPISODES_AT_ONCE)
+        frame_stack=agent.frame_stack, episodes_at_once=(
+            _GAMES_AT_ONCE if layout.is_image(source.spec.observation) else 1))
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, **settings)

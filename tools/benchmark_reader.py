@@ -176,7 +176,8 @@ def windows(episodes: tf.data.Dataset) -> tf.data.Dataset:
 
 def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
   """Returns one pass over the recipe's batches of the same windows."""
-  from rlds import transformations  # pylint: disable=import-outside-toplevel
+  # pylint: disable=import-outside-toplevel,import-error
+  from rlds import transformations
   builder = tfds.builder_from_directory(dataset.directory)
   read = tfds.ReadConfig(
       try_autocache=False, interleave_cycle_length=16, shuffle_seed=0)
