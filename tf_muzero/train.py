@@ -47,7 +47,7 @@ def train(
     reanalyse_fraction: float, target_period: int, target_decay: float,
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
-    seed: int, intra_op_threads: int = 0, deterministic: bool = False,
+    seed: int, compute_dtype: str = 'float32', intra_op_threads: int = 0, deterministic: bool = False,
     dataset: Optional[str] = None, reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
@@ -77,6 +77,8 @@ def train(
     strategy: see `devices.make_strategy`.
     jit_compile: whether XLA compiles loss and gradients.
     seed: of everything random.
+    compute_dtype: of the network that learns: `float32`, or `bfloat16` on TPU.
+      Weights and losses are float32 anyway, and so are searches on the host.
     intra_op_threads: see `devices.limit_threads`.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
@@ -103,7 +105,8 @@ def train(
   with strategy_.scope():
     trainer = _make_trainer(
         source, agent, loss_weights, batch_size, target_period=target_period,
-        target_decay=target_decay, jit_compile=jit_compile)
+        target_decay=target_decay, jit_compile=jit_compile,
+        compute_dtype=compute_dtype)
     trainer.compile(optimizer_fn(num_steps),
                     steps_per_execution=steps_per_execution)
     trainer.optimizer.build(trainer.network.trainable_variables)
@@ -172,14 +175,15 @@ def _open(
 
 def _make_trainer(
     source: evaluate.Source, agent: Agent, loss_weights: losses.LossWeights,
-    batch_size: int, **settings) -> trainer_lib.Trainer:
+    batch_size: int, compute_dtype: str, **settings) -> trainer_lib.Trainer:
   """Returns a trainer of fresh networks, under the present strategy."""
   head = agent.make_head(source.spec)
   statistics = (statistics_lib.observation_statistics(source)
                 if isinstance(source, episodes_lib.Dataset) else ())
 
   def make_network():
-    network = agent.make_network(source.spec, source.num_steps)
+    network = agent.make_network(
+        source.spec, source.num_steps, compute_dtype)
     if statistics:
       network.set_observation_statistics(
           *(np.tile(x, agent.frame_stack) for x in statistics))

@@ -46,8 +46,10 @@ def _actions(spec, batch):
   return tf.random.stateless_uniform([batch, 2], [0, 1], -1.0, 1.0)
 
 
-def test_shapes_and_ranges(spec):
-  network = make_agent().make_network(spec)
+@pytest.mark.parametrize('compute_dtype', ['float32', 'bfloat16'])
+def test_shapes_and_ranges(spec, compute_dtype):
+  network = make_agent().make_network(spec, compute_dtype=compute_dtype)
+  assert {v.dtype for v in network.variables} == {tf.float32}
   embedding = network.represent(tf.random.stateless_normal([7, 5], [0, 1]))
   assert embedding.shape == [7, 16]
   next_embedding, reward_logits = network.step(embedding, _actions(spec, 7))
@@ -60,6 +62,22 @@ def test_shapes_and_ranges(spec):
     assert x.dtype == tf.float32
     np.testing.assert_allclose(np.min(x, -1), 0.0, atol=1e-6)
     np.testing.assert_allclose(np.max(x, -1), 1.0, atol=1e-3)
+
+
+def test_weights_of_bfloat16_fit_float32_and_say_nearly_the_same(tmp_path):
+  rounded, exact = (
+      make_agent().make_network(SPECS['discrete'], compute_dtype=x)
+      for x in ('bfloat16', 'float32'))
+  path = tf.train.Checkpoint(network=rounded).write(str(tmp_path / 'x'))
+  tf.train.Checkpoint(network=exact).read(path).assert_consumed()
+  observation = tf.random.stateless_normal([7, 5], [0, 1])
+  one, other = (x.represent(observation) for x in (exact, rounded))
+  assert 1e-5 < np.abs(one - other).max() < 0.05
+
+
+def test_an_unknown_precision_is_refused():
+  with pytest.raises(ValueError, match="compute_dtype.*'float16'"):
+    make_agent().make_network(SPECS['discrete'], compute_dtype='float16')
 
 
 def test_gradients_reach_every_trainable_variable(spec):

@@ -33,9 +33,9 @@ def _agent(**kwargs):
       value_transform.Support(-2.0, 2.0, 9), 0.9, 3, frame_stack=2)
 
 
-def _network(spec, scale=0.1, **kwargs):
+def _network(spec, scale=0.1, compute_dtype='float32'):
   """Returns a network whose heads are not zero."""
-  network = _agent(**kwargs).make_network(spec)
+  network = _agent().make_network(spec, compute_dtype=compute_dtype)
   generator = np.random.default_rng(0)
   for variable in network.trainable_variables:
     variable.assign_add(scale * generator.normal(size=variable.shape))
@@ -126,9 +126,10 @@ def test_checkpoint_round_trip(tmp_path):
     ('float32', False), ('float32', True), ('bfloat16', True)])
 def test_a_search_with_explicit_parameters(compute_dtype, jit_compile):
   spec = _SPECS['discrete']
-  agent = _agent(compute_dtype=compute_dtype)
+  agent = _agent()
   network = _network(spec, compute_dtype=compute_dtype)
-  model = agent.plan_with(agent.make_network(spec), spec)
+  model = agent.plan_with(
+      agent.make_network(spec, compute_dtype=compute_dtype), spec)
 
   @tf.function(jit_compile=jit_compile)
   def plan(parameters, frames):

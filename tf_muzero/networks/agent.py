@@ -79,14 +79,22 @@ class Agent:
     """Returns the spec of what the network sees: F observations, stacked."""
     return observations.model_input(spec.observation, self.frame_stack)
 
-  def make_network(self, spec: EnvironmentSpec, num_datapoints: int = 0
-                   ) -> keras.Model:
-    """Returns a fresh network with all its variables."""
+  def make_network(self, spec: EnvironmentSpec, num_datapoints: int = 0,
+                   compute_dtype: str = 'float32') -> keras.Model:
+    """Returns a fresh network with all its variables.
+
+    Args:
+      spec: what it sees and does.
+      num_datapoints: stored states, for networks that are as wide as these
+        are many.
+      compute_dtype: `float32`, or `bfloat16` where the hardware is made for
+        it; the weights fit either.
+    """
     return self.network_fn(
         self.model_input(spec), spec.action, self.make_head(spec),
         num_value_bins=self.value_support.num_bins,
         num_reward_bins=self.reward_support.num_bins,
-        num_datapoints=num_datapoints)
+        num_datapoints=num_datapoints, compute_dtype=compute_dtype)
 
   def plan_with(self, network: keras.Model, spec: EnvironmentSpec,
                 max_scale: float = np.inf) -> PlanningModel:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
+from tf_muzero.networks import precision
 
 _EPSILON = 1e-5
 _POOL = 'pool'
@@ -48,7 +49,7 @@ class PixelNetwork(keras.Model):
       downsampling: what the representation begins with, each of it halves
         height and width: (`convolution` or `pool`, planes of a convolution,
         residual blocks that follow).
-      compute_dtype: `float32`, or `bfloat16` for everything but variables,
+      compute_dtype: `float32`, or `bfloat16` for all but variables,
         normalisation, embeddings and outputs.
       num_datapoints: not used.
     """
@@ -57,11 +58,9 @@ class PixelNetwork(keras.Model):
     if len(observation.shape) != 3:
       raise ValueError('PixelNetwork sees frames [H, W, C], got observations '
                        f'of shape {observation.shape}.')
-    policy = keras.mixed_precision.Policy(
-        'mixed_bfloat16' if compute_dtype == 'bfloat16' else compute_dtype)
     self._num_actions = (
         action.num_values if isinstance(action, specs.DiscreteArray) else 0)
-    layers = _Layers(policy, head_planes)
+    layers = _Layers(precision.policy(compute_dtype), head_planes)
     self._representation = _representation(
         layers, observation.shape, downsampling, num_blocks, planes)
     height, width, _ = self._representation.output_shape[1:]

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
+from tf_muzero.networks import precision
 
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
 _EPSILON = 1e-5
@@ -27,7 +28,7 @@ class StateNetwork(keras.Model):
       self, observation: specs.Array, action: specs.Array,
       head: heads.PolicyHead, *, num_value_bins: int, num_reward_bins: int,
       num_blocks: int, width: Optional[int] = None,
-      num_datapoints: Optional[int] = None):
+      num_datapoints: Optional[int] = None, compute_dtype: str = 'float32'):
     """Creates the network and all its variables.
 
     Args:
@@ -40,6 +41,8 @@ class StateNetwork(keras.Model):
       width: units of each layer and of the embedding; by default the paper's
         rule `datapoints_width`.
       num_datapoints: stored states, for that rule.
+      compute_dtype: `float32`, or `bfloat16` for all but variables,
+        normalisation, embeddings and outputs.
     """
     super().__init__()
     if len(observation.shape) != 1:
@@ -55,13 +58,14 @@ class StateNetwork(keras.Model):
     self._observation_std = self.add_weight(
         'observation_std', [observation_size], trainable=False,
         initializer='ones')
-    self._representation = _trunk(observation_size, num_blocks, width, {
+    trunk = _Trunk(num_blocks, width, precision.policy(compute_dtype))
+    self._representation = trunk.model(observation_size, {
         'embedding': (width, 'lecun_normal')}, 'representation')
-    self._dynamics = _trunk(
-        width + (self._num_actions or action.shape[0]), num_blocks, width, {
+    self._dynamics = trunk.model(
+        width + (self._num_actions or action.shape[0]), {
             'embedding': (width, 'lecun_normal'),
             'reward': (num_reward_bins, 'zeros')}, 'dynamics')
-    self._prediction = _trunk(width, num_blocks, width, {
+    self._prediction = trunk.model(width, {
         'policy': (head.num_parameters, 'zeros'),
         'value': (num_value_bins, 'zeros')}, 'prediction')
     self._decoder = keras.layers.Dense(observation_size, name='decoder')
@@ -113,27 +117,39 @@ def datapoints_width(num_datapoints: Optional[int], num_blocks: int) -> int:
   return max(round(math.sqrt(num_datapoints / num_blocks)), 8)
 
 
-def _trunk(input_size: int, num_blocks: int, width: int,
-           outputs: dict[str, tuple[int, str]], name: str) -> keras.Model:
-  """Returns a residual MLP with one linear output for each of `outputs`."""
-  inputs = keras.Input([input_size])
-  x = _activate(keras.layers.Dense(width, 'linear', True, 'lecun_normal')
-                (inputs))
-  for _ in range(num_blocks):
-    residual = keras.layers.Dense(width, 'linear', True, 'lecun_normal')(
-        _activate(x))
-    residual = keras.layers.Dense(width, 'linear', True, 'lecun_normal')(
-        _activate(residual))
-    x = keras.layers.Add()([x, residual])
-  x = _activate(x)
-  return keras.Model(inputs, {
-      key: keras.layers.Dense(size, kernel_initializer=initializer, name=key)(x)
-      for key, (size, initializer) in outputs.items()}, name=name)
+class _Trunk:
+  """A residual MLP, in the dtype to compute in."""
 
+  def __init__(self, num_blocks: int, width: int,
+               policy: keras.mixed_precision.Policy):
+    self._num_blocks = num_blocks
+    self._width = width
+    self._policy = policy
 
-def _activate(x: tf.Tensor) -> tf.Tensor:
-  return keras.layers.ReLU()(
-      keras.layers.LayerNormalization(epsilon=_EPSILON)(x))
+  def model(self, input_size: int, outputs: dict[str, tuple[int, str]],
+            name: str) -> keras.Model:
+    """Returns it with one linear output, in float32, for each of `outputs`."""
+    inputs = keras.Input([input_size])
+    x = self._activate(self._dense(inputs))
+    for _ in range(self._num_blocks):
+      residual = self._dense(self._activate(x))
+      residual = self._dense(self._activate(residual))
+      x = keras.layers.Add(dtype=self._policy)([x, residual])
+    x = self._activate(x)
+    return keras.Model(inputs, {
+        key: keras.layers.Dense(
+            size, kernel_initializer=initializer, name=key, dtype='float32')(x)
+        for key, (size, initializer) in outputs.items()}, name=name)
+
+  def _dense(self, x: tf.Tensor) -> tf.Tensor:
+    return keras.layers.Dense(
+        self._width, 'linear', True, 'lecun_normal', dtype=self._policy)(x)
+
+  def _activate(self, x: tf.Tensor) -> tf.Tensor:
+    # Of bfloat16, Keras takes the mean and the variance in float32.
+    x = keras.layers.LayerNormalization(
+        epsilon=_EPSILON, dtype=self._policy)(x)
+    return keras.layers.ReLU(dtype=self._policy)(x)
 
 
 def _centre(embedding: tf.Tensor) -> tf.Tensor:
