@@ -1,5 +1,7 @@
 """Where training runs."""
 
+import os
+
 from absl import logging
 import tensorflow as tf
 
@@ -28,8 +30,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
   Args:
     name: `cpu` (one device: also one GPU), `mirrored` (all local GPUs, or all
-      logical CPU devices), or `tpu` (the machine's own TPU, or the one that
-      the environment variable TPU_NAME names).
+      logical CPU devices), or `tpu` (the one that the environment variable
+      TPU_NAME names; by default `local`, the machine's own).
   """
   if name == 'cpu':
     return tf.distribute.get_strategy()
@@ -45,15 +47,18 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def _tpu_strategy() -> tf.distribute.Strategy:
+  # Named, since TensorFlow takes TPU_NAME=local for a name to look up.
+  name = os.environ.get('TPU_NAME', 'local')
   try:
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
     tf.config.experimental_connect_to_cluster(resolver)
     tf.tpu.experimental.initialize_tpu_system(resolver)
-  except (ValueError, tf.errors.OpError) as error:
+  except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
     raise ValueError(
-        "strategy 'tpu' found no TPU. On a TPU machine set TPU_NAME=local; "
-        f'elsewhere choose cpu or mirrored. TensorFlow says: {error}'
-    ) from error
+        f"strategy 'tpu' found no TPU of TPU_NAME={name}. On a TPU machine "
+        'that is local; on the first one of a pod it is the name of the pod '
+        '(tpu/README.md); elsewhere choose another strategy. TensorFlow '
+        f'{tf.__version__} says: {error}') from error
   # An unsupported op is to fail, not to run on the host at every step.
   tf.config.set_soft_device_placement(False)
   return tf.distribute.TPUStrategy(resolver)

@@ -137,9 +137,18 @@ class Trainer(keras.Model):
 
 
 def make_target_network(network_fn: Callable[[], keras.Model]) -> keras.Model:
-  """Returns `network_fn()` with variables that replicas may assign to."""
+  """Returns `network_fn()` with variables that replicas may assign to.
+
+  All assign the same. Where TensorFlow wants to be told whose value counts, it
+  is the first one's; on a TPU that would send all weights to all replicas at
+  every step, and a replica may assign its own.
+  """
+  is_tpu = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
+
   def creator(next_creator, **kwargs):
-    kwargs['aggregation'] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    kwargs['aggregation'] = (
+        tf.VariableAggregation.NONE if is_tpu
+        else tf.VariableAggregation.ONLY_FIRST_REPLICA)
     return next_creator(**kwargs)
 
   with tf.variable_creator_scope(creator):
