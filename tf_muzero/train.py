@@ -216,7 +216,8 @@ def _make_batches(
         memory.episodes(source, seed=settings['seed'], repeat=True),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
-        frame_stack=agent.frame_stack, episodes_at_once=(
+        frame_stack=agent.frame_stack, seed=settings['seed'],
+        shuffle_segments=reanalyse.shuffle_segments, episodes_at_once=(
             _GAMES_AT_ONCE if layout.is_image(source.spec.observation) else 1))
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,

@@ -30,11 +30,14 @@ class Reanalyse:
       and gives L windows: (L + K + n) / L searches per window.
     segments_per_search: G; a search has G (L + K + n) roots.
     sample_reuse: how often each window is trained on.
-    shuffle_windows: size of the shuffle buffer, in windows.
+    shuffle_windows: size of the shuffle buffer after the search, in windows.
+      The larger, the older are the weights that made a window's targets.
     parallel_searches: map calls that run at the same time; 0 lets tf.data
       choose.
     host_jit: whether XLA compiles the search; off where TensorFlow has no XLA
       for the host, as on TPU machines.
+    shuffle_segments: size of the shuffle buffer before the search, in segments;
+      0 for none. Those searched together are then of different episodes.
   """
   improvement_fn: Callable[..., Improved]
   value_target_fn: Callable[..., tf.Tensor]
@@ -46,11 +49,13 @@ class Reanalyse:
   shuffle_windows: int
   parallel_searches: int
   host_jit: bool
+  shuffle_segments: int = 0
 
   def __post_init__(self):
     for name, low in (('td_steps', 0), ('windows_per_segment', 1),
                       ('segments_per_search', 1), ('sample_reuse', 1),
-                      ('shuffle_windows', 1), ('parallel_searches', 0)):
+                      ('shuffle_windows', 1), ('parallel_searches', 0),
+                      ('shuffle_segments', 0)):
       if getattr(self, name) < low:
         raise ValueError(
             f'{name} must be >= {low}, got {getattr(self, name)}.')
