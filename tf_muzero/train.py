@@ -104,7 +104,7 @@ def train(
       keep_observations=loss_weights.reconstruction > 0.0)
 
   with strategy_.scope():
-    trainer = _make_trainer(
+    trainer = make_trainer(
         source, agent, loss_weights, batch_size, target_period=target_period,
         target_decay=target_decay, jit_compile=jit_compile,
         compute_dtype=compute_dtype)
@@ -174,7 +174,7 @@ def _open(
   return source
 
 
-def _make_trainer(
+def make_trainer(
     source: evaluate.Source, agent: Agent, loss_weights: losses.LossWeights,
     batch_size: int, compute_dtype: str, **settings) -> trainer_lib.Trainer:
   """Returns a trainer of fresh networks, under the present strategy."""

@@ -9,4 +9,8 @@ echo 'pylint ...'
   --disable=abstract-method,arguments-differ,missing-docstring,no-member
 echo 'mypy ...'
 .venv/bin/python -m mypy --no-error-summary
+if command -v shellcheck > /dev/null; then
+  echo 'shellcheck ...'
+  shellcheck .ci/run tools/*.sh tpu/*.sh
+fi
 echo 'Style and types are fine.'

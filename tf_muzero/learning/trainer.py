@@ -21,6 +21,7 @@ class Trainer(keras.Model):
   Attributes:
     network: what learns.
     target_network: follows it; what searches and acts.
+    execute: the compiled function of an iterator that runs one execution.
     iterator: of the running `fit`, for checkpoints of the data's position.
   """
 
@@ -47,6 +48,7 @@ class Trainer(keras.Model):
     self.train_function: Optional[Callable] = None
     self.network = network
     self.target_network = target_network
+    self.execute: Optional[Callable] = None
     self.iterator: Optional[tf.data.Iterator] = None
     self.restore_iterator_fn: Optional[Callable] = None
     self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
@@ -109,12 +111,14 @@ class Trainer(keras.Model):
       num_steps = tf.cast(self._steps_per_execution, tf.float32)
       return {name: x / num_steps for name, x in totals.items()}
 
+    self.execute = execute
+
     def train_function(iterator):
       if self.iterator is not iterator:
         self.iterator = iterator
         if self.restore_iterator_fn:
           self.restore_iterator_fn(iterator)
-      return execute(iterator)
+      return self.execute(iterator)
 
     self.train_function = train_function
     return train_function

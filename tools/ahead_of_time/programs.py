@@ -1,0 +1,148 @@
+"""The programs that a TPU is to run, traced under a TPUStrategy."""
+
+import functools
+from typing import Any, Mapping, NamedTuple
+
+from dm_env import specs
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero import train
+from tf_muzero.acting import interaction
+from tf_muzero.data import segments as segments_lib
+from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.search import tree
+from tf_muzero.types import Episode
+from tf_muzero.types import EnvironmentSpec
+
+# Arguments of `train.train` by name.
+Settings = Mapping[str, Any]
+
+
+class Task(NamedTuple):
+  """What is learned from.
+
+  Attributes:
+    spec: what the agent sees and does.
+    num_datapoints: stored states, for networks as wide as these are many.
+  """
+  spec: EnvironmentSpec
+  num_datapoints: int
+
+
+def make_trainer(settings: Settings, task: Task) -> trainer_lib.Trainer:
+  """Returns the trainer of `train.train`; call under the strategy's scope."""
+  trainer = train.make_trainer(
+      interaction.Source(task.spec, 'made up', 1, 0, task.num_datapoints),
+      settings['agent'], settings['loss_weights'], settings['batch_size'],
+      jit_compile=False, **{name: settings[name] for name in (
+          'target_period', 'target_decay', 'compute_dtype')})
+  trainer.compile(settings['optimizer_fn'](settings['num_steps']),
+                  steps_per_execution=settings['steps_per_execution'])
+  trainer.optimizer.build(trainer.network.trainable_variables)
+  return trainer
+
+
+def train_step(settings: Settings, task: Task,
+               strategy: tf.distribute.Strategy
+               ) -> tf.types.experimental.ConcreteFunction:
+  """Returns one learner step of all replicas."""
+  with strategy.scope():
+    trainer = make_trainer(settings, task)
+  num_replicas = strategy.num_replicas_in_sync
+  if settings['batch_size'] % num_replicas:
+    raise ValueError(f'batch_size must be a multiple of {num_replicas} '
+                     f'replicas, got {settings["batch_size"]}.')
+
+  @tf.function
+  def step(window):
+    return strategy.run(trainer.train_step, (window,))
+
+  return step.get_concrete_function(window_spec(
+      settings, task, settings['batch_size'] // num_replicas))
+
+
+def search(settings: Settings, task: Task, strategy: tf.distribute.Strategy
+           ) -> tf.types.experimental.ConcreteFunction:
+  """Returns one search of G (L + K + n) stored states, on each replica."""
+  return _plan(settings, task, strategy, settings['reanalyse'].improvement_fn)
+
+
+def roots(settings: Settings, task: Task, strategy: tf.distribute.Strategy
+          ) -> tf.types.experimental.ConcreteFunction:
+  """Returns what of a search is before its first simulation."""
+
+  def root_only(planning_model, search_fn, parameters, seed, segments):
+    def no_search(parameters, root, *unused_args, **unused_kwargs):
+      del parameters
+      found.append(root)
+      raise StopIteration
+    del search_fn
+    found = []
+    try:
+      settings['reanalyse'].improvement_fn(
+          planning_model, no_search, parameters, seed, segments)
+    except StopIteration:
+      pass
+    return found[0]
+
+  return _plan(settings, task, strategy, root_only)
+
+
+def window_spec(settings: Settings, task: Task, batch_size: int):
+  """Returns the spec of a batch of windows, as the pipeline makes them."""
+  agent = settings['agent']
+  network = agent.make_network(task.spec, task.num_datapoints)
+  return pipeline.reanalysed_windows(
+      _segments(settings, task), settings['reanalyse'],
+      agent.plan_with(network, task.spec), 'nowhere',
+      [v.shape for v in network.variables], discount=agent.discount,
+      unroll_steps=settings['unroll_steps'], seed=0, deterministic=True,
+      keep_observations=settings['loss_weights'].reconstruction > 0.0,
+  ).batch(batch_size, drop_remainder=True).element_spec
+
+
+def _plan(settings, task, strategy, improvement_fn):
+  """Returns `improvement_fn` of a batch of segments on each replica."""
+  agent, reanalyse = settings['agent'], settings['reanalyse']
+  network = agent.make_network(
+      task.spec, task.num_datapoints, settings['compute_dtype'])
+  planning_model = agent.plan_with(network, task.spec)
+  search_fn = functools.partial(
+      reanalyse.search_fn, execution=tree.Execution.ANYWHERE)
+
+  # A function of its own, as in the pipeline: TensorFlow cannot import graphs,
+  # which the planning functions are, among the operations of a replica.
+  @tf.function
+  def improve(parameters, seed, segments):
+    return improvement_fn(
+        planning_model, search_fn, parameters, seed, segments)
+
+  @tf.function
+  def search_step(*arguments):
+    return strategy.run(improve, arguments)
+
+  segments = _segments(settings, task).batch(
+      reanalyse.segments_per_search, drop_remainder=True)
+  return search_step.get_concrete_function(
+      tuple(tf.TensorSpec(v.shape, v.dtype) for v in network.variables),
+      tf.TensorSpec([2], tf.int32), segments.element_spec)
+
+
+def _segments(settings: Settings, task: Task) -> tf.data.Dataset:
+  """Returns segments of an episode of two records."""
+  observation, action = task.spec.observation, task.spec.action
+  if isinstance(action, specs.DiscreteArray):
+    actions = np.zeros([2], np.int32)
+  else:
+    actions = np.zeros([2, *action.shape], np.float32)
+  episode = Episode(
+      np.zeros([2, *observation.shape], observation.dtype), actions,
+      np.zeros([2], np.float32), np.ones([2], np.float32))
+  reanalyse = settings['reanalyse']
+  return segments_lib.segments(
+      tf.data.Dataset.from_tensors(episode),
+      windows_per_segment=reanalyse.windows_per_segment,
+      unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
+      frame_stack=settings['agent'].frame_stack)

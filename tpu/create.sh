@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Creates a TPU and waits for it.
+#   bash tpu/create.sh [--dry-run] [--queued] [--spot]
+# --queued waits in the queue for as long as it takes; --spot is cheaper, and
+# may be taken away at any time (tpu/resume.sh).
+source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
+
+queued='' spot=()
+for option in "$@"; do
+  case "${option}" in
+    --dry-run) ;;  # gcloud.sh knows.
+    --queued) queued=1 ;;
+    --spot) spot=(--spot) ;;
+    *) echo "Unknown option ${option}." >&2; exit 2 ;;
+  esac
+done
+
+if [[ -z "${queued}" ]]; then
+  tpus tpu-vm create "${TPU_NAME}" "--accelerator-type=${ACCELERATOR}" \
+    "--version=${RUNTIME}" ${spot[@]+"${spot[@]}"}
+  exit
+fi
+tpus queued-resources create "${TPU_NAME}" "--node-id=${TPU_NAME}" \
+  "--accelerator-type=${ACCELERATOR}" "--runtime-version=${RUNTIME}" \
+  ${spot[@]+"${spot[@]}"}
+while [[ -z "${DRY_RUN:-}" && "$(state)" != READY ]]; do
+  echo "Waiting for ${TPU_NAME} ($(date +%H:%M)); an interrupt leaves it queued."
+  sleep "${POLL_SECONDS:-60}"
+done

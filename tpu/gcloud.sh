@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Settings, and how the scripts of this folder call gcloud; sourced by them.
+#   TPU_NAME     of the TPU; it need not be there yet.
+#   ZONE         such as us-central2-b.
+#   ACCELERATOR  v4-8, v4-32, v5litepod-8, v5p-8, ...; more than 8 is a pod.
+#   PROJECT      of the cloud; by default gcloud's own.
+#   RUNTIME      image; by default the one with TensorFlow 2.15.1.
+#   DRY_RUN      if not empty, commands are printed and not run; so is --dry-run.
+# shellcheck disable=SC2034  # What is set here is used by the scripts.
+set -euo pipefail
+
+if [[ "${1:-}" == --dry-run ]]; then
+  DRY_RUN=1
+  shift
+fi
+for setting in TPU_NAME ZONE ACCELERATOR; do
+  if [[ -z "${!setting:-}" ]]; then
+    echo "Set ${setting}; see tpu/README.md." >&2
+    exit 2
+  fi
+done
+if [[ ! "${ACCELERATOR}" =~ ^v[0-9a-z]+-[0-9]+$ ]]; then
+  echo "ACCELERATOR must be like v4-8 or v5litepod-16, got ${ACCELERATOR}." >&2
+  exit 2
+fi
+
+IS_POD=''
+if ((${ACCELERATOR##*-} > 8)); then
+  IS_POD=1
+fi
+RUNTIME="${RUNTIME:-tpu-vm-tf-2.15.1${IS_POD:+-pod}-pjrt}"
+WHERE=("--zone=${ZONE}" ${PROJECT:+"--project=${PROJECT}"})
+
+# Prints a command so that it can be pasted.
+show() {
+  local word
+  for word in "$@"; do
+    if [[ "${word}" =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]]; then
+      printf '%s ' "${word}"
+    else
+      printf '%s ' "${word@Q}"
+    fi
+  done
+  printf '\n'
+}
+
+# Runs gcloud compute tpus ..., or prints it.
+tpus() {
+  if [[ -n "${DRY_RUN:-}" ]]; then
+    show gcloud compute tpus "$@" "${WHERE[@]}"
+  else
+    gcloud compute tpus "$@" "${WHERE[@]}"
+  fi
+}
+
+# on WORKER COMMAND: runs a command on a worker by its number, or on all.
+on() {
+  tpus tpu-vm ssh "${TPU_NAME}" "--worker=$1" "--command=$2"
+}
+
+# Prints the state of the TPU, such as READY or PREEMPTED; NONE without one.
+state() {
+  gcloud compute tpus tpu-vm describe "${TPU_NAME}" "${WHERE[@]}" \
+    '--format=value(state)' 2>/dev/null || echo NONE
+}

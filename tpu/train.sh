@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Starts training, which goes on when this ends; the same command resumes.
+#   bash tpu/train.sh [--dry-run] ARGUMENTS OF tf_muzero.train
+# One process trains on all hosts of a pod, on worker 0. RUN_DIRECTORY and
+# DATASET must be on gs:// there. Output goes to train.log (tpu/watch.sh).
+source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
+
+if (($# == 0)); then
+  echo 'Give the arguments of tf_muzero.train.' >&2
+  exit 2
+fi
+if [[ -n "${IS_POD}" ]]; then
+  # The other hosts run a TensorFlow server; Python must not take the TPU.
+  variables="TPU_NAME=${TPU_NAME} TPU_LOAD_LIBRARY=0"
+else
+  variables='TPU_NAME=local NEXT_PLUGGABLE_DEVICE_USE_C_API=true'
+  variables+=' TF_PLUGGABLE_DEVICE_LIBRARY_PATH=/lib/libtpu.so'
+fi
+# In text and not in an array, since the other side reads it again.
+arguments="${*@Q}"
+on 0 "cd tf_muzero || exit
+if [ -f ../train.pid ] && kill -0 \$(cat ../train.pid) 2>/dev/null; then
+  echo 'It trains already; tpu/stop.sh stops it.' >&2; exit 1
+fi
+${variables} nohup python3 -m tf_muzero.train ${arguments} \
+  >> ../train.log 2>&1 < /dev/null &
+echo \$! > ../train.pid"
