@@ -1,4 +1,4 @@
-"""Set-up of all tests: quiet logs, and two logical CPUs for the strategies."""
+"""Set-up of all tests: quiet logs, and four logical CPUs for the strategies."""
 
 import os
 
@@ -8,4 +8,4 @@ import tensorflow as tf  # pylint: disable=wrong-import-position
 
 _CPU = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(
-    _CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
+    _CPU, [tf.config.LogicalDeviceConfiguration()] * 4)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import tensorflow as tf
 from tests import train_runs
 from tf_muzero import collect
 from tf_muzero.envs import behaviours
+from tf_muzero.learning import checkpoints
+from tf_muzero.learning import interruption
 
 
 @pytest.fixture(scope='module', name='dataset')
@@ -47,9 +51,17 @@ def _metrics(run_directory):
              if not name.startswith('time/')} for line in file]
 
 
-def test_a_killed_and_resumed_run_equals_one_that_was_not(dataset, tmp_path):
+def test_a_stopped_and_killed_run_equals_one_that_was_not(dataset, tmp_path):
   whole, killed = str(tmp_path / 'whole'), str(tmp_path / 'killed')
   train_runs.run(dataset, whole, 10)
+  handler = signal.getsignal(signal.SIGTERM)
+  with pytest.raises(SystemExit) as stopped:  # Told at step 2, it ends step 3.
+    train_runs.run(
+        dataset, killed, 10, evaluate_every=2,
+        evaluate_fn=lambda *_: os.kill(os.getpid(), signal.SIGTERM) or {})
+  assert stopped.value.code == interruption.EXIT_CODE
+  assert signal.getsignal(signal.SIGTERM) is handler
+  assert os.path.exists(os.path.join(killed, 'checkpoints', 'ckpt-3.index'))
   # Dies at step 6, after the checkpoint of step 4.
   assert _in_process(dataset, killed, 10, 6).returncode == -signal.SIGKILL
   assert [line['step'] for line in _metrics(killed)] == [1, 2, 3, 4, 5, 6]
@@ -90,7 +102,9 @@ def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):
     ({'reanalyse_fraction': 1.5}, 'reanalyse_fraction'),
     ({'unroll_steps': -1}, 'unroll_steps'),
     ({'reanalyse_fraction': 0.5}, 'interaction must be given'),
-    ({'strategy': 'gpu'}, "'cpu', 'mirrored' or 'tpu'"),
+    ({'profile': '3:2'}, "START:END in learner steps.*'3:2'"),
+    ({'profile': '4:9'}, "START < 4, the steps of the run.*'4:9'"),
+    ({'strategy': 'gpu'}, "strategy must be 'cpu', "),
 ])
 def test_wrong_arguments_are_refused_before_anything_is_written(
     dataset, tmp_path, wrong, message):
@@ -99,11 +113,33 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
   assert not (tmp_path / 'run').exists()
 
 
-def test_replicas_train_and_resume(dataset, tmp_path):
+def test_another_number_of_replicas_resumes(dataset, tmp_path, monkeypatch):
   directory = str(tmp_path)
-  for num_steps in (4, 8):
-    trainer = train_runs.run(
-        dataset, directory, num_steps, strategy='mirrored')
+  listed = tf.config.list_logical_devices
+  monkeypatch.setattr(  # Two of them, which compile sooner than four.
+      tf.config, 'list_logical_devices', lambda kind: listed(kind)[:2])
+  for num_steps, strategy in ((4, 'mirrored'), (8, 'cpu'), (12, 'mirrored')):
+    trainer = train_runs.run(dataset, directory, num_steps, strategy=strategy)
     assert trainer.step == num_steps
   assert trainer.distribute_strategy.num_replicas_in_sync == 2
-  assert [line['step'] for line in _metrics(directory)] == list(range(1, 9))
+  assert [line['step'] for line in _metrics(directory)] == list(range(1, 13))
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):
+  variable = tf.Variable(tf.zeros([10_000]))
+  callback = checkpoints.SaveCheckpoints(
+      1, tf.train.Checkpoint(network=variable), str(tmp_path))
+  callback.set_model(types.SimpleNamespace(iterator=None))
+  callback.run(1, {})
+  before = sorted(os.listdir(tmp_path))
+  variable.assign_add(tf.ones([10_000]))
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+  try:
+    with pytest.raises(OSError, match='checkpoint of step 2.*disk full'):
+      callback.run(2, {})
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  assert sorted(os.listdir(tmp_path)) == before
+  assert not tf.train.load_checkpoint(str(tmp_path)).get_tensor(
+      'network/.ATTRIBUTES/VARIABLE_VALUE').any()

@@ -10,7 +10,6 @@ modules that the files import, and the command's own, can be used in
 `--gin_bindings` without an import.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -23,11 +22,12 @@ from absl import flags
 from absl import logging
 import gin
 from gin import config_parser
-import tensorflow as tf
 
+from tf_muzero import devices
 from tf_muzero.config import annotations
 from tf_muzero.config import bindings as bindings_lib
 from tf_muzero.config import names
+from tf_muzero.config import recording
 
 ConfigError = bindings_lib.ConfigError
 
@@ -63,6 +63,7 @@ def run(
     command_fn: Callable,
     *,
     positional: Sequence[str] = (),
+    options: Mapping[str, str] = types.MappingProxyType({}),
     record_in: str = '',
 ) -> NoReturn:
   """Parses the command line, calls the command, and exits.
@@ -71,17 +72,24 @@ def run(
     command_fn: the command; its arguments come from gin.
     positional: names of its arguments that are texts and may be given without
       gin, in their order on the command line.
+    options: help of other such arguments, that are given as `--name=text`.
     record_in: name of its argument that is the run directory, in which
       `config.gin` and `operative_config.gin` are written.
   """
+  given = {name: flags.DEFINE_string(name, None, text)
+           for name, text in options.items()}
+
   def main(argv: Sequence[str]) -> None:
     try:
       if len(argv) - 1 > len(positional):
         raise ConfigError(f'Unexpected argument {argv[len(positional) + 1]!r}.')
       call(configure(
           command_fn, _GIN_FILE.value, _GIN_BINDINGS.value,
-          arguments=dict(zip(positional, argv[1:])), record_in=record_in))
-    except (ValueError, ImportError, FileNotFoundError) as error:
+          arguments={
+              **dict(zip(positional, argv[1:])),
+              **{name: flag.value for name, flag in given.items()
+                 if flag.value is not None}}, record_in=record_in))
+    except (ValueError, ImportError, OSError) as error:
       if os.environ.get('TF_MUZERO_DEBUG'):
         raise
       sys.exit(_one_message(error))
@@ -140,14 +148,17 @@ def configure(
 def call(configuration: Configuration) -> Any:
   """Calls the command, recording its configuration in the run directory."""
   directory = configuration.record_directory
+  if not devices.is_chief():
+    directory = ''  # Of several trainers, one writes.
   if directory:
-    _warn_of_changes(os.path.join(directory, 'config.gin'), configuration.text)
-    _record(directory, 'config.gin', configuration.text)
+    recording.warn_of_changes(directory, 'config.gin', configuration.text)
+    recording.write(directory, 'config.gin', configuration.text)
   try:
     return configuration.command_fn()
   finally:
     if directory:
-      _record(directory, 'operative_config.gin', gin.operative_config_str())
+      recording.write(
+          directory, 'operative_config.gin', gin.operative_config_str())
 
 
 def _hand_over(gin_files: Sequence[str], lines: Sequence[str]) -> None:
@@ -169,26 +180,6 @@ def _config_text(used: set) -> str:
     if is_kept and (line or kept[-1]):
       kept.append(line)
   return '\n'.join(kept) + '\n'
-
-
-def _warn_of_changes(path: str, text: str) -> None:
-  """Logs the lines in which a text is not what an earlier run had."""
-  if not tf.io.gfile.exists(path):
-    return
-  with tf.io.gfile.GFile(path) as file:
-    changes = difflib.ndiff(file.read().splitlines(), text.splitlines())
-  for line in changes:
-    if line[0] in '+-':
-      logging.warning('Changed since the last run here: %s', line)
-
-
-def _record(directory: str, name: str, text: str) -> None:
-  """Writes a text into the run directory, whole or not at all."""
-  path = os.path.join(directory, name)
-  tf.io.gfile.makedirs(directory)
-  with tf.io.gfile.GFile(f'{path}.part', 'w') as file:
-    file.write(text)
-  tf.io.gfile.rename(f'{path}.part', path, overwrite=True)
 
 
 def _importable(command_fn: Callable) -> Callable:

@@ -30,8 +30,9 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
   Args:
     name: `cpu` (one device: also one GPU), `mirrored` (all local GPUs, or all
-      logical CPU devices), or `tpu` (the one that the environment variable
-      TPU_NAME names; by default `local`, the machine's own).
+      logical CPU devices), `multi_worker` (those of all processes that the
+      environment variable TF_CONFIG names), or `tpu` (the one that TPU_NAME
+      names; by default `local`, the machine's own).
   """
   if name == 'cpu':
     return tf.distribute.get_strategy()
@@ -40,10 +41,52 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(
         [device.name for device in tf.config.list_logical_devices(kind)],
         cross_device_ops=tf.distribute.ReductionToOneDevice())
+  if name == 'multi_worker':
+    return _multi_worker_strategy()
   if name == 'tpu':
     return _tpu_strategy()
   raise ValueError(
-      f"strategy must be 'cpu', 'mirrored' or 'tpu', got {name!r}.")
+      f"strategy must be 'cpu', 'mirrored', 'multi_worker' or 'tpu', got "
+      f'{name!r}.')
+
+
+def is_chief() -> bool:
+  """Returns whether this process writes the run's files.
+
+  Of several trainers, one does: `chief`, or the first worker, in TF_CONFIG.
+  """
+  resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+  if resolver.task_type in (None, '', 'chief'):
+    return True
+  return (resolver.task_type == 'worker' and not resolver.task_id
+          and 'chief' not in resolver.cluster_spec().jobs)
+
+
+def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
+  """Returns whether the flag is set in any of the processes that train.
+
+  Of several processes, each has to call it, and waits for the others.
+  """
+  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return flag
+  return bool(_total(strategy, tf.constant(float(flag))) > 0.0)
+
+
+@tf.function
+def _total(strategy: tf.distribute.Strategy, number: tf.Tensor) -> tf.Tensor:
+  return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(
+      tf.identity, (number,)), axis=None)
+
+
+def _multi_worker_strategy() -> tf.distribute.Strategy:
+  resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+  if 'worker' not in resolver.cluster_spec().jobs:
+    raise ValueError(
+        "strategy 'multi_worker' needs the addresses of all workers, and which "
+        'of them this process is, in the environment variable TF_CONFIG: '
+        """'{"cluster": {"worker": ["host:port", ...]}, """
+        """"task": {"type": "worker", "index": 0}}'.""")
+  return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def _tpu_strategy() -> tf.distribute.Strategy:

@@ -7,6 +7,7 @@ ones that TensorFlow draws alike with and without XLA.
 
 from typing import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 _TINY = 2.0**-25  # Keeps a uniform number off zero; half of its resolution.
@@ -17,6 +18,19 @@ def seed(*numbers: int) -> tf.Tensor:
   if not 1 <= len(numbers) <= 2:
     raise ValueError(f'seed takes one or two integers, got {numbers}.')
   return tf.constant((numbers + (0,))[:2], tf.int32)
+
+
+def derive(seed_: int, *numbers: int) -> int:
+  """Returns a Python integer that descends from a seed; itself for zeros.
+
+  Args:
+    seed_: 0 to 2^31 - 1.
+    *numbers: what the seed is for, such as the number of a host.
+  """
+  if not any(numbers):
+    return seed_
+  return int(np.random.SeedSequence(
+      [seed_, *numbers]).generate_state(1)[0] >> 1)
 
 
 def fold_in(seed_: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

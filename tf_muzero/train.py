@@ -3,9 +3,11 @@
   python -m tf_muzero.train --gin_file=gin/experiment/cartpole_swingup.gin \\
       --gin_bindings='RUN_DIRECTORY="runs/1"' --gin_bindings='DATASET="..."'
 
-The same command resumes a run that was interrupted.
+The same command resumes a run that was interrupted. SIGTERM and SIGINT save
+first; the exit code is then 75.
 """
 
+import functools
 import os
 from typing import Callable, Optional
 
@@ -26,7 +28,11 @@ from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import statistics as statistics_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import callbacks as callbacks_lib
+from tf_muzero.learning import checkpoints
+from tf_muzero.learning import feeding
+from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
+from tf_muzero.learning import profiling
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
@@ -52,7 +58,7 @@ def train(
     dataset: Optional[str] = None, reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
-    evaluate_every: int = 0) -> trainer_lib.Trainer:
+    evaluate_every: int = 0, profile: str = '') -> trainer_lib.Trainer:
   """Returns the trainer after `num_steps` learner steps.
 
   Args:
@@ -89,19 +95,27 @@ def train(
     interaction: how fresh episodes are played; needed where it is not 1.
     evaluate_fn: such as `evaluate.during_training`.
     evaluate_every: learner steps between evaluations; 0 for none.
+    profile: START:END, learner steps whose trace TensorBoard shows; see
+      `profiling`. Empty for none.
   """
   _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
+  profiled = profiling.parse(profile, num_steps) if profile else None
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
   source = _open(reanalyse_fraction, dataset, reading, interaction)
-  run_directory_lib.save_task(run_directory, run_directory_lib.Task(
-      source.task, source.action_repeat, source.spec, source.num_steps))
-  windows = _make_batches(
-      source, agent, reanalyse, interaction, run_directory,
-      fraction=reanalyse_fraction, batch_size=batch_size,
-      unroll_steps=unroll_steps, seed=seed, deterministic=deterministic,
-      keep_observations=loss_weights.reconstruction > 0.0)
+  if devices.is_chief():
+    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+        source.task, source.action_repeat, source.spec, source.num_steps))
+  directory = os.path.join(run_directory, 'checkpoints')
+  start = checkpoints.find(directory, strategy_)
+  windows = feeding.distribute(
+      strategy_, functools.partial(
+          _make_batches, source, agent, reanalyse, interaction, run_directory,
+          unroll_steps=unroll_steps, deterministic=deterministic,
+          keep_observations=loss_weights.reconstruction > 0.0),
+      feeding.Share(
+          (0, 1), batch_size, reanalyse_fraction, start.data_seed(seed)))
 
   with strategy_.scope():
     trainer = make_trainer(
@@ -111,9 +125,8 @@ def train(
     trainer.compile(optimizer_fn(num_steps),
                     steps_per_execution=steps_per_execution)
     trainer.optimizer.build(trainer.network.trainable_variables)
-  manager = _restore(trainer, os.path.join(run_directory, 'checkpoints'))
-  step = trainer.step
-  if step >= num_steps:
+  checkpoint = checkpoints.restore(trainer, start)
+  if start.step >= num_steps:
     logging.info('%s has all its %d steps.', run_directory, num_steps)
     return trainer
 
@@ -123,13 +136,16 @@ def train(
           snapshot_every, os.path.join(run_directory, 'snapshots'),
           lambda: (trainer.target_network if search_with_target
                    else trainer.network)),
-      callbacks_lib.SaveCheckpoints(
-          checkpoint_every, manager, manager.directory),
-      callbacks_lib.LogMetrics(
-          log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
-          searches_per_window=_searches_per_window(reanalyse, unroll_steps)),
+      checkpoints.SaveCheckpoints(checkpoint_every, checkpoint, directory),
   ]
-  if evaluate_fn and evaluate_every:
+  if devices.is_chief():
+    callbacks.append(callbacks_lib.LogMetrics(
+        log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
+        searches_per_window=_searches_per_window(reanalyse, unroll_steps)))
+    if profiled:
+      callbacks.append(profiling.Profile(
+          *profiled, os.path.join(run_directory, 'tensorboard')))
+  if devices.is_chief() and evaluate_fn and evaluate_every:
     callbacks.append(callbacks_lib.Evaluate(
         evaluate_every, run_directory, lambda step: evaluate_fn(
             agent, source, trainer.target_network.variables, step)))
@@ -139,8 +155,9 @@ def train(
       tf.__version__, strategy_.__class__.__name__,
       trainer.network.count_params(), source.num_episodes, source.task,
       run_directory)
-  trainer.fit(windows, steps_per_epoch=num_steps - step, verbose=0,
-              callbacks=callbacks)
+  with interruption.exiting() as stop_on_signal:
+    trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
+                callbacks=[stop_on_signal, *callbacks])
   return trainer
 
 
@@ -201,10 +218,11 @@ def make_trainer(
 
 def _make_batches(
     source: evaluate.Source, agent: Agent, reanalyse: pipeline.Reanalyse,
-    interaction: Optional[interaction_lib.Interaction], run_directory: str, *,
-    fraction: float, batch_size: int, deterministic: bool, **settings
+    interaction: Optional[interaction_lib.Interaction], run_directory: str,
+    share: feeding.Share, *, deterministic: bool, **settings
     ) -> tf.data.Dataset:
   """Returns endless batches of windows, stored and fresh ones."""
+  settings['seed'] = share.seed
   # The data's own network, outside of any strategy: only its graph is used.
   network = agent.make_network(source.spec, source.num_steps)
   planning_model = agent.plan_with(network, source.spec)
@@ -213,7 +231,8 @@ def _make_batches(
   reanalysed = fresh = None
   if isinstance(source, episodes_lib.Dataset):
     segments = segments_lib.segments(
-        memory.episodes(source, seed=settings['seed'], repeat=True),
+        memory.episodes(
+            source, seed=share.seed, repeat=True, shard=share.shard),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
         frame_stack=agent.frame_stack, seed=settings['seed'],
@@ -222,32 +241,16 @@ def _make_batches(
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, **settings)
-  if interaction and fraction < 1.0:
+  if interaction and share.fraction < 1.0:
+    index = share.shard[0]
     fresh = interaction_lib.fresh_windows(
         interaction, reanalyse, agent, planning_model, source.spec,
         snapshot_directory, shapes, deterministic=deterministic,
-        log_path=os.path.join(run_directory, 'interaction.jsonl'), **settings)
-  return pipeline.ahead(
-      mixing.mix(reanalysed, fresh, fraction, batch_size), deterministic)
-
-
-def _restore(trainer: trainer_lib.Trainer, directory: str
-             ) -> tf.train.CheckpointManager:
-  """Restores the last checkpoint, if any, and returns the manager of them."""
-  checkpoint = tf.train.Checkpoint(
-      network=trainer.network, target=trainer.target_network,
-      optimizer=trainer.optimizer)
-  manager = tf.train.CheckpointManager(checkpoint, directory, max_to_keep=3)
-  if not manager.latest_checkpoint:
-    return manager
-  checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-  step = trainer.step
-  logging.info('Resumed at step %d from %s.', step, manager.latest_checkpoint)
-  position = os.path.join(directory, f'data-{step}')
-  if tf.io.gfile.exists(position + '.index'):
-    trainer.restore_iterator_fn = lambda iterator: tf.train.Checkpoint(
-        iterator=iterator).read(position).assert_consumed()
-  return manager
+        log_path=os.path.join(run_directory, (
+            f'interaction-{index}.jsonl' if index else 'interaction.jsonl')),
+        **settings)
+  return pipeline.ahead(mixing.mix(
+      reanalysed, fresh, share.fraction, share.batch_size), deterministic)
 
 
 def _searches_per_window(reanalyse: pipeline.Reanalyse, unroll_steps: int
@@ -271,4 +274,5 @@ def _check(reanalyse_fraction: float, checkpoint_every: int,
 
 
 if __name__ == '__main__':
-  cli.run(train, record_in='run_directory')
+  cli.run(train, record_in='run_directory', options={
+      'profile': 'START:END, learner steps whose trace TensorBoard shows.'})

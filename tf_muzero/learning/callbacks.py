@@ -1,15 +1,17 @@
 """What happens now and then while the trainer fits."""
 
+import contextlib
 import json
 import math
 import os
 import time
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional
 
 from absl import logging
 import keras
 import tensorflow as tf
 
+from tf_muzero import devices
 from tf_muzero import json_lines
 from tf_muzero.reanalyse import snapshots
 
@@ -72,54 +74,31 @@ class PublishSnapshots(Periodic):
     self._source_fn = source_fn
 
   def on_train_begin(self, logs=None):
-    """Publishes the weights that training starts or resumes with."""
+    """Publishes the weights that training starts or resumes with.
+
+    Not where a run was stopped between two snapshots: it goes on with the one
+    that it had.
+    """
     super().on_train_begin(logs)
-    self.run(self.model.step, logs)
+    step = self.model.step
+    if not step % self._every or not 0 <= self._published_step() <= step:
+      self.run(step, logs)
+    # No worker reads before the chief has written.
+    devices.any_worker(self.model.distribute_strategy, False)
+
+  def _published_step(self) -> int:
+    try:
+      return int(snapshots.read(self._directory, tf.constant(0))[0])
+    except tf.errors.NotFoundError:
+      return -1
 
   def run(self, step, logs):
     """Publishes."""
-    snapshots.publish(self._directory, step, [
-        v.read_value() for v in self._source_fn().variables])
-
-
-class SaveCheckpoints(Periodic):
-  """Saves the trainer and the data's position, periodically and at the end."""
-
-  def __init__(self, every: int, manager: tf.train.CheckpointManager,
-               data_directory: str):
-    """Creates the callback.
-
-    Args:
-      every: learner steps.
-      manager: of the checkpoints of the trainer.
-      data_directory: where the position in the data is kept.
-    """
-    super().__init__(every)
-    self._manager = manager
-    self._data_directory = data_directory
-
-  def run(self, step, logs):
-    """Saves."""
-    if _is_saveable(self.model.iterator):
-      # Before the checkpoint, which makes the step one to resume from.
-      tf.train.Checkpoint(iterator=self.model.iterator).write(
-          os.path.join(self._data_directory, f'data-{step}'))
-    self._manager.save(checkpoint_number=step)
-    self._delete_old_positions()
-
-  def on_train_end(self, logs=None):
-    """Saves the last step, if it was not saved."""
-    step = self.model.step
-    latest = self._manager.latest_checkpoint
-    if not latest or not latest.endswith(f'-{step}'):
-      self.run(step, logs)
-
-  def _delete_old_positions(self) -> None:
-    kept = {'data-' + path.rsplit('-', 1)[1]
-            for path in self._manager.checkpoints}
-    for name in tf.io.gfile.listdir(self._data_directory):
-      if name.startswith('data-') and name.split('.')[0] not in kept:
-        tf.io.gfile.remove(os.path.join(self._data_directory, name))
+    if not devices.is_chief():
+      return
+    with saving(f'The snapshot of step {step}'):
+      snapshots.publish(self._directory, step, [
+          v.read_value() for v in self._source_fn().variables])
 
 
 class LogMetrics(Periodic):
@@ -237,14 +216,22 @@ def _describe(name: str, value: float, metrics: dict[str, float]) -> str:
 def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,
                   metrics: dict[str, float]) -> None:
   """Appends flat metrics to a JSON-lines file and to TensorBoard."""
-  with tf.io.gfile.GFile(path, 'a') as file:
-    file.write(json.dumps({'step': step, **metrics}) + '\n')
-  with writer.as_default(step):
-    for name, value in metrics.items():
-      tf.summary.scalar(name, value)
-    writer.flush()
+  with saving(f'The metrics of step {step}'):
+    with tf.io.gfile.GFile(path, 'a') as file:
+      file.write(json.dumps({'step': step, **metrics}) + '\n')
+    with writer.as_default(step):
+      for name, value in metrics.items():
+        tf.summary.scalar(name, value)
+      writer.flush()
 
 
-def _is_saveable(iterator) -> bool:
-  # An iterator over several replicas cannot be saved by TensorFlow.
-  return isinstance(iterator, tf.data.Iterator)
+@contextlib.contextmanager
+def saving(what: str) -> Iterator[None]:
+  """Turns TensorFlow's errors into an OSError that says what was not saved."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    raise OSError(
+        f'{what} could not be saved: {error.message} Is the disk full? What '
+        'was saved before is intact, and the same command resumes from it.'
+    ) from error

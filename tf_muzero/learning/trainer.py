@@ -15,8 +15,8 @@ LossFn = Callable[[keras.Model, Window],
 class Trainer(keras.Model):
   """Holds the network, its target network, and the compiled train step.
 
-  `fit` takes a dataset of `Window` batches. Metrics are sums over replicas of
-  shares of the global batch, averaged over the steps of an execution.
+  `fit` takes a dataset of `Window` batches. Metrics are of the global batch, as
+  is the gradient, averaged over the steps of an execution.
 
   Attributes:
     network: what learns.
@@ -71,21 +71,30 @@ class Trainer(keras.Model):
     """Seconds that train steps have waited for windows."""
     return float(self._waited.numpy())
 
+  def position(self) -> tf.train.Checkpoint:
+    """Returns what saves and restores the position in the data."""
+    return tf.train.Checkpoint(iterator=self.iterator)
+
   def train_step(self, data: Window) -> dict[str, tf.Tensor]:
-    """Returns the metrics of one step on this replica's windows."""
+    """Returns the metrics of one step, for which this replica has windows."""
     metrics, gradients = self._loss_and_gradients(data)
-    self.optimizer.apply_gradients(
-        zip(gradients, self.network.trainable_variables))
-    self._update_target()
     share = tf.cast(tf.shape(data.value)[0], tf.float32
                     ) / self._global_batch_size
-    metrics['gradient/norm'] = tf.linalg.global_norm(gradients) * share
     metrics['search/age'] = share * tf.reduce_mean(tf.cast(
-        self.optimizer.iterations - data.snapshot_step, tf.float32))
+        self.optimizer.iterations + 1 - data.snapshot_step, tf.float32))
     metrics['target/value'] = share * tf.reduce_mean(data.value[:, 0])
     for name, diagnostic in data.diagnostics.items():
       metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
-    return metrics
+    # All at once. The gradient of the whole batch is what is clipped.
+    sums, gradients = tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.SUM,
+        (tf.stack(list(metrics.values())), gradients))
+    self.optimizer.apply_gradients(
+        zip(gradients, self.network.trainable_variables),
+        skip_gradients_aggregation=True)
+    self._update_target()
+    return {**dict(zip(metrics, tf.unstack(sums))),
+            'gradient/norm': tf.linalg.global_norm(gradients)}
 
   def make_train_function(self, force: bool = False):
     """Returns the function of an iterator that runs one execution."""
@@ -96,11 +105,12 @@ class Trainer(keras.Model):
       asked = tf.timestamp()
       with tf.control_dependencies([asked]):
         windows = next(iterator)
-      with tf.control_dependencies(tf.nest.flatten(windows)):
+      with tf.control_dependencies(
+          tf.nest.flatten(windows, expand_composites=True)):
         self._waited.assign_add(tf.timestamp() - asked)
       metrics = self.distribute_strategy.run(self.train_step, (windows,))
-      return {name: self.distribute_strategy.reduce(
-          tf.distribute.ReduceOp.SUM, x, axis=None)
+      # Every replica has the same.
+      return {name: self.distribute_strategy.experimental_local_results(x)[0]
               for name, x in metrics.items()}
 
     @tf.function
@@ -116,6 +126,8 @@ class Trainer(keras.Model):
     def train_function(iterator):
       if self.iterator is not iterator:
         self.iterator = iterator
+        with tf.experimental.async_scope():
+          pass  # Its end waits for the iterators that other hosts make.
         if self.restore_iterator_fn:
           self.restore_iterator_fn(iterator)
       return self.execute(iterator)

@@ -1,0 +1,68 @@
+"""SIGTERM and SIGINT while training: save, then exit.
+
+Machines that can be taken away send SIGTERM some seconds before. The execution
+under way is finished, the trainer saves itself and the data's position, and the
+process exits with `EXIT_CODE`; the same command resumes. A second signal ends
+the process at once, as it would without this.
+"""
+
+import contextlib
+import signal
+import threading
+from typing import Iterator
+
+from absl import logging
+import keras
+
+from tf_muzero import devices
+
+# EX_TEMPFAIL of sysexits.h, "the user is invited to retry": not a crash, and
+# not 143 or 130, which a shell tells of a process that did not get to save.
+EXIT_CODE = 75
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopOnSignal(keras.callbacks.Callback):
+  """Stops training after the execution in which a signal came.
+
+  Attributes:
+    stopped: whether it did.
+  """
+
+  def __init__(self):
+    """Creates the callback."""
+    super().__init__()
+    self._signal = 0
+    self.stopped = False
+
+  def note(self, number: int, _) -> None:
+    """Handles a signal; the next one will not be handled."""
+    for each in _SIGNALS:
+      signal.signal(each, signal.SIG_DFL)
+    self._signal = number
+    logging.warning('%s: saving after this execution; a second signal ends the '
+                    'process at once.', signal.Signals(number).name)
+
+  def on_train_batch_end(self, batch, logs=None):
+    """Stops, if any worker got a signal."""
+    if devices.any_worker(self.model.distribute_strategy, bool(self._signal)):
+      self.stopped = self.model.stop_training = True
+
+
+@contextlib.contextmanager
+def exiting() -> Iterator[StopOnSignal]:
+  """Gives a callback; raises SystemExit at the end if it stopped training."""
+  callback = StopOnSignal()
+  # Python lets only the main thread handle signals.
+  signals = _SIGNALS if (
+      threading.current_thread() is threading.main_thread()) else ()
+  previous = {x: signal.signal(x, callback.note) for x in signals}
+  try:
+    yield callback
+  finally:
+    for number, handler in previous.items():
+      signal.signal(number, handler or signal.SIG_DFL)
+  if callback.stopped:
+    logging.info('Saved at step %d. The same command resumes; exit code %d.',
+                 callback.model.step, EXIT_CODE)
+    raise SystemExit(EXIT_CODE)

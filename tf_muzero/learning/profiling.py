@@ -1,0 +1,62 @@
+"""Traces of some learner steps, for TensorBoard's profile page."""
+
+import re
+
+from absl import logging
+import keras
+import tensorflow as tf
+
+
+def parse(text: str, num_steps: int) -> tuple[int, int]:
+  """Returns the learner steps START and END of 'START:END'.
+
+  Args:
+    text: such as '100:120'.
+    num_steps: of the whole run.
+  """
+  match = re.fullmatch(r'(\d+):(\d+)', text)
+  start, end = map(int, match.groups()) if match else (0, 0)
+  if start >= end or start >= num_steps:
+    raise ValueError(
+        f'profile must be START:END in learner steps, with START < END and '
+        f'START < {num_steps}, the steps of the run, got {text!r}.')
+  return start, end
+
+
+class Profile(keras.callbacks.Callback):
+  """Writes a trace of the executions from step START to step END."""
+
+  def __init__(self, start: int, end: int, directory: str):
+    """Creates the callback.
+
+    Args:
+      start: learner step; the first execution that begins there or later is in
+        the trace.
+      end: learner step that ends it.
+      directory: of TensorBoard's files.
+    """
+    super().__init__()
+    self._start, self._end, self._directory = start, end, directory
+    self._is_on = False
+
+  def on_train_batch_begin(self, batch, logs=None):
+    """Starts the trace."""
+    if not self._is_on and self._start <= self.model.step < self._end:
+      tf.profiler.experimental.start(self._directory)
+      self._is_on = True
+
+  def on_train_batch_end(self, batch, logs=None):
+    """Writes the trace at its last step."""
+    if self._is_on and self.model.step >= self._end:
+      self._write()
+
+  def on_train_end(self, logs=None):
+    """Writes a trace that was to go on."""
+    if self._is_on:
+      self._write()
+
+  def _write(self) -> None:
+    self._is_on = False
+    tf.profiler.experimental.stop()
+    logging.info('Wrote a trace up to step %d to %s.', self.model.step,
+                 self._directory)
