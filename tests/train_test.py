@@ -104,6 +104,7 @@ def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):
     ({'reanalyse_fraction': 0.5}, 'interaction must be given'),
     ({'profile': '3:2'}, "START:END in learner steps.*'3:2'"),
     ({'profile': '4:9'}, "START < 4, the steps of the run.*'4:9'"),
+    ({'reanalyse_fraction': 0.5, 'placement': 'device'}, 'placement'),
     ({'strategy': 'gpu'}, "strategy must be 'cpu', "),
 ])
 def test_wrong_arguments_are_refused_before_anything_is_written(
@@ -113,13 +114,30 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
   assert not (tmp_path / 'run').exists()
 
 
-def test_another_number_of_replicas_resumes(dataset, tmp_path, monkeypatch):
+def test_a_resumed_run_has_the_windows_that_were_searched_on_the_device(
+    dataset, tmp_path):
+  whole, halves = str(tmp_path / 'whole'), str(tmp_path / 'halves')
+  train_runs.run(dataset, whole, 8, placement='device')
+  for num_steps in (4, 8):
+    train_runs.run(dataset, halves, num_steps, placement='device')
+  assert not os.path.exists(os.path.join(whole, 'snapshots'))
+  expected = _weights(whole)
+  for name, value in _weights(halves).items():
+    np.testing.assert_array_equal(value, expected[name], err_msg=name)
+  assert _metrics(halves) == _metrics(whole)
+
+
+@pytest.mark.parametrize('placement', [
+    'host', pytest.param('device', marks=pytest.mark.slow)])
+def test_another_number_of_replicas_resumes(
+    placement, dataset, tmp_path, monkeypatch):
   directory = str(tmp_path)
   listed = tf.config.list_logical_devices
   monkeypatch.setattr(  # Two of them, which compile sooner than four.
       tf.config, 'list_logical_devices', lambda kind: listed(kind)[:2])
   for num_steps, strategy in ((4, 'mirrored'), (8, 'cpu'), (12, 'mirrored')):
-    trainer = train_runs.run(dataset, directory, num_steps, strategy=strategy)
+    trainer = train_runs.run(dataset, directory, num_steps, strategy=strategy,
+                             placement=placement)
     assert trainer.step == num_steps
   assert trainer.distribute_strategy.num_replicas_in_sync == 2
   assert [line['step'] for line in _metrics(directory)] == list(range(1, 13))

@@ -25,6 +25,7 @@ from tf_muzero.networks import pixels
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import value_targets
 from tf_muzero.search import mcts
@@ -96,7 +97,7 @@ def _segments(view, num=200):
                                             ).shuffle(num, seed=1).repeat()
 
 
-def _learn(view, improvement_fn, num_steps, directory):
+def _learn(view, improvement_fn, num_steps, directory, placement='host'):
   tf.keras.utils.set_random_seed(3)
   support = value_transform.Support(-2.0, 3.0, 41)
   agent = agent_lib.Agent(
@@ -110,11 +111,9 @@ def _learn(view, improvement_fn, num_steps, directory):
       # are learned leaves the better action unseen for ever.
       functools.partial(mcts.search, num_simulations=30, min_root_visits=1),
       td_steps=_N, windows_per_segment=_L, segments_per_search=8,
-      sample_reuse=2, shuffle_windows=200, parallel_searches=1, host_jit=True)
-  windows = pipeline.reanalysed_windows(
-      _segments(view), reanalyse, agent.plan_with(planned, spec), directory,
-      [v.shape for v in planned.variables], unroll_steps=_K,
-      discount=_DISCOUNT, keep_observations=False, seed=1, deterministic=True)
+      sample_reuse=2, shuffle_windows=200, parallel_searches=1, host_jit=True,
+      placement=placement)
+  settings = {'unroll_steps': _K, 'keep_observations': False, 'seed': 1}
   trainer = trainer_lib.Trainer(
       make_network(), trainer_lib.make_target_network(make_network),
       lambda network, window: losses.muzero_loss(
@@ -124,8 +123,20 @@ def _learn(view, improvement_fn, num_steps, directory):
       jit_compile=False)
   trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=10)
   trainer.optimizer.build(trainer.network.trainable_variables)
+  if placement == 'device':
+    batches = _segments(view).batch(8, drop_remainder=True)
+    trainer.device_reanalyse = on_device.DeviceReanalyse(
+        trainer.distribute_strategy, reanalyse, agent, spec, planned,
+        lambda: (trainer.target_network.variables,
+                 trainer.optimizer.iterations), batch_size=_B, **settings)
+  else:
+    batches = pipeline.reanalysed_windows(
+        _segments(view), reanalyse, agent.plan_with(planned, spec), directory,
+        [v.shape for v in planned.variables], discount=_DISCOUNT,
+        deterministic=True, **settings
+        ).batch(_B, drop_remainder=True)
   trainer.fit(
-      pipeline.ahead(windows.batch(_B, drop_remainder=True), True),
+      pipeline.ahead(batches, True),
       steps_per_epoch=num_steps, verbose=0, callbacks=[
           callbacks.StopOnNan(), callbacks.PublishSnapshots(
               10, directory, lambda: trainer.target_network)])
@@ -134,13 +145,16 @@ def _learn(view, improvement_fn, num_steps, directory):
   return tf.nn.softmax(policy).numpy(), support.decode(value_logits).numpy()
 
 
-@pytest.mark.parametrize('view', [_VECTORS, _FRAMES],
-                         ids=['vectors', 'frames'])
-def test_muzero_finds_the_best_policy_and_its_values(view, tmp_path):
+@pytest.mark.parametrize('view, placement', [
+    (_VECTORS, 'host'), (_FRAMES, 'host'),
+    pytest.param(_VECTORS, 'device', marks=pytest.mark.slow)],
+                         ids=['vectors', 'frames', 'vectors_on_device'])
+def test_muzero_finds_the_best_policy_and_its_values(
+    view, placement, tmp_path):
   policy, values = _learn(
       view, functools.partial(
           improvement.search_improvement, injected_prior=0.25),
-      500, str(tmp_path))
+      500, str(tmp_path), placement)
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
 

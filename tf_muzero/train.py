@@ -36,6 +36,7 @@ from tf_muzero.learning import profiling
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
+from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 
 # Segments of games come from so many in turns; an average one has 7 MB of
@@ -77,7 +78,8 @@ def train(
     target_decay: see `Trainer`.
     search_with_target: whether searches use the target network's weights, not
       the latest ones.
-    snapshot_every: learner steps between snapshots for the searches.
+    snapshot_every: learner steps between snapshots for the searches on the
+      host; those on devices always have the present weights.
     checkpoint_every: learner steps; a multiple of `snapshot_every`.
     log_every: learner steps between progress lines.
     steps_per_execution: learner steps per call of the compiled function.
@@ -99,6 +101,8 @@ def train(
       `profiling`. Empty for none.
   """
   _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
+  on_device.check(reanalyse, reanalyse_fraction)
+  is_on_device = reanalyse.placement == 'device'
   profiled = profiling.parse(profile, num_steps) if profile else None
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
@@ -115,7 +119,8 @@ def train(
           unroll_steps=unroll_steps, deterministic=deterministic,
           keep_observations=loss_weights.reconstruction > 0.0),
       feeding.Share(
-          (0, 1), batch_size, reanalyse_fraction, start.data_seed(seed)))
+          (0, 1), reanalyse.segments_per_search if is_on_device else batch_size,
+          reanalyse_fraction, start.data_seed(seed)))
 
   with strategy_.scope():
     trainer = make_trainer(
@@ -125,6 +130,16 @@ def train(
     trainer.compile(optimizer_fn(num_steps),
                     steps_per_execution=steps_per_execution)
     trainer.optimizer.build(trainer.network.trainable_variables)
+  searching_network = lambda: (
+      trainer.target_network if search_with_target else trainer.network)
+  if is_on_device:
+    trainer.device_reanalyse = on_device.DeviceReanalyse(
+        strategy_, reanalyse, agent, source.spec, agent.make_network(
+            source.spec, source.num_steps, compute_dtype),
+        lambda: (searching_network().variables, trainer.optimizer.iterations),
+        batch_size=batch_size, unroll_steps=unroll_steps,
+        keep_observations=loss_weights.reconstruction > 0.0,
+        seed=start.data_seed(seed))
   checkpoint = checkpoints.restore(trainer, start)
   if start.step >= num_steps:
     logging.info('%s has all its %d steps.', run_directory, num_steps)
@@ -132,12 +147,12 @@ def train(
 
   callbacks = [
       callbacks_lib.StopOnNan(),
-      callbacks_lib.PublishSnapshots(
-          snapshot_every, os.path.join(run_directory, 'snapshots'),
-          lambda: (trainer.target_network if search_with_target
-                   else trainer.network)),
       checkpoints.SaveCheckpoints(checkpoint_every, checkpoint, directory),
   ]
+  if not is_on_device:
+    callbacks.insert(0, callbacks_lib.PublishSnapshots(
+        snapshot_every, os.path.join(run_directory, 'snapshots'),
+        searching_network))
   if devices.is_chief():
     callbacks.append(callbacks_lib.LogMetrics(
         log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
@@ -221,7 +236,10 @@ def _make_batches(
     interaction: Optional[interaction_lib.Interaction], run_directory: str,
     share: feeding.Share, *, deterministic: bool, **settings
     ) -> tf.data.Dataset:
-  """Returns endless batches of windows, stored and fresh ones."""
+  """Returns endless batches of windows, stored and fresh ones.
+
+  Of segments, where devices search them.
+  """
   settings['seed'] = share.seed
   # The data's own network, outside of any strategy: only its graph is used.
   network = agent.make_network(source.spec, source.num_steps)
@@ -238,6 +256,9 @@ def _make_batches(
         frame_stack=agent.frame_stack, seed=settings['seed'],
         shuffle_segments=reanalyse.shuffle_segments, episodes_at_once=(
             _GAMES_AT_ONCE if layout.is_image(source.spec.observation) else 1))
+    if reanalyse.placement == 'device':
+      return pipeline.ahead(
+          segments.batch(share.batch_size, drop_remainder=True), deterministic)
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, **settings)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf_muzero.data import observations
+from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Segment
 
@@ -44,6 +46,23 @@ def segments(episodes: tf.data.Dataset, *, windows_per_segment: int,
   if shuffle_segments:
     dataset = dataset.shuffle(shuffle_segments, seed=seed)
   return dataset
+
+
+def segment_spec(spec: EnvironmentSpec, length: int, frame_stack: int = 1
+                 ) -> Segment:
+  """Returns the specs of the tensors of a segment.
+
+  Args:
+    spec: what an agent in the environment sees and does.
+    length: S.
+    frame_stack: F.
+  """
+  one = observations.model_input(spec.observation)
+  each = lambda dtype: tf.TensorSpec([length], dtype)
+  return Segment(
+      tf.TensorSpec([length + frame_stack - 1, *one.shape], one.dtype),
+      tf.TensorSpec([length, *spec.action.shape], spec.action.dtype),
+      each(tf.float32), each(tf.float32), each(tf.bool), each(tf.bool))
 
 
 def cut(episode: Episode, stride: int, length: int, frame_stack: int = 1

@@ -5,6 +5,7 @@ from typing import Callable, Optional
 import keras
 import tensorflow as tf
 
+from tf_muzero.reanalyse import on_device
 from tf_muzero.types import Window
 
 # window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
@@ -23,6 +24,7 @@ class Trainer(keras.Model):
     target_network: follows it; what searches and acts.
     execute: the compiled function of an iterator that runs one execution.
     iterator: of the running `fit`, for checkpoints of the data's position.
+    device_reanalyse: searches what `fit` takes then, batches of segments.
   """
 
   def __init__(self, network: keras.Model, target_network: keras.Model,
@@ -51,6 +53,7 @@ class Trainer(keras.Model):
     self.execute: Optional[Callable] = None
     self.iterator: Optional[tf.data.Iterator] = None
     self.restore_iterator_fn: Optional[Callable] = None
+    self.device_reanalyse: Optional[on_device.DeviceReanalyse] = None
     self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
     self._loss_fn = loss_fn
     self._target_period = target_period
@@ -73,7 +76,9 @@ class Trainer(keras.Model):
 
   def position(self) -> tf.train.Checkpoint:
     """Returns what saves and restores the position in the data."""
-    return tf.train.Checkpoint(iterator=self.iterator)
+    beside = ({'device_reanalyse': self.device_reanalyse}
+              if self.device_reanalyse else {})
+    return tf.train.Checkpoint(iterator=self.iterator, **beside)
 
   def train_step(self, data: Window) -> dict[str, tf.Tensor]:
     """Returns the metrics of one step, for which this replica has windows."""
@@ -101,10 +106,13 @@ class Trainer(keras.Model):
     if self.train_function is not None and not force:
       return self.train_function
 
+    next_windows_fn = (self.device_reanalyse.next_windows
+                       if self.device_reanalyse else next)
+
     def one_step(iterator):
       asked = tf.timestamp()
       with tf.control_dependencies([asked]):
-        windows = next(iterator)
+        windows = next_windows_fn(iterator)
       with tf.control_dependencies(
           tf.nest.flatten(windows, expand_composites=True)):
         self._waited.assign_add(tf.timestamp() - asked)

@@ -12,6 +12,7 @@ from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.search import tree
 from tf_muzero.types import Improved
+from tf_muzero.types import Nest
 from tf_muzero.types import SearchFn
 from tf_muzero.types import Segment
 from tf_muzero.types import Window
@@ -38,6 +39,7 @@ class Reanalyse:
       for the host, as on TPU machines.
     shuffle_segments: size of the shuffle buffer before the search, in segments;
       0 for none. Those searched together are then of different episodes.
+    placement: where searches run: `host`, here, or `device`, see `on_device`.
   """
   improvement_fn: Callable[..., Improved]
   value_target_fn: Callable[..., tf.Tensor]
@@ -50,6 +52,7 @@ class Reanalyse:
   parallel_searches: int
   host_jit: bool
   shuffle_segments: int = 0
+  placement: str = 'host'
 
   def __post_init__(self):
     for name, low in (('td_steps', 0), ('windows_per_segment', 1),
@@ -59,6 +62,9 @@ class Reanalyse:
       if getattr(self, name) < low:
         raise ValueError(
             f'{name} must be >= {low}, got {getattr(self, name)}.')
+    if self.placement not in ('host', 'device'):
+      raise ValueError(
+          f"placement must be 'host' or 'device', got {self.placement!r}.")
 
   def host_search_fn(self) -> SearchFn:
     """Returns the search as it suits the host's CPU."""
@@ -120,7 +126,8 @@ def reanalysed_windows(
 def make_windows(
     segments: Segment, improved: Improved, snapshot_step: tf.Tensor,
     reanalyse: Reanalyse, *, unroll_steps: int, discount: float,
-    keep_observations: bool) -> Window:
+    keep_observations: bool, cut_fn: Callable[..., Nest] = windows_lib.cut
+    ) -> Nest:
   """Returns the windows of improved segments, leading [number of windows].
 
   Args:
@@ -131,13 +138,14 @@ def make_windows(
     unroll_steps: K.
     discount: the agent's, per decision.
     keep_observations: whether windows hold the observations of all T states.
+    cut_fn: `windows.cut`, or `windows.cut_all` for what that returns.
   """
   has_value = segments.is_state & ~windows_lib.absorbing(segments)
   value = reanalyse.value_target_fn(
       segments.reward, segments.discount * discount, segments.is_transition,
       tf.where(has_value, improved.value, 0.0),
       tf.where(has_value, improved.network_value, 0.0), reanalyse.td_steps)
-  return windows_lib.cut(
+  return cut_fn(
       segments, improved, value, snapshot_step,
       windows_per_segment=reanalyse.windows_per_segment,
       unroll_steps=unroll_steps, keep_observations=keep_observations)

@@ -22,6 +22,22 @@ def cut(segments: Segment, improved: Improved, value: tf.Tensor,
         unroll_steps: int, keep_observations: bool) -> Window:
   """Returns the windows of all states that have a stored action.
 
+  Their number is not static; for the rest see `cut_all`.
+  """
+  windows, has_action = cut_all(
+      segments, improved, value, snapshot_step,
+      windows_per_segment=windows_per_segment, unroll_steps=unroll_steps,
+      keep_observations=keep_observations)
+  return tf.nest.map_structure(
+      lambda x: tf.boolean_mask(x, has_action), windows)
+
+
+def cut_all(
+    segments: Segment, improved: Improved, value: tf.Tensor,
+    snapshot_step: tf.Tensor, *, windows_per_segment: int, unroll_steps: int,
+    keep_observations: bool) -> tuple[Window, tf.Tensor]:
+  """Returns all windows [G * L], and which of them to train on.
+
   Past the end of a terminated episode: value and reward 0, no policy loss
   (MuZero, appendix G). Past a truncation: no loss at all.
 
@@ -35,7 +51,8 @@ def cut(segments: Segment, improved: Improved, value: tf.Tensor,
     keep_observations: whether windows hold the observations of all T states.
 
   Returns:
-    Windows with leading [number of windows]; how many is not static.
+    Windows with leading [G * L], segment by segment, and [G * L] bool: whether
+    the first state has a stored action. Where not, the segment is padding.
   """
   start = tf.range(windows_per_segment)[:, tf.newaxis]
   states = start + tf.range(unroll_steps + 1)
@@ -65,5 +82,6 @@ def cut(segments: Segment, improved: Improved, value: tf.Tensor,
           [segments.reward.shape[0], windows_per_segment], snapshot_step),
       diagnostics={k: v[:, :windows_per_segment]
                    for k, v in improved.diagnostics.items()})
-  starts = segments.is_transition[:, :windows_per_segment]
-  return tf.nest.map_structure(lambda x: tf.boolean_mask(x, starts), windows)
+  return tf.nest.map_structure(
+      lambda x: tf.reshape(x, [-1, *x.shape[2:]]),
+      (windows, segments.is_transition[:, :windows_per_segment]))
