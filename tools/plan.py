@@ -1,0 +1,280 @@
+"""Where should searches run, and on how many hosts? Arithmetic for gin files.
+
+  python tools/plan.py --gin_file=gin/experiment/atari.gin \\
+      --observation=84,84,1 --num_actions=18 --machine=v4-8
+  python tools/plan.py --gin_file=gin/experiment/rlu_control.gin \\
+      --observation=67 --action_size=21 --stored=3000000
+
+Counts the network's floating-point operations in its graph, and from them the
+time of a train step and of its searches on the chips of one TPU host, and of
+the searches on that host's CPUs; docs/planning.md says where the rates come
+from, which of them were measured, and what is only assumed. Nothing is run.
+"""
+
+import math
+import sys
+from typing import Callable, NamedTuple
+
+from absl import app
+from absl import flags
+from dm_env import specs
+import gin
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero import cli
+from tf_muzero import train
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.types import EnvironmentSpec
+
+_OBSERVATION = flags.DEFINE_list(
+    'observation', None, 'Shape of one observation.', required=True)
+_NUM_ACTIONS = flags.DEFINE_integer(
+    'num_actions', 0, 'Number of actions, where they are discrete.')
+_ACTION_SIZE = flags.DEFINE_integer(
+    'action_size', 0, 'Dimensions of an action, where it is continuous.')
+_STORED = flags.DEFINE_integer(
+    'stored', 1_000_000, 'Stored states; also what a network is as wide as.')
+_MACHINE = flags.DEFINE_list('machine', ['v4-8', 'v5e-8'], 'TPU hosts.')
+_UTILISATION = flags.DEFINE_float(
+    'utilisation', 0.3, 'Share of the peak that chips reach. An assumption.')
+_LATENCY = flags.DEFINE_float(
+    'latency', 1.0, 'Milliseconds that a simulation takes on a chip at least, '
+    'for the walks through the trees. An assumption.')
+_VECTOR_GFLOPS = flags.DEFINE_float(
+    'vector_gflops', 65.0, 'Of a core of the host, in networks for vectors.')
+_STEP_LATENCY = flags.DEFINE_float(
+    'step_latency', 2.0, 'Milliseconds that a learner step takes on the chips '
+    'at least. An assumption.')
+_FRAME_GFLOPS = flags.DEFINE_float(
+    'frame_gflops', 95.0, 'Of a core of the host, in networks for frames.')
+_TREE = flags.DEFINE_float(
+    'tree', 0.6, 'Microseconds of a core that a tree takes per simulation.')
+
+
+class Machine(NamedTuple):
+  """A TPU host.
+
+  Attributes:
+    chips: TPU chips.
+    teraflops: peak of a chip, bfloat16.
+    cores: of the CPU; two vCPUs are one.
+  """
+  chips: int
+  teraflops: float
+  cores: int
+
+
+# Google's pages on TPU v4 and v5e.
+_MACHINES = {'v4-8': Machine(4, 275.0, 120), 'v5e-8': Machine(8, 197.0, 112)}
+
+
+class Run(NamedTuple):
+  """What a configuration asks for.
+
+  Attributes:
+    is_frames: whether the network is for frames.
+    initial: operations of representation and prediction, of one state.
+    recurrent: operations of dynamics and prediction, of one state.
+    simulations: of a search.
+    length: S states of a segment.
+    reanalyse: how stored data becomes targets.
+    batch_size: B.
+    unroll_steps: K.
+    num_steps: learner steps.
+    snapshot_every: learner steps.
+    parameters: of the network.
+    state_bytes: of one stored state.
+    window_bytes: of one window.
+    embedding_bytes: of one node of a tree.
+  """
+  is_frames: bool
+  initial: float
+  recurrent: float
+  simulations: int
+  length: int
+  reanalyse: pipeline.Reanalyse
+  batch_size: int
+  unroll_steps: int
+  num_steps: int
+  snapshot_every: int
+  parameters: int
+  state_bytes: int
+  window_bytes: int
+  embedding_bytes: int
+
+  @property
+  def searches(self) -> float:
+    """Returns the states that are searched for one learner step."""
+    per_window = self.length / self.reanalyse.windows_per_segment
+    return self.batch_size * per_window / self.reanalyse.sample_reuse
+
+  @property
+  def search_flops(self) -> float:
+    """Returns the operations of the search of one state."""
+    return self.initial + self.simulations * self.recurrent
+
+  @property
+  def step_flops(self) -> float:
+    """Returns those of a learner step: forward once, backward twice that."""
+    return 3.0 * self.batch_size * (
+        self.initial + self.unroll_steps * self.recurrent)
+
+
+def count_flops(fn: Callable, *inputs: tf.TensorSpec) -> float:
+  """Returns the operations in the products and convolutions of a function."""
+  flops = 0.0
+  graph = tf.function(fn).get_concrete_function(*inputs).graph
+  for op in graph.get_operations():
+    if op.type not in ('MatMul', 'BatchMatMulV2', 'Conv2D'):
+      continue
+    weights = op.inputs[1].shape.as_list()
+    if op.type == 'Conv2D':  # [h, w, in, out]
+      depth = math.prod(weights[:3])
+    else:
+      name = 'transpose_b' if op.type == 'MatMul' else 'adj_y'
+      depth = weights[-1 if op.get_attr(name) else -2]
+    flops += 2.0 * depth * op.outputs[0].shape.num_elements()
+  return flops
+
+
+def read_run(spec: EnvironmentSpec, num_stored: int) -> Run:
+  """Returns what gin's present configuration of training asks for."""
+  bound = gin.get_bindings(train.train)
+  agent: agent_lib.Agent = bound['agent']
+  reanalyse: pipeline.Reanalyse = bound['reanalyse']
+  network = agent.make_network(spec, num_stored)
+  one, head = agent.model_input(spec), agent.make_head(spec)
+  frame_bytes = math.prod(spec.observation.shape) * one.dtype.itemsize
+
+  def initial(observation):
+    embedding = network.represent(observation)
+    return embedding, network.predict_heads(embedding)
+
+  def recurrent(embedding, action):
+    embedding, reward = network.step(embedding, action)
+    return reward, network.predict_heads(embedding)
+
+  observation = tf.TensorSpec([1, *one.shape], one.dtype)
+  embedding, _ = tf.function(initial).get_concrete_function(
+      observation).structured_outputs
+  unroll_steps = bound['unroll_steps']
+  action_bytes = 4 * math.prod(spec.action.shape)
+  return Run(
+      is_frames=len(one.shape) > 1,
+      initial=count_flops(initial, observation),
+      recurrent=count_flops(
+          recurrent, tf.TensorSpec(embedding.shape, embedding.dtype),
+          tf.TensorSpec([1, *spec.action.shape], spec.action.dtype)),
+      simulations=gin.get_bindings(reanalyse.search_fn)['num_simulations'],
+      length=(reanalyse.windows_per_segment + unroll_steps
+              + reanalyse.td_steps),
+      reanalyse=reanalyse, batch_size=bound['batch_size'],
+      unroll_steps=unroll_steps, num_steps=bound['num_steps'],
+      snapshot_every=bound['snapshot_every'],
+      parameters=network.count_params(),
+      state_bytes=frame_bytes + action_bytes + 8,
+      # Observations of the first state; candidates and weights, value and two
+      # masks of each; action, reward and mask of each but the last.
+      window_bytes=agent.frame_stack * frame_bytes
+      + (unroll_steps + 1) * (head.num_candidates * (action_bytes + 4) + 12)
+      + unroll_steps * (action_bytes + 8),
+      embedding_bytes=4 * math.prod(embedding.shape))
+
+
+def plan(run: Run, machine: Machine) -> dict[str, float]:
+  """Returns seconds and rates of one host."""
+  flops = 1e12 * machine.teraflops * machine.chips * _UTILISATION.value
+  step = max(run.step_flops / flops, 1e-3 * _STEP_LATENCY.value)
+  # One chip's share of a search goes through its simulations in one go.
+  batch = run.reanalyse.segments_per_search * run.length
+  search = max(run.search_flops * batch / flops,
+               1e-3 * _LATENCY.value * run.simulations) / batch
+  core = 1e9 * (_FRAME_GFLOPS if run.is_frames else _VECTOR_GFLOPS).value
+  host = (run.search_flops / core
+          + 1e-6 * _TREE.value * run.simulations) / machine.cores
+  on_device = step + run.searches * search
+  on_host = max(step, run.searches * host)
+  return {
+      'step': step, 'search': search, 'host': host,
+      'on_device': on_device, 'on_host': on_host,
+      # Hosts whose CPUs search as fast as one host's chips could train.
+      'hosts': run.searches * host / step,
+      'tree_bytes': batch / machine.chips * (run.simulations + 1)
+      * run.embedding_bytes}
+
+
+def crossing(run: Run, machine: Machine) -> float:
+  """Returns the operations of an imagined step where placements are equal."""
+  low, high = 1e-6, 1e6  # Of this network's.
+  while high / low > 1.01:
+    scale = math.sqrt(low * high)
+    found = plan(run._replace(initial=scale * run.initial,
+                              recurrent=scale * run.recurrent), machine)
+    if found['on_host'] <= found['on_device']:
+      low = scale
+    else:
+      high = scale
+  return low * run.recurrent
+
+
+def _print_run(run: Run) -> None:
+  print(f'{run.parameters:,} parameters; {run.initial / 1e6:,.1f} MFLOP for a '
+        f'state, {run.recurrent / 1e6:,.1f} for an imagined step, '
+        f'{run.search_flops / 1e9:,.2f} G for a search of {run.simulations} '
+        f'simulations, {run.step_flops / 1e12:,.2f} T for a learner step')
+  print(f'{run.searches:,.0f} searches for a step of {run.batch_size} windows; '
+        f'{run.state_bytes:,} bytes a stored state, {run.window_bytes:,} a '
+        f'window, {4 * run.parameters / 1e6:,.1f} MB a snapshot')
+
+
+def _print_plan(name: str, run: Run) -> None:
+  """Prints what one host does, in both placements."""
+  found = plan(run, _MACHINES[name])
+  print(f'\n{name}: the chips train a step in {1e3 * found["step"]:,.1f} ms or '
+        f'search {1 / found["search"]:,.0f} states/s, the CPUs search '
+        f'{1 / found["host"]:,.0f} states/s')
+  print('placement   steps/s  windows/s  searches/s  MB/s read   hours, all '
+        'steps   hours, all states')
+  for placement in ('host', 'device'):
+    rate = 1.0 / found[f'on_{placement}']
+    searches = rate * run.searches
+    print(f'{placement:9} {rate:9,.2f}  {rate * run.batch_size:9,.0f}  '
+          f'{searches:10,.0f}  {1e-6 * searches * run.state_bytes:9,.1f}'
+          f'  {run.num_steps / rate / 3600:16,.1f}'
+          f'  {_STORED.value / searches / 3600:18,.1f}')
+  better = 'host' if found['on_host'] <= found['on_device'] else 'device'
+  print(f'{better} is faster; the placements are equal at '
+        f'{crossing(run, _MACHINES[name]) / 1e6:,.1f} MFLOP an imagined step. '
+        f'For chips that never wait: the CPUs of {found["hosts"]:,.1f} such '
+        f'hosts. Trees on a device: {found["tree_bytes"] / 1e9:,.2f} GB a chip')
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise app.UsageError(f'Unknown arguments {argv[1:]}.')
+  if bool(_NUM_ACTIONS.value) == bool(_ACTION_SIZE.value):
+    raise app.UsageError('Give --num_actions, or --action_size.')
+  unknown = set(_MACHINE.value) - set(_MACHINES)
+  if unknown:
+    raise app.UsageError(f'--machine must be of {", ".join(_MACHINES)}; got '
+                         f'{", ".join(sorted(unknown))}.')
+  shape = [int(x) for x in _OBSERVATION.value]
+  spec = EnvironmentSpec(
+      specs.Array(shape, np.uint8 if len(shape) > 1 else np.float32),
+      specs.DiscreteArray(_NUM_ACTIONS.value, np.int32) if _NUM_ACTIONS.value
+      else specs.BoundedArray([_ACTION_SIZE.value], np.float32, -1.0, 1.0))
+  try:
+    cli.configure(train.train, flags.FLAGS.gin_file, [
+        'RUN_DIRECTORY = ""', 'DATASET = ""', *flags.FLAGS.gin_bindings])
+  except ValueError as error:
+    sys.exit(f'Error: {error}')
+  run = read_run(spec, _STORED.value)
+  _print_run(run)
+  for name in _MACHINE.value:
+    _print_plan(name, run)
+
+
+if __name__ == '__main__':
+  app.run(main)
