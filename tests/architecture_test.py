@@ -168,13 +168,14 @@ def _datasets(tmp_path_factory):
     is_cartpole = 'cartpole' in name or 'control' in name
     repeat = 4 if is_cartpole and 'every_step' not in name else 1
     task = ('dm_control:cartpole/swingup' if is_cartpole else
+            'atari:Breakout/42' if 'breakout' in name else
             'atari:Pong' if 'atari' in name else 'catch')
     if (task, repeat) not in made:
       directory = str(tmp_path_factory.mktemp('data') / 'dataset')
       collect.collect(
           task=task, directory=directory, num_episodes=2, seed=1,
           behaviour=behaviours.uniform(), action_repeat=repeat,
-          max_steps=40 if 'atari' in name else None)
+          max_steps=40 if task.startswith('atari') else None)
       made[task, repeat] = directory
     return made[task, repeat]
 
@@ -184,7 +185,8 @@ def _datasets(tmp_path_factory):
 @pytest.mark.parametrize('path', _files('gin/experiment', ending='.gin'))
 def test_an_experiment_learns_two_steps_at_smoke_size(
     path, datasets, tmp_path):
-  smoke = 'smoke_pixels' if 'atari' in path else 'smoke'
+  is_game = 'atari' in path or 'breakout' in path
+  smoke = 'smoke_pixels' if is_game else 'smoke'
   configuration = cli.configure(
       train.train, [path, f'gin/hardware/{smoke}.gin'],
       [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}',

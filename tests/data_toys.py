@@ -3,6 +3,7 @@
 import dm_env
 from dm_env import specs
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_muzero.data import writing
@@ -95,3 +96,12 @@ def raw_steps(**steps):
       'discount': np.float32([1.0, 1.0, 0.0]),
       'is_first': [True, False, False], 'is_last': [False, False, True],
       'is_terminal': [False, False, True], **steps}}
+
+
+def spoil(file, number):
+  """Makes a record of nonsense, with a checksum that says it is right."""
+  records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+  records[number] = b'\xff' * len(records[number])
+  with tf.io.TFRecordWriter(str(file)) as writer:
+    for record in records:
+      writer.write(record)

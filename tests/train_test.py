@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import data_toys
 from tests import train_runs
 from tf_muzero import collect
+from tf_muzero import evaluate
+from tf_muzero.acting import modes
+from tf_muzero.data import reading
 from tf_muzero.envs import behaviours
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import interruption
@@ -112,6 +117,30 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
   with pytest.raises(ValueError, match=message):
     train_runs.run(dataset, str(tmp_path / 'run'), 4, **wrong)
   assert not (tmp_path / 'run').exists()
+
+
+def test_another_environment_is_refused_before_work_starts(dataset, tmp_path):
+  data, run = tmp_path / 'data', tmp_path / 'run'
+  shutil.copytree(dataset, data)
+  told = data / 'metadata.json'
+  told.write_text(told.read_text().replace(
+      '"catch"', '"dm_control:cartpole/swingup"'))
+  evaluate_fn = evaluate.together(evaluate_fns=[evaluate.during_training(
+      modes=[modes.policy()], search_fn=None, num_episodes=1,
+      num_environments=1, seed=0, random_start_steps=0)])
+  with pytest.raises(ValueError, match='The action of the .*evaluate_every'):
+    train_runs.run(str(data), str(run), 4, evaluate_fn=evaluate_fn,
+                   evaluate_every=2)
+  assert not run.exists()
+
+
+def test_skipped_episodes_are_counted_in_the_metrics(dataset, tmp_path):
+  data, run = tmp_path / 'data', tmp_path / 'run'
+  shutil.copytree(dataset, data)
+  data_toys.spoil(next(data.glob('*tfrecord*')), 3)
+  train_runs.run(str(data), str(run), 2, reading=reading.Reading(
+      on_bad_episode='skip'))
+  assert [line['data/skipped_episodes'] for line in _metrics(run)] == [1, 1]
 
 
 def test_a_resumed_run_has_the_windows_that_were_searched_on_the_device(

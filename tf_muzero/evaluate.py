@@ -6,7 +6,7 @@
 
 import json
 import os
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
 from absl import logging
 import tensorflow as tf
@@ -31,6 +31,27 @@ from tf_muzero.types import SearchFn
 Source = Union[episodes.Dataset, interaction.Source]
 # (agent, source, parameters, learner step) -> flat metrics
 EvaluateFn = Callable[[Agent, Source, Parameters, int], dict[str, float]]
+
+
+class Evaluator(NamedTuple):
+  """An `EvaluateFn` that can tell before training whether it will work.
+
+  Attributes:
+    evaluate_fn: what it does.
+    check_fn: (source) -> None; raises ValueError where that does not fit.
+  """
+  evaluate_fn: EvaluateFn
+  check_fn: Callable[[Source], None]
+
+  def __call__(self, agent: Agent, source: Source, parameters: Parameters,
+               step: int) -> dict[str, float]:
+    return self.evaluate_fn(agent, source, parameters, step)
+
+
+def check(evaluate_fn: object, source: Source) -> None:
+  """Raises ValueError where an evaluation can tell that it will not work."""
+  if isinstance(evaluate_fn, Evaluator):
+    evaluate_fn.check_fn(source)
 
 
 def evaluate(
@@ -139,7 +160,7 @@ def during_training(
     *, modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
     num_episodes: int, num_environments: int, seed: int,
     random_start_steps: int, jit_compile: bool = True,
-    max_steps: Optional[int] = None) -> EvaluateFn:
+    max_steps: Optional[int] = None) -> Evaluator:
   """Returns a function that evaluates the weights of a running training.
 
   Policies are made at its first call and get new weights at the next ones:
@@ -158,6 +179,20 @@ def during_training(
   """
   policies: dict[str, policy_lib.MuZeroPolicy] = {}
 
+  def environment_fn_of(source):
+    return evaluation.make_environment_fn(
+        source.task, action_repeat=source.action_repeat,
+        random_start_steps=random_start_steps, spec=source.spec,
+        max_steps=max_steps)
+
+  def check_fn(source):
+    try:
+      environment_fn_of(source)(seed).close()
+    except ValueError as error:
+      raise ValueError(
+          f'What was learned from could not be evaluated: {error} Set '
+          'train.evaluate_every to 0 to train without.') from error
+
   def evaluate_fn(agent, source, parameters, step):
     del step
     if not policies:
@@ -166,10 +201,7 @@ def during_training(
         policies[mode.name] = policy_lib.make_policy(
             agent, network, source.spec, mode=mode, search_fn=search_fn,
             jit_compile=jit_compile)
-    environment_fn = evaluation.make_environment_fn(
-        source.task, action_repeat=source.action_repeat,
-        random_start_steps=random_start_steps, spec=source.spec,
-        max_steps=max_steps)
+    environment_fn = environment_fn_of(source)
     metrics = {}
     for name, policy in policies.items():
       policy.assign(parameters)
@@ -180,17 +212,22 @@ def during_training(
       metrics[f'evaluation/{name}_standard_error'] = result.standard_error
     return metrics
 
-  return evaluate_fn
+  return Evaluator(evaluate_fn, check_fn)
 
 
-def together(*, evaluate_fns: Sequence[EvaluateFn]) -> EvaluateFn:
+def together(*, evaluate_fns: Sequence[EvaluateFn]) -> Evaluator:
   """Returns a function with the metrics of several, one after the other."""
   def evaluate_fn(agent, source, parameters, step):
     metrics = {}
     for fn in evaluate_fns:
       metrics.update(fn(agent, source, parameters, step))
     return metrics
-  return evaluate_fn
+
+  def check_fn(source):
+    for fn in evaluate_fns:
+      check(fn, source)
+
+  return Evaluator(evaluate_fn, check_fn)
 
 
 if __name__ == '__main__':

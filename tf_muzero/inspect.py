@@ -77,7 +77,8 @@ def summarise(dataset: episodes_lib.Dataset) -> tuple[Summary, list[str]]:
   """Returns summaries of the good episodes, and what is wrong with others."""
   summaries: list[Summary] = []
   problems: list[str] = []
-  for checked in episodes_lib.read(dataset, on_damage=problems.append):
+  for checked in episodes_lib.read(
+      dataset, on_damage=lambda problem, _: problems.append(problem)):
     if checked.finding.problem:
       problems.append(checks.describe(checked.finding, checked.where))
     else:

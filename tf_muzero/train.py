@@ -108,6 +108,8 @@ def train(
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
   source = _open(reanalyse_fraction, dataset, reading, interaction)
+  if evaluate_every:
+    evaluate.check(evaluate_fn, source)
   if devices.is_chief():
     run_directory_lib.save_task(run_directory, run_directory_lib.Task(
         source.task, source.action_repeat, source.spec, source.num_steps))
@@ -156,7 +158,8 @@ def train(
   if devices.is_chief():
     callbacks.append(callbacks_lib.LogMetrics(
         log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
-        searches_per_window=_searches_per_window(reanalyse, unroll_steps)))
+        searches_per_window=_searches_per_window(reanalyse, unroll_steps),
+        notes=_notes(run_directory) if reading.skips else ''))
     if profiled:
       callbacks.append(profiling.Profile(
           *profiled, os.path.join(run_directory, 'tensorboard')))
@@ -250,7 +253,8 @@ def _make_batches(
   if isinstance(source, episodes_lib.Dataset):
     segments = segments_lib.segments(
         memory.episodes(
-            source, seed=share.seed, repeat=True, shard=share.shard),
+            source, seed=share.seed, repeat=True, shard=share.shard,
+            notes=_notes(run_directory)),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
         frame_stack=agent.frame_stack, seed=settings['seed'],
@@ -272,6 +276,11 @@ def _make_batches(
         **settings)
   return pipeline.ahead(mixing.mix(
       reanalysed, fresh, share.fraction, share.batch_size), deterministic)
+
+
+def _notes(run_directory: str) -> str:
+  """Returns where it is told which episodes were skipped."""
+  return os.path.join(run_directory, 'skipped')
 
 
 def _searches_per_window(reanalyse: pipeline.Reanalyse, unroll_steps: int

@@ -66,7 +66,10 @@ def main():
 
 
 def write(directory: str, frames: bool, num_episodes: int) -> str:
-  """Writes episodes of 500 steps, and returns their directory."""
+  """Writes episodes of 1,000 steps, and returns their directory.
+
+  As in the public datasets, many of them are in a file.
+  """
   rng = np.random.default_rng(0)
   if frames:
     spec = EnvironmentSpec(
@@ -89,10 +92,10 @@ def write(directory: str, frames: bool, num_episodes: int) -> str:
     return frame
 
   with writing.new_dataset(directory, name='toy', spec=spec, metadata={},
-                           episodes_per_file=10) as add:
+                           episodes_per_file=100) as add:
     for _ in range(num_episodes):
-      actions = list(rng.integers(18, size=500) if frames else
-                     rng.uniform(-1.0, 1.0, [500, 6]).astype(np.float32))
+      actions = list(rng.integers(18, size=1000) if frames else
+                     rng.uniform(-1.0, 1.0, [1000, 6]).astype(np.float32))
       add([dm_env.restart(observe()),
            *(dm_env.transition(0.0, observe()) for _ in actions[1:]),
            dm_env.truncation(0.0, observe())], actions)

@@ -41,7 +41,7 @@ def test_a_pass_has_each_episode(tmp_path, spec, memory_mib):
 
 def test_what_does_not_fit_is_streamed(tmp_path, monkeypatch, caplog):
   dataset = opened(tmp_path, memory_mib=1)
-  monkeypatch.setattr(episodes_lib, 'iterate', lambda _: _large())
+  monkeypatch.setattr(episodes_lib, 'iterate', lambda *_: _large())
   caplog.set_level('INFO', logger='absl')
   assert len(in_order(memory.episodes(dataset, seed=1))) == len(_LENGTHS)
   assert 'does not fit in 1 MiB' in caplog.text

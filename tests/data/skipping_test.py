@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import skipping
 from tf_muzero.data import statistics as statistics_lib
 from tf_muzero.data.reading import Reading
 
@@ -150,3 +151,45 @@ def test_position_is_saved_with_skips(tmp_path, num_before):
   for _ in range(15):
     x, y = next(one), next(other)
     assert all(np.array_equal(a, b) for a, b in zip(x, y))
+
+
+def test_a_record_that_cannot_be_decoded(tmp_path, capfd):
+  data_toys.spoil(files_of(tmp_path / 'toy')[1], 1)
+  name, words = 'toy-train.tfrecord-00001', 'the record cannot be decoded'
+  with pytest.raises(tf.errors.InvalidArgumentError) as error:
+    stream(tmp_path / 'toy', seed=1)
+  assert f'{name}, episode 1, step 0: {words}' in error.value.message
+  with pytest.raises(ValueError, match=f'{name}, episode 1, step 0: {words}'):
+    episodes_lib.load_episodes(episodes_lib.open_dataset(str(tmp_path / 'toy')))
+  capfd.readouterr()
+  assert stream(tmp_path / 'toy', _SKIP) == [3, 1, 8, 5, 7, 4]  # Not the rest.
+  assert f'{name}, episode 1, step 0: {words}' in capfd.readouterr().err
+
+
+def test_what_is_skipped_is_counted_once(tmp_path):
+  files = files_of(tmp_path / 'toy')
+  data_toys.spoil(files[0], 0)
+  flip(files[1], 30)
+  dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'), _SKIP)
+  notes = str(tmp_path / 'notes')
+  assert skipping.count(notes) == 0
+  list(episodes_lib.episodes(
+      dataset, seed=1, repeat=True, notes=notes).take(9))
+  assert skipping.count(notes) == 1 + 3
+  loaded = str(tmp_path / 'loaded')
+  assert len(list(episodes_lib.iterate(dataset, notes=loaded))) == 3
+  assert skipping.count(loaded) == 1 + 3
+
+
+def test_a_budget_of_steps_with_damage(tmp_path):
+  """What is lost has no steps; it may be drawn, and is skipped when read."""
+  files = files_of(tmp_path / 'toy')
+  data_toys.spoil(files[0], 2)
+  flip(files[1], 30)
+  dataset = episodes_lib.open_dataset(
+      str(tmp_path / 'toy'), Reading(on_bad_episode='skip', max_steps=8))
+  assert sum(_LENGTHS[:2]) + _LENGTHS[6] == 8
+  assert sorted(stream(tmp_path / 'toy', dataset.reading)) == [1, 3, 4]
+  with pytest.raises(
+      ValueError, match='00001.*damaged|00000, episode 2: the record'):
+    episodes_lib.open_dataset(str(tmp_path / 'toy'), Reading(max_steps=8))

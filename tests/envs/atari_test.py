@@ -108,6 +108,18 @@ def test_action_sets():
   assert sizes == {'atari:Pong': 6, 'atari:Pong/full': 18, 'atari:Freeway': 3}
 
 
+def test_frames_of_another_size_are_means_too():
+  large, small = (envs.load(task, seed=1) for task in (
+      'atari:Pong/full/84', 'atari:Pong/full/42'))
+  large, small = large.reset().observation, small.reset().observation
+  assert small.shape == (42, 42, 1)
+  means = large.reshape(42, 2, 42, 2).mean(axis=(1, 3))
+  np.testing.assert_allclose(small[..., 0], means, atol=1.0)
+  for name in ('atari:Pong/half', 'atari:Pong/0', 'atari:Pong/161'):
+    with pytest.raises(ValueError, match='half|size'):
+      envs.load(name, seed=0)
+
+
 def test_all_games_of_rl_unplugged_are_there():
   recorded = atari_roms.recorded_md5s()
   assert len(recorded) == 46
@@ -200,5 +212,6 @@ def test_what_scores_depend_on_is_told(game, differs):
   environment = envs.load(f'atari:{game}/full', seed=0, clip_rewards=True)
   assert envs.protocol(environment) == {
       'sticky_actions': 0.25, 'frame_skip': 4, 'max_frames': 108_000,
-      'num_actions': 18, 'rewards': 'raw score', 'rom_differs': differs}
+      'num_actions': 18, 'frame_size': 84, 'presses_fire': False,
+      'rewards': 'raw score', 'rom_differs': differs}
   assert not envs.protocol(envs.load('catch', seed=0))

@@ -20,6 +20,7 @@ from tf_muzero.acting import exploration
 from tf_muzero.acting import rounds
 from tf_muzero.data import observations
 from tf_muzero.envs import matching
+from tf_muzero.envs import wrappers
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
@@ -49,6 +50,8 @@ class Interaction:
     shuffle_windows: size of the shuffle buffer, in windows; learning starts
       when it is full.
     clip_rewards: whether rewards are clipped to [-1, 1], as in `rlu_atari`.
+    max_steps: decisions after which an episode is cut off; None for the task's
+      own limit, which is 27,000 in games of Atari.
   """
   task: str
   action_repeat: int
@@ -59,6 +62,7 @@ class Interaction:
   sample_reuse: int
   shuffle_windows: int
   clip_rewards: bool = False
+  max_steps: Optional[int] = None
 
   def __post_init__(self):
     for name in ('action_repeat', 'num_environments', 'sample_reuse',
@@ -177,9 +181,11 @@ def _environment_fn(interaction: Interaction, spec: EnvironmentSpec
   """Returns what makes the task's environment of a seed, as the spec says."""
 
   def make(seed: int) -> dm_env.Environment:
-    return matching.match(envs.load(
+    environment = matching.match(envs.load(
         interaction.task, seed=seed, action_repeat=interaction.action_repeat,
         clip_rewards=interaction.clip_rewards), spec)
+    return (environment if interaction.max_steps is None else
+            wrappers.TimeLimit(environment, interaction.max_steps))
 
   return make
 

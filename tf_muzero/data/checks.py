@@ -22,7 +22,9 @@ PROBLEMS = (
     'discount is 0 before the last transition',
     'is_first is not true at the first record alone',
     'is_last is not true at the last record alone',
+    'the record cannot be decoded: it is not what features.json says',
 )
+UNDECODABLE = len(PROBLEMS) - 1  # Found by `decoding`; the others by `find`.
 
 
 class Finding(NamedTuple):

@@ -11,6 +11,7 @@ from tf_muzero.data import layout
 from tf_muzero.data import observations
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
+from tf_muzero.types import Nest
 
 
 class Checked(NamedTuple):
@@ -33,6 +34,8 @@ def make_decode_fn(spec: EnvironmentSpec, features: tfds.features.FeaturesDict,
                    adapter: adapters.Adapter
                    ) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
   """Returns (where, serialised example) -> Checked.
+
+  A record that cannot be decoded is an error of TensorFlow, see `each`.
 
   Args:
     spec: what an agent sees and does.
@@ -65,6 +68,35 @@ def make_length_fn(features: tfds.features.FeaturesDict,
     return tf.shape(steps['reward'])[0] - 1
 
   return length
+
+
+def each(encoded: tf.data.Dataset, fn: Callable[[tf.Tensor, tf.Tensor], Nest],
+         otherwise_fn: Callable[[tf.Tensor, Nest], Nest], num_parallel: int
+         ) -> tf.data.Dataset:
+  """Returns what a function makes of records, in their order.
+
+  Args:
+    encoded: dataset of (where, serialised example).
+    fn: (where, serialised example) -> nest of tensors; may raise.
+    otherwise_fn: (where, spec of the nest) -> what stands for it then.
+    num_parallel: calls at the same time.
+  """
+  def one(where: tf.Tensor, example: tf.Tensor) -> tf.data.Dataset:
+    made = tf.data.Dataset.from_tensors((where, example)).map(fn)
+    otherwise = tf.data.Dataset.from_tensors(
+        otherwise_fn(where, made.element_spec))
+    return made.ignore_errors(log_warning=True).concatenate(otherwise).take(1)
+
+  return encoded.interleave(one, cycle_length=num_parallel, deterministic=True,
+                            num_parallel_calls=num_parallel)
+
+
+def undecodable(where: tf.Tensor, spec: Checked) -> Checked:
+  """Returns what stands for a record that cannot be decoded."""
+  nothing = tf.nest.map_structure(
+      lambda x: tf.zeros([size or 0 for size in x.shape], x.dtype), spec)
+  return nothing._replace(where=where, finding=checks.Finding(
+      tf.constant(checks.UNDECODABLE, tf.int64), tf.constant(0, tf.int64)))
 
 
 def _parse(features: tfds.features.FeaturesDict, example: tf.Tensor

@@ -131,7 +131,8 @@ def open_dataset(name: str, reading: Reading = Reading()) -> Dataset:
 
 def episodes(dataset: Dataset, *, seed: Optional[int] = None,
              repeat: bool = False, shuffle_episodes: int = 256,
-             shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+             shard: tuple[int, int] = (0, 1), notes: str = ''
+             ) -> tf.data.Dataset:
   """Returns a `tf.data.Dataset` of `Episode`s, their values checked.
 
   What is damaged or has a bad value raises `tf.errors.InvalidArgumentError`
@@ -146,6 +147,7 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
       are on disk.
     shard: (index of this host, number of hosts); over all of them, each episode
       is read once a pass.
+    notes: directory that tells what was skipped, see `skipping.note`.
   """
   def take(checked: Checked) -> Episode:
     with tf.control_dependencies([tf.debugging.Assert(
@@ -157,30 +159,33 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
   skip = dataset.reading.skips
   encoded = records.read(
       files.shard(dataset.parts, *shard), seed=seed,
-      shuffle_episodes=shuffle_episodes, skip=skip)
+      shuffle_episodes=shuffle_episodes, skip=skip, notes=notes)
   if repeat:
     encoded = encoded.repeat()
+  decoded = _decoded(dataset, encoded)
   if not skip:
-    return _decoded(dataset, encoded).map(take)
-  return skipping.without_bad(
-      encoded, _decode_fn(dataset), _DECODED_AT_ONCE).map(
-          lambda checked: checked.episode)
+    return decoded.map(take)
+  return skipping.without_bad(decoded, notes).map(
+      lambda checked: checked.episode)
 
 
-def read(dataset: Dataset, on_damage: Optional[Callable[[str], None]] = None
+def read(dataset: Dataset,
+         on_damage: Optional[Callable[[str, int], None]] = None
          ) -> Iterator[Checked]:
   """Yields all episodes as arrays, good and bad, in the stored order.
 
   Args:
     dataset: what to read.
-    on_damage: called with a sentence, for each file that cannot be read to its
-      end; by default, that raises ValueError.
+    on_damage: called with a sentence and a number of episodes, for each file
+      that cannot be read to its end; by default, that raises ValueError.
   """
   parts = list(dataset.parts)
   while parts:
     num_read = 0
     try:
       for checked in _decoded(dataset, records.read(parts)).as_numpy_iterator():
+        if checked.finding.problem == checks.UNDECODABLE:
+          checked = _with_reason(dataset, parts, num_read, checked)
         yield checked
         num_read += 1
       message = f'there are only {num_read} of {files.count(parts)} episodes'
@@ -193,7 +198,7 @@ def read(dataset: Dataset, on_damage: Optional[Callable[[str], None]] = None
                f'{message}')
     if not on_damage:
       raise ValueError(message)
-    on_damage(message)
+    on_damage(message, files.count(parts[:number + 1]) - num_read)
     del parts[:number + 1]
 
 
@@ -207,10 +212,15 @@ def load_episodes(dataset: Dataset) -> list[Episode]:
   return list(iterate(dataset))
 
 
-def iterate(dataset: Dataset) -> Iterator[Episode]:
-  """Yields what `load_episodes` returns."""
+def iterate(dataset: Dataset, notes: str = '') -> Iterator[Episode]:
+  """Yields what `load_episodes` returns; for `notes` see `episodes`."""
   skip, num_skipped = dataset.reading.skips, 0
-  for checked in read(dataset, logging.warning if skip else None):
+
+  def on_damage(message: str, num_lost: int) -> None:
+    logging.warning(message)
+    skipping.note(notes, message, num_lost)
+
+  for checked in read(dataset, on_damage if skip else None):
     if not checked.finding.problem:
       yield checked.episode
       continue
@@ -220,28 +230,57 @@ def iterate(dataset: Dataset) -> Iterator[Episode]:
       raise ValueError(message)
     num_skipped += 1
     logging.warning('%s Skipped; %d so far.', message, num_skipped)
+    skipping.note(
+        notes, checks.sentence(checked.finding, checked.where), 1)
 
 
 def lengths(dataset: Dataset) -> np.ndarray:
-  """Returns the number of transitions of each episode, in the stored order."""
-  length_fn = decoding.make_length_fn(dataset.features, dataset.adapter)
+  """Returns the number of transitions of each episode, in the stored order.
+
+  Of what cannot be read it is 0, if bad episodes are skipped.
+  """
+  length_fn, skip = (decoding.make_length_fn(dataset.features, dataset.adapter),
+                     dataset.reading.skips)
+  found = decoding.each(
+      records.read(dataset.parts, skip=skip),
+      lambda where, example: (where, length_fn(where, example)),
+      lambda where, spec: (where, tf.constant(-1)), _DECODED_AT_ONCE)
   try:
-    return np.array(list(records.read(dataset.parts).map(
-        length_fn, num_parallel_calls=_DECODED_AT_ONCE).as_numpy_iterator()))
+    by_name = dict(found.as_numpy_iterator())
   except tf.errors.OpError as error:
     raise ValueError(f'{dataset.directory!r} cannot be read: '
                      f'{error.message.splitlines()[0]}') from error
+  bad = [name.decode() for name, length in by_name.items() if length < 0]
+  if bad and not skip:
+    raise ValueError(f'{dataset.directory!r} cannot be read: {bad[0]}: '
+                     f'{checks.PROBLEMS[checks.UNDECODABLE]}.')
+  return np.array([max(0, by_name.get(name, 0))
+                   for name in records.names(dataset.parts)])
 
 
 def _decoded(dataset: Dataset, encoded: tf.data.Dataset) -> tf.data.Dataset:
   """Returns a dataset of `Checked`, good and bad, of what `records` gives."""
-  return encoded.map(_decode_fn(dataset), num_parallel_calls=_DECODED_AT_ONCE,
-                     deterministic=True)
+  return decoding.each(encoded, _decode_fn(dataset), decoding.undecodable,
+                       _DECODED_AT_ONCE)
 
 
 def _decode_fn(dataset: Dataset) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
   return decoding.make_decode_fn(
       dataset.spec, dataset.features, dataset.adapter)
+
+
+def _with_reason(dataset: Dataset, parts: Sequence[files.Part], index: int,
+                 checked: Checked) -> Checked:
+  """Returns what cannot be decoded with what TensorFlow says of it."""
+  reason = ''
+  try:
+    list(records.read(files.choose(parts, np.array([index]))).map(
+        _decode_fn(dataset)))
+  except tf.errors.OpError as error:
+    reason = f' ({error.message.splitlines()[0]})'
+  except UnicodeDecodeError:  # What TensorFlow says has the record in it.
+    pass
+  return checked._replace(where=checked.where + reason.encode())
 
 
 def _within_budget(dataset: Dataset) -> Dataset:

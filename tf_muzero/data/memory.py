@@ -18,7 +18,8 @@ from tf_muzero.types import Episode
 
 
 def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
-             shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+             shard: tuple[int, int] = (0, 1), notes: str = ''
+             ) -> tf.data.Dataset:
   """Returns a shuffled dataset of `Episode`s, from memory where they fit there.
 
   Args:
@@ -26,12 +27,13 @@ def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
     seed: of the order, a new one in each pass.
     repeat: whether to go on for ever.
     shard: see `episodes.episodes`.
+    notes: likewise.
   """
   held = _load(dataclasses.replace(
-      dataset, parts=files.shard(dataset.parts, *shard)))
+      dataset, parts=files.shard(dataset.parts, *shard)), notes)
   if held is None:
     return episodes_lib.episodes(
-        dataset, seed=seed, repeat=repeat, shard=shard)
+        dataset, seed=seed, repeat=repeat, shard=shard, notes=notes)
   lengths = [len(episode.reward) for episode in held]
   stops = np.cumsum(lengths)
   with tf.device('CPU:0'):
@@ -48,13 +50,14 @@ def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
   return indices.map(take)
 
 
-def _load(dataset: episodes_lib.Dataset) -> Optional[list[Episode]]:
+def _load(dataset: episodes_lib.Dataset, notes: str
+          ) -> Optional[list[Episode]]:
   """Returns all good episodes; None if they are frames or do not fit."""
   left = dataset.reading.memory_mib * 2**20
   if not left or layout.is_image(dataset.spec.observation):
     return None
   held = []
-  for episode in episodes_lib.iterate(dataset):
+  for episode in episodes_lib.iterate(dataset, notes):
     left -= sum(x.nbytes for x in episode)
     if left < 0:
       logging.info('%s does not fit in %d MiB: it is streamed.', dataset.name,

@@ -7,14 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from tf_muzero.data import files
+from tf_muzero.data import skipping
 
 _FILES_AT_ONCE = 16  # That a shuffled pass reads from.
 _END = np.iinfo(np.int64).max  # Stands behind the last record of a file.
 
 
 def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
-         shuffle_episodes: int = 1, skip: Optional[bool] = None
-         ) -> tf.data.Dataset:
+         shuffle_episodes: int = 1, skip: Optional[bool] = None,
+         notes: str = '') -> tf.data.Dataset:
   """Returns one pass over (where, serialised example): two scalar strings.
 
   A damaged file ends where the damage is: what is behind it cannot be found.
@@ -26,6 +27,7 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
     skip: whether damage is logged and left out, or raises
       `tf.errors.InvalidArgumentError` that names the file; None raises what
       TensorFlow says of it.
+    notes: see `skipping.note`.
   """
   stops = np.cumsum([len(part.numbers) for part in parts])
   every_number = np.concatenate([part.numbers for part in parts])
@@ -42,7 +44,7 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
     records = records.filter(lambda number, _: tf.reduce_any(
         numbers[_find(numbers, number):][:1] == number))
     if skip is not None:
-      records = _account(records, path, numbers, skip)
+      records = _account(records, path, numbers, skip, notes)
     return records.map(lambda number, example: (_where(path, number), example))
 
   paths = tf.data.Dataset.from_tensor_slices((
@@ -58,7 +60,7 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
 
 
 def _account(records: tf.data.Dataset, path: tf.Tensor, numbers: tf.Tensor,
-             skip: bool) -> tf.data.Dataset:
+             skip: bool, notes: str) -> tf.data.Dataset:
   """Returns the records; tells of those that should be there and are not."""
   def compare(num_before, element):
     number, _ = element
@@ -68,8 +70,11 @@ def _account(records: tf.data.Dataset, path: tf.Tensor, numbers: tf.Tensor,
         'Cannot be read: ', tf.strings.as_string(num_lost), ' episodes of ',
         path, ' from number ', tf.strings.as_string(
             numbers[tf.minimum(num_before, position - 1)]), ' on; '])
+    def tell():
+      return tf.group(tf.print(words + 'skipped.'),
+                      skipping.note(notes, words + 'skipped.', num_lost))
     if skip:
-      tf.cond(num_lost > 0, lambda: tf.print(words + 'skipped.'), tf.no_op)
+      tf.cond(num_lost > 0, tell, tf.no_op)
     else:
       tf.debugging.Assert(num_lost == 0, [
           words + 'the file is damaged. `python -m tf_muzero.inspect` tells '
@@ -94,6 +99,12 @@ def _if_exists(path: tf.Tensor) -> tf.Tensor:
 def _find(numbers: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
   """Returns how many of the ascending numbers are less."""
   return tf.searchsorted(numbers, number[tf.newaxis], out_type=tf.int64)[0]
+
+
+def names(parts: Sequence[files.Part]) -> list[bytes]:
+  """Returns `where` of every episode, in the stored order."""
+  return [f'{os.path.basename(part.path)}, episode {number}'.encode()
+          for part in parts for number in part.numbers]
 
 
 def _where(path: tf.Tensor, number: tf.Tensor) -> tf.Tensor:

@@ -1,43 +1,58 @@
-"""Bad episodes left out, and counted in the log."""
-
-from typing import Any, Callable
+"""Bad episodes left out: told in the log, and counted."""
 
 import tensorflow as tf
 
 from tf_muzero.data import checks
 
 
-def without_bad(encoded: tf.data.Dataset, decode_fn: Callable[..., Any],
-                num_parallel: int) -> tf.data.Dataset:
-  """Returns what is decoded and good; prints a line for what is not.
+def without_bad(decoded: tf.data.Dataset, notes: str) -> tf.data.Dataset:
+  """Returns what is good; prints a line for what is not.
 
   The count in the line goes on over all passes.
 
   Args:
-    encoded: see `records.read`.
-    decode_fn: makes `episodes.Checked` of its elements.
-    num_parallel: how many are decoded at the same time.
+    decoded: dataset of `decoding.Checked`.
+    notes: see `note`.
   """
-  def account(state, element):
-    num_before, num_skipped = state
-    number, checked = element
-    num_lost = number - num_before  # Those that could not even be decoded.
+  def account(num_before, checked):
     is_bad = checked.finding.problem != 0
-    num_skipped += num_lost + tf.cast(is_bad, tf.int64)
-    so_far = tf.strings.join(
-        ['; ', tf.strings.as_string(num_skipped), ' so far.'])
-    tf.cond(num_lost > 0, lambda: tf.print(tf.strings.join([
-        'Skipped ', tf.strings.as_string(num_lost), ' episodes before ',
-        checked.where, ' that cannot be decoded', so_far])), tf.no_op)
-    tf.cond(is_bad, lambda: tf.print(
-        'Skipped bad episode: ' + checks.sentence(
-            checked.finding, checked.where) + so_far), tf.no_op)
-    return (number + 1, num_skipped), checked
+    num_skipped = num_before + tf.cast(is_bad, tf.int64)
+    def tell():
+      sentence = checks.sentence(checked.finding, checked.where)
+      line = tf.strings.join(['Skipped bad episode: ', sentence, '; ',
+                              tf.strings.as_string(num_skipped), ' so far.'])
+      return tf.group(tf.print(line), note(notes, sentence, 1))
+    tf.cond(is_bad, tell, tf.no_op)
+    return num_skipped, checked
 
-  decoded = encoded.enumerate().map(
-      lambda number, element: (number, decode_fn(*element)),
-      num_parallel_calls=num_parallel, deterministic=True)
-  decoded = decoded.ignore_errors(log_warning=True)
-  zero = tf.constant(0, tf.int64)
-  return decoded.scan((zero, zero), account).filter(
+  return decoded.scan(tf.constant(0, tf.int64), account).filter(
       lambda checked: checked.finding.problem == 0)
+
+
+def note(directory: str, sentence: tf.Tensor, num_episodes: tf.Tensor
+         ) -> tf.Operation:
+  """Writes down that episodes were left out; in a graph or eagerly.
+
+  A file for each sentence, so that what is skipped again in another pass, or
+  by another process, is not counted twice.
+
+  Args:
+    directory: of the notes; empty for none.
+    sentence: scalar string.
+    num_episodes: scalar that it is about.
+  """
+  if not directory:
+    return tf.no_op()
+  name = tf.strings.as_string(tf.strings.to_hash_bucket_fast(sentence, 2**62))
+  return tf.io.write_file(
+      tf.strings.join([directory, name], '/'), tf.strings.join(
+          [tf.strings.as_string(num_episodes), sentence], ' '))
+
+
+def count(directory: str) -> int:
+  """Returns how many episodes were left out, by what is written down."""
+  total = 0
+  for path in tf.io.gfile.glob(f'{directory}/*'):
+    with tf.io.gfile.GFile(path) as file:
+      total += int(file.read().split(' ', 1)[0])
+  return total

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_muzero import devices
 from tf_muzero import json_lines
+from tf_muzero.data import skipping
 from tf_muzero.reanalyse import snapshots
 
 
@@ -105,7 +106,8 @@ class LogMetrics(Periodic):
   """One progress line, TensorBoard and metrics.jsonl every so many steps."""
 
   def __init__(self, every: int, run_directory: str, *, num_steps: int,
-               batch_size: int, searches_per_window: float):
+               batch_size: int, searches_per_window: float,
+               notes: str = ''):
     """Creates the callback.
 
     Args:
@@ -114,6 +116,7 @@ class LogMetrics(Periodic):
       num_steps: learner steps of the whole run, for the ETA.
       batch_size: windows per learner step.
       searches_per_window: states that are searched for each window.
+      notes: of what was skipped, see `skipping.note`; empty for none.
     """
     super().__init__(every)
     self._path = os.path.join(run_directory, 'metrics.jsonl')
@@ -122,6 +125,7 @@ class LogMetrics(Periodic):
     self._num_steps = num_steps
     self._batch_size = batch_size
     self._searches_per_window = searches_per_window
+    self._notes = notes
     self._begun: Optional[tuple[float, int]] = None  # Time and step.
     self._busy = self._busy_since = 0.0
     self._counted = (0, 0.0)  # Step and seconds waited at the last line.
@@ -157,6 +161,8 @@ class LogMetrics(Periodic):
         'time/searches_per_second': (
             rate * self._batch_size * self._searches_per_window),
         'time/waited_share': min((waited - waited_then) / seconds, 1.0)})
+    if self._notes:
+      metrics['data/skipped_episodes'] = skipping.count(self._notes)
     write_metrics(self._path, self._writer, step, metrics)
     begun, begun_step = self._begun
     remaining = (self._num_steps - step) * (time.perf_counter() - begun) / max(
