@@ -25,6 +25,7 @@ from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import layout
 from tf_muzero.data import memory
 from tf_muzero.data import segments as segments_lib
+from tf_muzero.data import skipping
 from tf_muzero.data import statistics as statistics_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import callbacks as callbacks_lib
@@ -158,8 +159,8 @@ def train(
   if devices.is_chief():
     callbacks.append(callbacks_lib.LogMetrics(
         log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
-        searches_per_window=_searches_per_window(reanalyse, unroll_steps),
-        notes=_notes(run_directory) if reading.skips else ''))
+        searches_per_window=reanalyse.searches_per_window(unroll_steps),
+        notes=skipping.notes_of(run_directory) if reading.skips else ''))
     if profiled:
       callbacks.append(profiling.Profile(
           *profiled, os.path.join(run_directory, 'tensorboard')))
@@ -254,7 +255,7 @@ def _make_batches(
     segments = segments_lib.segments(
         memory.episodes(
             source, seed=share.seed, repeat=True, shard=share.shard,
-            notes=_notes(run_directory)),
+            notes=skipping.notes_of(run_directory)),
         windows_per_segment=reanalyse.windows_per_segment,
         unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
         frame_stack=agent.frame_stack, seed=settings['seed'],
@@ -276,17 +277,6 @@ def _make_batches(
         **settings)
   return pipeline.ahead(mixing.mix(
       reanalysed, fresh, share.fraction, share.batch_size), deterministic)
-
-
-def _notes(run_directory: str) -> str:
-  """Returns where it is told which episodes were skipped."""
-  return os.path.join(run_directory, 'skipped')
-
-
-def _searches_per_window(reanalyse: pipeline.Reanalyse, unroll_steps: int
-                         ) -> float:
-  length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
-  return length / (reanalyse.windows_per_segment * reanalyse.sample_reuse)
 
 
 def _check(reanalyse_fraction: float, checkpoint_every: int,

@@ -1,5 +1,7 @@
 """Bad episodes left out: told in the log, and counted."""
 
+import os
+
 import tensorflow as tf
 
 from tf_muzero.data import checks
@@ -27,6 +29,11 @@ def without_bad(decoded: tf.data.Dataset, notes: str) -> tf.data.Dataset:
 
   return decoded.scan(tf.constant(0, tf.int64), account).filter(
       lambda checked: checked.finding.problem == 0)
+
+
+def notes_of(run_directory: str) -> str:
+  """Returns the directory of the notes of a run."""
+  return os.path.join(run_directory, 'skipped')
 
 
 def note(directory: str, sentence: tf.Tensor, num_episodes: tf.Tensor

@@ -71,6 +71,11 @@ class Reanalyse:
     return functools.partial(
         self.search_fn, execution=tree.host_execution(self.host_jit))
 
+  def searches_per_window(self, unroll_steps: int) -> float:
+    """Returns how many states are searched for a window that is trained on."""
+    length = self.windows_per_segment + unroll_steps + self.td_steps
+    return length / (self.windows_per_segment * self.sample_reuse)
+
 
 def reanalysed_windows(
     segments: tf.data.Dataset, reanalyse: Reanalyse,
