@@ -22,6 +22,7 @@ from absl import flags
 from absl import logging
 import gin
 from gin import config_parser
+import tensorflow as tf
 
 from tf_muzero import devices
 from tf_muzero.config import annotations
@@ -44,6 +45,7 @@ _ONE_LINE = 10_000  # Columns; gin breaks what is longer.
 _QUOTES_HINT = """ (A text needs quotes: --gin_bindings='NAME = "text"'.)"""
 for _root in _ROOTS[1:]:
   gin.add_config_file_search_path(_root)
+gin.config.register_file_reader(tf.io.gfile.GFile, tf.io.gfile.exists)
 
 
 class Configuration(NamedTuple):
@@ -211,8 +213,8 @@ def _read_file(
     raise ConfigError(f'{where}: {name} includes itself.')
   for root in _ROOTS:
     path = os.path.join(root, name)
-    if os.path.isfile(path):
-      with open(path, encoding='utf-8') as file:
+    if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
+      with tf.io.gfile.GFile(path) as file:
         return _read(file.read(), name, _symbols(), imports, parents)
   roots = [os.path.abspath(root) for root in _ROOTS]
   raise ConfigError(f'{where}: no gin file {name} in any of {roots}.')

@@ -128,7 +128,8 @@ class LogMetrics(Periodic):
     self._notes = notes
     self._begun: Optional[tuple[float, int]] = None  # Time and step.
     self._busy = self._busy_since = 0.0
-    self._counted = (0, 0.0)  # Step and seconds waited at the last line.
+    self._seen = self._counted = 0  # Step of now, and of the last line.
+    self._waited = 0.0  # Seconds since the last line.
 
   def on_train_begin(self, logs=None):
     """Forgets the metrics that a resumed run will write again."""
@@ -143,24 +144,25 @@ class LogMetrics(Periodic):
     """Counts the time of the execution, but for the first, which compiles."""
     if self._begun is None:
       self._begun = (time.perf_counter(), self.model.step)
-      self._counted = (self.model.step, self.model.waited)
+      self._counted = self.model.step
     else:
+      self._waited += logs['time/waited'] * (self.model.step - self._seen)
       self._busy += time.perf_counter() - self._busy_since
+    self._seen = self.model.step
     super().on_train_batch_end(batch, logs)
 
   def run(self, step, logs):
     """Writes and logs."""
-    step_then, waited_then = self._counted
-    waited, seconds = self.model.waited, max(self._busy, 1e-9)
-    self._counted, self._busy = (step, waited), 0.0
-    rate = (step - step_then) / seconds
+    seconds, waited = max(self._busy, 1e-9), self._waited
+    rate = (step - self._counted) / seconds
+    self._counted, self._busy, self._waited = step, 0.0, 0.0
     metrics = {name: float(value) for name, value in logs.items()}
     metrics.update({
         'time/steps_per_second': rate,
         'time/windows_per_second': rate * self._batch_size,
         'time/searches_per_second': (
             rate * self._batch_size * self._searches_per_window),
-        'time/waited_share': min((waited - waited_then) / seconds, 1.0)})
+        'time/waited_share': min(waited / seconds, 1.0)})
     if self._notes:
       metrics['data/skipped_episodes'] = skipping.count(self._notes)
     write_metrics(self._path, self._writer, step, metrics)

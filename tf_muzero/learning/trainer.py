@@ -54,7 +54,6 @@ class Trainer(keras.Model):
     self.iterator: Optional[tf.data.Iterator] = None
     self.restore_iterator_fn: Optional[Callable] = None
     self.device_reanalyse: Optional[on_device.DeviceReanalyse] = None
-    self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
     self._loss_fn = loss_fn
     self._target_period = target_period
     self._target_decay = target_decay
@@ -68,11 +67,6 @@ class Trainer(keras.Model):
   def step(self) -> int:
     """Learner steps so far."""
     return int(self.optimizer.iterations.numpy())
-
-  @property
-  def waited(self) -> float:
-    """Seconds that train steps have waited for windows."""
-    return float(self._waited.numpy())
 
   def position(self) -> tf.train.Checkpoint:
     """Returns what saves and restores the position in the data."""
@@ -115,11 +109,12 @@ class Trainer(keras.Model):
         windows = next_windows_fn(iterator)
       with tf.control_dependencies(
           tf.nest.flatten(windows, expand_composites=True)):
-        self._waited.assign_add(tf.timestamp() - asked)
+        waited = tf.cast(tf.timestamp() - asked, tf.float32)
       metrics = self.distribute_strategy.run(self.train_step, (windows,))
       # Every replica has the same.
-      return {name: self.distribute_strategy.experimental_local_results(x)[0]
-              for name, x in metrics.items()}
+      return {'time/waited': waited, **{
+          name: self.distribute_strategy.experimental_local_results(x)[0]
+          for name, x in metrics.items()}}
 
     @tf.function
     def execute(iterator):
