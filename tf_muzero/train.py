@@ -19,12 +19,10 @@ import tensorflow as tf
 from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import evaluate
+from tf_muzero.acting import batches
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.data import episodes as episodes_lib
-from tf_muzero.data import layout
-from tf_muzero.data import memory
-from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import skipping
 from tf_muzero.data import statistics as statistics_lib
 from tf_muzero.data.reading import Reading
@@ -34,17 +32,13 @@ from tf_muzero.learning import feeding
 from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
 from tf_muzero.learning import profiling
+from tf_muzero.learning import service_watch
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
-
-# Segments of games come from so many in turns; an average one has 7 MB of
-# frames, the longest one 190 MB. Episodes of control tasks are of equal length
-# and have few segments: taken in turns, all first ones would come, then all
-# second ones, and what is learned from would swing between them.
-_GAMES_AT_ONCE = 8
+from tf_muzero.reanalyse import service as service_lib
 
 
 def train(
@@ -101,38 +95,34 @@ def train(
     profile: START:END, learner steps whose trace TensorBoard shows; see
       `profiling`. Empty for none.
   """
-  _check(reanalyse_fraction, checkpoint_every, snapshot_every, unroll_steps)
-  on_device.check(reanalyse, reanalyse_fraction)
+  profiled = _check(reanalyse, reanalyse_fraction, checkpoint_every,
+                    snapshot_every, unroll_steps, profile, num_steps)
   is_on_device = reanalyse.placement == 'device'
-  profiled = profiling.parse(profile, num_steps) if profile else None
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
   tf.keras.utils.set_random_seed(seed)
   source = _open(reanalyse_fraction, dataset, reading, interaction)
-  if evaluate_every:
-    evaluate.check(evaluate_fn, source)
-  if devices.is_chief():
-    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
-        source.task, source.action_repeat, source.spec, source.num_steps))
+  _begin(run_directory, source, evaluate_fn, evaluate_every)
   directory = os.path.join(run_directory, 'checkpoints')
-  start = checkpoints.find(directory, strategy_)
+  service = service_lib.connect(
+      reanalyse.service if reanalyse_fraction else '', deterministic)
+  start = checkpoints.find(directory, strategy_, has_position=not service)
+  keeps = loss_weights.reconstruction > 0.0
   windows = feeding.distribute(
       strategy_, functools.partial(
-          _make_batches, source, agent, reanalyse, interaction, run_directory,
-          unroll_steps=unroll_steps, deterministic=deterministic,
-          keep_observations=loss_weights.reconstruction > 0.0),
+          batches.make_batches, source, agent, reanalyse, interaction,
+          run_directory, service=service, deterministic=deterministic,
+          unroll_steps=unroll_steps, keep_observations=keeps),
       feeding.Share(
           (0, 1), reanalyse.segments_per_search if is_on_device else batch_size,
           reanalyse_fraction, start.data_seed(seed)))
 
   with strategy_.scope():
     trainer = make_trainer(
-        source, agent, loss_weights, batch_size, target_period=target_period,
-        target_decay=target_decay, jit_compile=jit_compile,
-        compute_dtype=compute_dtype)
-    trainer.compile(optimizer_fn(num_steps),
-                    steps_per_execution=steps_per_execution)
-    trainer.optimizer.build(trainer.network.trainable_variables)
+        source, agent, loss_weights, batch_size, compute_dtype,
+        target_period=target_period, target_decay=target_decay,
+        jit_compile=jit_compile)
+    _compile(trainer, optimizer_fn(num_steps), steps_per_execution)
   searching_network = lambda: (
       trainer.target_network if search_with_target else trainer.network)
   if is_on_device:
@@ -141,43 +131,68 @@ def train(
             source.spec, source.num_steps, compute_dtype),
         lambda: (searching_network().variables, trainer.optimizer.iterations),
         batch_size=batch_size, unroll_steps=unroll_steps,
-        keep_observations=loss_weights.reconstruction > 0.0,
-        seed=start.data_seed(seed))
+        keep_observations=keeps, seed=start.data_seed(seed))
   checkpoint = checkpoints.restore(trainer, start)
   if start.step >= num_steps:
     logging.info('%s has all its %d steps.', run_directory, num_steps)
     return trainer
 
-  callbacks = [
-      callbacks_lib.StopOnNan(),
-      checkpoints.SaveCheckpoints(checkpoint_every, checkpoint, directory),
-  ]
-  if not is_on_device:
-    callbacks.insert(0, callbacks_lib.PublishSnapshots(
-        snapshot_every, os.path.join(run_directory, 'snapshots'),
-        searching_network))
+  callbacks = [] if is_on_device else [callbacks_lib.PublishSnapshots(
+      snapshot_every, os.path.join(run_directory, 'snapshots'),
+      searching_network)]
+  callbacks += [callbacks_lib.StopOnNan(), checkpoints.SaveCheckpoints(
+      checkpoint_every, checkpoint, directory, has_position=not service)]
   if devices.is_chief():
-    callbacks.append(callbacks_lib.LogMetrics(
-        log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
-        searches_per_window=reanalyse.searches_per_window(unroll_steps),
-        notes=skipping.notes_of(run_directory) if reading.skips else ''))
-    if profiled:
-      callbacks.append(profiling.Profile(
-          *profiled, os.path.join(run_directory, 'tensorboard')))
-  if devices.is_chief() and evaluate_fn and evaluate_every:
-    callbacks.append(callbacks_lib.Evaluate(
-        evaluate_every, run_directory, lambda step: evaluate_fn(
-            agent, source, trainer.target_network.variables, step)))
-  logging.info(
-      'TensorFlow %s, %s, %d parameters, %d stored episodes of %s, results in '
-      '%s',
-      tf.__version__, strategy_.__class__.__name__,
-      trainer.network.count_params(), source.num_episodes, source.task,
-      run_directory)
+    callbacks += _reporting_callbacks(
+        run_directory, reanalyse, service, log_every=log_every,
+        num_steps=num_steps, batch_size=batch_size, unroll_steps=unroll_steps,
+        num_reanalysed=mixing.count_reanalysed(reanalyse_fraction, batch_size),
+        skips=reading.skips, profiled=profiled)
+    if evaluate_fn and evaluate_every:
+      callbacks.append(callbacks_lib.Evaluate(
+          evaluate_every, run_directory, lambda step: evaluate_fn(
+              agent, source, trainer.target_network.variables, step)))
+  _log_start(trainer, source, run_directory)
   with interruption.exiting() as stop_on_signal:
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
                 callbacks=[stop_on_signal, *callbacks])
   return trainer
+
+
+def _compile(trainer: trainer_lib.Trainer,
+             optimizer: keras.optimizers.Optimizer, steps_per_execution: int
+             ) -> None:
+  trainer.compile(optimizer, steps_per_execution=steps_per_execution)
+  optimizer.build(trainer.network.trainable_variables)
+
+
+def _reporting_callbacks(
+    run_directory: str, reanalyse: pipeline.Reanalyse,
+    service: Optional[service_lib.Service], *, log_every: int, num_steps: int,
+    batch_size: int, unroll_steps: int, num_reanalysed: int, skips: bool,
+    profiled: Optional[tuple[int, int]]) -> list[keras.callbacks.Callback]:
+  """Returns what tells how training goes."""
+  callbacks: list[keras.callbacks.Callback] = [callbacks_lib.LogMetrics(
+      log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
+      searches_per_window=reanalyse.searches_per_window(unroll_steps),
+      notes=skipping.notes_of(run_directory) if skips else '')]
+  if service:
+    callbacks.append(service_watch.WatchService(
+        log_every, run_directory, service,
+        reanalyse.states_per_search(unroll_steps), num_reanalysed))
+  if profiled:
+    callbacks.append(profiling.Profile(
+        *profiled, os.path.join(run_directory, 'tensorboard')))
+  return callbacks
+
+
+def _log_start(trainer: trainer_lib.Trainer, source: evaluate.Source,
+               run_directory: str) -> None:
+  logging.info(
+      'TensorFlow %s, %s, %d parameters, %d stored episodes of %s, results in '
+      '%s', tf.__version__, trainer.distribute_strategy.__class__.__name__,
+      trainer.network.count_params(), source.num_episodes, source.task,
+      run_directory)
 
 
 def _open(
@@ -210,6 +225,17 @@ def _open(
   return source
 
 
+def _begin(run_directory: str, source: evaluate.Source,
+           evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int
+           ) -> None:
+  """Checks that evaluations can be made, and writes down what the task is."""
+  if evaluate_every:
+    evaluate.check(evaluate_fn, source)
+  if devices.is_chief():
+    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+        source.task, source.action_repeat, source.spec, source.num_steps))
+
+
 def make_trainer(
     source: evaluate.Source, agent: Agent, loss_weights: losses.LossWeights,
     batch_size: int, compute_dtype: str, **settings) -> trainer_lib.Trainer:
@@ -235,52 +261,11 @@ def make_trainer(
       global_batch_size=batch_size, **settings)
 
 
-def _make_batches(
-    source: evaluate.Source, agent: Agent, reanalyse: pipeline.Reanalyse,
-    interaction: Optional[interaction_lib.Interaction], run_directory: str,
-    share: feeding.Share, *, deterministic: bool, **settings
-    ) -> tf.data.Dataset:
-  """Returns endless batches of windows, stored and fresh ones.
-
-  Of segments, where devices search them.
-  """
-  settings['seed'] = share.seed
-  # The data's own network, outside of any strategy: only its graph is used.
-  network = agent.make_network(source.spec, source.num_steps)
-  planning_model = agent.plan_with(network, source.spec)
-  snapshot_directory = os.path.join(run_directory, 'snapshots')
-  shapes = [v.shape for v in network.variables]
-  reanalysed = fresh = None
-  if isinstance(source, episodes_lib.Dataset):
-    segments = segments_lib.segments(
-        memory.episodes(
-            source, seed=share.seed, repeat=True, shard=share.shard,
-            notes=skipping.notes_of(run_directory)),
-        windows_per_segment=reanalyse.windows_per_segment,
-        unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
-        frame_stack=agent.frame_stack, seed=settings['seed'],
-        shuffle_segments=reanalyse.shuffle_segments, episodes_at_once=(
-            _GAMES_AT_ONCE if layout.is_image(source.spec.observation) else 1))
-    if reanalyse.placement == 'device':
-      return pipeline.ahead(
-          segments.batch(share.batch_size, drop_remainder=True), deterministic)
-    reanalysed = pipeline.reanalysed_windows(
-        segments, reanalyse, planning_model, snapshot_directory, shapes,
-        discount=agent.discount, deterministic=deterministic, **settings)
-  if interaction and share.fraction < 1.0:
-    index = share.shard[0]
-    fresh = interaction_lib.fresh_windows(
-        interaction, reanalyse, agent, planning_model, source.spec,
-        snapshot_directory, shapes, deterministic=deterministic,
-        log_path=os.path.join(run_directory, (
-            f'interaction-{index}.jsonl' if index else 'interaction.jsonl')),
-        **settings)
-  return pipeline.ahead(mixing.mix(
-      reanalysed, fresh, share.fraction, share.batch_size), deterministic)
-
-
-def _check(reanalyse_fraction: float, checkpoint_every: int,
-           snapshot_every: int, unroll_steps: int) -> None:
+def _check(reanalyse: pipeline.Reanalyse, reanalyse_fraction: float,
+           checkpoint_every: int, snapshot_every: int, unroll_steps: int,
+           profile: str, num_steps: int) -> Optional[tuple[int, int]]:
+  """Returns the steps to profile, if what was asked for can be done."""
+  on_device.check(reanalyse, reanalyse_fraction)
   if not 0.0 <= reanalyse_fraction <= 1.0:
     raise ValueError('reanalyse_fraction must be in [0, 1], got '
                      f'{reanalyse_fraction}.')
@@ -291,6 +276,7 @@ def _check(reanalyse_fraction: float, checkpoint_every: int,
         'checkpoint_every must be a multiple of snapshot_every, so that a '
         'resumed run starts from the snapshot that it had; got '
         f'{checkpoint_every} and {snapshot_every}.')
+  return profiling.parse(profile, num_steps) if profile else None
 
 
 if __name__ == '__main__':

@@ -1,17 +1,21 @@
 """The pipeline: what comes out for what is in a dataset."""
 
+import contextlib
 import functools
+import os
 
 from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_muzero.data import orders
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import value_targets
 from tf_muzero.search import mcts
@@ -48,7 +52,7 @@ def _segments(kind):
       is_state=t <= num_transitions, is_transition=is_transition)
 
 
-def _windows(kind, directory, *, improvement_fn=None, **changes):
+def _windows(kind, directory, *, improvement_fn=None, service=None, **changes):
   """Returns one pass of windows, as NumPy."""
   support = value_transform.Support(-2.0, 2.0, 11)
   agent = agent_lib.Agent(
@@ -74,7 +78,8 @@ def _windows(kind, directory, *, improvement_fn=None, **changes):
       tf.data.Dataset.from_tensor_slices(segments), reanalyse,
       agent.plan_with(network, _SPECS[kind]), directory,
       [v.shape for v in network.variables], unroll_steps=_K, discount=0.9,
-      keep_observations=True, seed=1, deterministic=True)
+      keep_observations=True, seed=1, deterministic=service is None,
+      service=service)
   return segments, list(dataset.as_numpy_iterator())
 
 
@@ -126,6 +131,51 @@ def test_same_seed_same_windows(tmp_path):
       'continuous', str(tmp_path), shuffle_windows=50)[1] for _ in range(2))
   for x, y in zip(first, second):
     tf.nest.map_structure(np.testing.assert_array_equal, x, y)
+
+
+@contextlib.contextmanager
+def _service(num_workers):
+  """Gives a service whose workers are in this process."""
+  servers = tf.data.experimental.service
+  dispatcher = servers.DispatchServer()
+  address = dispatcher.target.rpartition('/')[2]
+  workers = [servers.WorkerServer(servers.WorkerConfig(address))
+             for _ in range(num_workers)]
+  service = service_lib.Service(dispatcher.target)
+  service.wait()
+  yield service
+  for worker in workers:
+    worker.stop()
+
+
+def test_a_worker_makes_the_windows_that_this_process_makes(tmp_path):
+  changes = {'sample_reuse': 2, 'shuffle_windows': 50}
+  _, expected = _windows('continuous', str(tmp_path), **changes)
+  with _service(1) as service:
+    _, found = _windows('continuous', str(tmp_path), service=service, **changes)
+    assert len(found) == len(expected) == service.arrivals.num_windows.numpy()
+    for x, y in zip(found, expected):
+      tf.nest.map_structure(np.testing.assert_array_equal, x, y)
+    (name, (count, _)), = service.arrivals.by_worker().items()
+  assert name.endswith(f':{os.getpid()}')
+  assert count == _SEGMENTS // 2
+
+
+def test_workers_search_each_state_once_in_a_pass(tmp_path):
+  with _service(2) as service:
+    segments, windows = _windows(
+        'discrete', str(tmp_path), service=service, segments_per_search=1)
+  starts = sorted(float(w.observation[0, 0]) for w in windows)
+  stored = segments.observation[..., 0][segments.is_transition]
+  np.testing.assert_array_equal(starts, np.sort(stored))
+
+
+def test_no_two_searches_of_the_workers_have_the_same_seed():
+  with _service(2) as service:  # Seeds are made of the numbers.
+    numbered = list(service.distribute(tf.data.Dataset.zip((
+        orders.numbers(), tf.data.Dataset.range(50)))).as_numpy_iterator())
+  assert len({number for number, _ in numbered}) == len(numbered) == 50
+  assert sorted(x for _, x in numbered) == list(range(50))
 
 
 def test_cloning_targets_are_the_stored_actions(tmp_path):

@@ -131,8 +131,8 @@ def open_dataset(name: str, reading: Reading = Reading()) -> Dataset:
 
 def episodes(dataset: Dataset, *, seed: Optional[int] = None,
              repeat: bool = False, shuffle_episodes: int = 256,
-             shard: tuple[int, int] = (0, 1), notes: str = ''
-             ) -> tf.data.Dataset:
+             shard: tuple[int, int] = (0, 1), notes: str = '',
+             dealt: bool = False) -> tf.data.Dataset:
   """Returns a `tf.data.Dataset` of `Episode`s, their values checked.
 
   What is damaged or has a bad value raises `tf.errors.InvalidArgumentError`
@@ -148,6 +148,8 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
     shard: (index of this host, number of hosts); over all of them, each episode
       is read once a pass.
     notes: directory that tells what was skipped, see `skipping.note`.
+    dealt: whether processes can share the passes, as `orders` says; passes then
+      overlap where they meet, by the shuffle buffer and the open files.
   """
   def take(checked: Checked) -> Episode:
     with tf.control_dependencies([tf.debugging.Assert(
@@ -158,10 +160,8 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
 
   skip = dataset.reading.skips
   encoded = records.read(
-      files.shard(dataset.parts, *shard), seed=seed,
-      shuffle_episodes=shuffle_episodes, skip=skip, notes=notes)
-  if repeat:
-    encoded = encoded.repeat()
+      files.shard(dataset.parts, *shard), seed=seed, repeat=repeat,
+      shuffle_episodes=shuffle_episodes, skip=skip, notes=notes, dealt=dealt)
   decoded = _decoded(dataset, encoded)
   if not skip:
     return decoded.map(take)

@@ -14,12 +14,15 @@ import tensorflow as tf
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import files
 from tf_muzero.data import layout
+from tf_muzero.data import orders
 from tf_muzero.types import Episode
+
+_MOST_TRAVELLING = 64 * 2**20  # Bytes.
 
 
 def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
-             shard: tuple[int, int] = (0, 1), notes: str = ''
-             ) -> tf.data.Dataset:
+             shard: tuple[int, int] = (0, 1), notes: str = '',
+             dealt: bool = False) -> tf.data.Dataset:
   """Returns a shuffled dataset of `Episode`s, from memory where they fit there.
 
   Args:
@@ -28,12 +31,16 @@ def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
     repeat: whether to go on for ever.
     shard: see `episodes.episodes`.
     notes: likewise.
+    dealt: likewise. What is held travels in the graph then, to each process,
+      and is not more than 64 MiB.
   """
-  held = _load(dataclasses.replace(
-      dataset, parts=files.shard(dataset.parts, *shard)), notes)
+  held = _load(
+      dataclasses.replace(dataset, parts=files.shard(dataset.parts, *shard)),
+      notes, _MOST_TRAVELLING if dealt else 2**63)
   if held is None:
     return episodes_lib.episodes(
-        dataset, seed=seed, repeat=repeat, shard=shard, notes=notes)
+        dataset, seed=seed, repeat=repeat, shard=shard, notes=notes,
+        dealt=dealt)
   lengths = [len(episode.reward) for episode in held]
   stops = np.cumsum(lengths)
   with tf.device('CPU:0'):
@@ -44,16 +51,14 @@ def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
   def take(i: tf.Tensor) -> Episode:
     return tf.nest.map_structure(lambda x: x[starts[i]:stops[i]], records)
 
-  indices = tf.data.Dataset.range(len(lengths)).shuffle(len(lengths), seed=seed)
-  if repeat:
-    indices = indices.repeat()
-  return indices.map(take)
+  return orders.passes(
+      len(lengths), seed, num_passes=None if repeat else 1).map(take)
 
 
-def _load(dataset: episodes_lib.Dataset, notes: str
+def _load(dataset: episodes_lib.Dataset, notes: str, most: int
           ) -> Optional[list[Episode]]:
   """Returns all good episodes; None if they are frames or do not fit."""
-  left = dataset.reading.memory_mib * 2**20
+  left = min(dataset.reading.memory_mib * 2**20, most)
   if not left or layout.is_image(dataset.spec.observation):
     return None
   held = []
@@ -61,7 +66,7 @@ def _load(dataset: episodes_lib.Dataset, notes: str
     left -= sum(x.nbytes for x in episode)
     if left < 0:
       logging.info('%s does not fit in %d MiB: it is streamed.', dataset.name,
-                   dataset.reading.memory_mib)
+                   min(dataset.reading.memory_mib, most // 2**20))
       return None
     held.append(episode)
   if not held:

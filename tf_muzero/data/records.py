@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_muzero.data import files
+from tf_muzero.data import orders
 from tf_muzero.data import skipping
 
 _FILES_AT_ONCE = 16  # That a shuffled pass reads from.
@@ -14,20 +15,23 @@ _END = np.iinfo(np.int64).max  # Stands behind the last record of a file.
 
 
 def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
-         shuffle_episodes: int = 1, skip: Optional[bool] = None,
-         notes: str = '') -> tf.data.Dataset:
-  """Returns one pass over (where, serialised example): two scalar strings.
+         repeat: bool = False, shuffle_episodes: int = 1,
+         skip: Optional[bool] = None, notes: str = '', dealt: bool = False
+         ) -> tf.data.Dataset:
+  """Returns passes over (where, serialised example): two scalar strings.
 
   A damaged file ends where the damage is: what is behind it cannot be found.
 
   Args:
     parts: which episodes of which files.
     seed: of the order; None keeps the stored order.
+    repeat: whether to go on for ever; else there is one pass.
     shuffle_episodes: size of the shuffle buffer.
     skip: whether damage is logged and left out, or raises
       `tf.errors.InvalidArgumentError` that names the file; None raises what
       TensorFlow says of it.
     notes: see `skipping.note`.
+    dealt: see `episodes.episodes`.
   """
   stops = np.cumsum([len(part.numbers) for part in parts])
   every_number = np.concatenate([part.numbers for part in parts])
@@ -47,16 +51,20 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
       records = _account(records, path, numbers, skip, notes)
     return records.map(lambda number, example: (_where(path, number), example))
 
-  paths = tf.data.Dataset.from_tensor_slices((
-      [part.path for part in parts], np.concatenate([[0], stops[:-1]]), stops))
-  if seed is not None:
+  table = ([part.path for part in parts], np.concatenate([[0], stops[:-1]]),
+           stops)
+  paths = tf.data.Dataset.from_tensor_slices(table)
+  if dealt:
+    paths = orders.passes(len(parts), seed, None if repeat else 1).map(
+        lambda i: tuple(tf.gather(x, i) for x in table))
+  elif seed is not None:
     paths = paths.shuffle(len(parts), seed=seed)
-  examples = paths.interleave(
-      read_file, cycle_length=1 if seed is None else _FILES_AT_ONCE)
+  examples = paths.interleave(read_file, cycle_length=(
+      1 if seed is None else min(_FILES_AT_ONCE, len(parts))))
   if seed is not None:
     examples = examples.shuffle(
         min(shuffle_episodes, len(every_number)), seed=seed)
-  return examples
+  return examples.repeat() if repeat and not dealt else examples
 
 
 def _account(records: tf.data.Dataset, path: tf.Tensor, numbers: tf.Tensor,

@@ -36,15 +36,23 @@ class Start(NamedTuple):
     return seed if self.position else rng.derive(seed, self.step)
 
 
-def find(directory: str, strategy: tf.distribute.Strategy) -> Start:
-  """Returns where a run starts: at its last checkpoint, if there is one."""
+def find(directory: str, strategy: tf.distribute.Strategy,
+         has_position: bool = True) -> Start:
+  """Returns where a run starts: at its last checkpoint, if there is one.
+
+  Args:
+    directory: of the checkpoints.
+    strategy: that trains.
+    has_position: whether the position in the data can be restored.
+  """
   checkpoint = tf.train.latest_checkpoint(directory)
   if not checkpoint:
     return Start('', 0, '')
   step = int(checkpoint.rsplit('-', 1)[1])
   position = os.path.join(directory, f'data-{step}')
   is_restored = (tf.io.gfile.exists(position + '.index')
-                 and strategy is tf.distribute.get_strategy())
+                 and strategy is tf.distribute.get_strategy()
+                 and has_position)
   return Start(checkpoint, step, position if is_restored else '')
 
 
@@ -70,15 +78,17 @@ class SaveCheckpoints(callbacks.Periodic):
   """
 
   def __init__(self, every: int, checkpoint: tf.train.Checkpoint,
-               directory: str):
+               directory: str, has_position: bool = True):
     """Creates the callback.
 
     Args:
       every: learner steps.
       checkpoint: of the trainer.
       directory: where checkpoints are kept, the last three.
+      has_position: whether the position in the data can be saved.
     """
     super().__init__(every)
+    self._has_position = has_position
     self._is_chief = devices.is_chief()
     self._directory = directory if self._is_chief else tempfile.mkdtemp()
     tf.io.gfile.makedirs(self._directory)
@@ -111,7 +121,8 @@ class SaveCheckpoints(callbacks.Periodic):
 
   def _save(self, step: int) -> None:
     # The position first: the checkpoint makes the step one to resume from.
-    if isinstance(self.model.iterator, tf.data.Iterator):
+    if self._has_position and isinstance(
+        self.model.iterator, tf.data.Iterator):
       self.model.position().write(
           os.path.join(self._directory, f'data-{step}'))
     self._manager.save(checkpoint_number=step)

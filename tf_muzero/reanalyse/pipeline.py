@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
-from typing import Callable
+from typing import Callable, Optional
 
 import tensorflow as tf
 
 from tf_muzero import rng
+from tf_muzero.data import orders
 from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.search import tree
@@ -33,13 +35,15 @@ class Reanalyse:
     sample_reuse: how often each window is trained on.
     shuffle_windows: size of the shuffle buffer after the search, in windows.
       The larger, the older are the weights that made a window's targets.
-    parallel_searches: map calls that run at the same time; 0 lets tf.data
-      choose.
+    parallel_searches: map calls that run at the same time, in each process; 0
+      lets tf.data choose. Processes of 'local:N' have one each.
     host_jit: whether XLA compiles the search; off where TensorFlow has no XLA
-      for the host, as on TPU machines.
+      for the host that searches, as on TPU machines.
     shuffle_segments: size of the shuffle buffer before the search, in segments;
       0 for none. Those searched together are then of different episodes.
     placement: where searches run: `host`, here, or `device`, see `on_device`.
+    service: where searches run: '' here, 'grpc://host:port' in the workers of
+      that tf.data service, 'local:N' in N processes that are started for it.
   """
   improvement_fn: Callable[..., Improved]
   value_target_fn: Callable[..., tf.Tensor]
@@ -53,6 +57,7 @@ class Reanalyse:
   host_jit: bool
   shuffle_segments: int = 0
   placement: str = 'host'
+  service: str = ''
 
   def __post_init__(self):
     for name, low in (('td_steps', 0), ('windows_per_segment', 1),
@@ -65,24 +70,34 @@ class Reanalyse:
     if self.placement not in ('host', 'device'):
       raise ValueError(
           f"placement must be 'host' or 'device', got {self.placement!r}.")
+    service_lib.check(self.service)
+    if self.service and self.placement == 'device':
+      raise ValueError("A service searches on hosts: with placement 'device' "
+                       f"service must be '', got {self.service!r}.")
 
   def host_search_fn(self) -> SearchFn:
     """Returns the search as it suits the host's CPU."""
     return functools.partial(
         self.search_fn, execution=tree.host_execution(self.host_jit))
 
+  def states_per_search(self, unroll_steps: int) -> int:
+    """Returns how many states are searched at once, padding counted in."""
+    return self.segments_per_search * (
+        self.windows_per_segment + unroll_steps + self.td_steps)
+
   def searches_per_window(self, unroll_steps: int) -> float:
     """Returns how many states are searched for a window that is trained on."""
-    length = self.windows_per_segment + unroll_steps + self.td_steps
-    return length / (self.windows_per_segment * self.sample_reuse)
+    return self.states_per_search(unroll_steps) / (
+        self.segments_per_search * self.windows_per_segment
+        * self.sample_reuse)
 
 
 def reanalysed_windows(
     segments: tf.data.Dataset, reanalyse: Reanalyse,
     planning_model: PlanningModel, snapshot_directory: str,
     parameter_shapes: list[tf.TensorShape], *, unroll_steps: int,
-    discount: float, keep_observations: bool, seed: int, deterministic: bool
-) -> tf.data.Dataset:
+    discount: float, keep_observations: bool, seed: int, deterministic: bool,
+    service: Optional[service_lib.Service] = None) -> tf.data.Dataset:
   """Returns a dataset of shuffled `Window`s with targets of the newest weights.
 
   Args:
@@ -97,6 +112,7 @@ def reanalysed_windows(
     seed: of the searches and of the shuffling.
     deterministic: serial, so that which snapshot a search sees depends on
       nothing but the learner's step.
+    service: that searches; None for a search in this process.
   """
 
   @tf.function(jit_compile=reanalyse.host_jit)
@@ -106,23 +122,32 @@ def reanalysed_windows(
         planning_model, reanalyse.host_search_fn(), parameters, search_seed,
         segment_batch)
 
-  def search(index, segment_batch) -> Window:
+  def search(index, segment_batch) -> tuple[tf.Tensor, Segment, Improved]:
     step, vector = snapshots.read(snapshot_directory, index)
     improved = improve(vector, segment_batch, rng.fold_in(
         rng.seed(seed), tf.cast(index, tf.int32)))
+    return step, segment_batch, improved
+
+  def windows_of(step, segment_batch, improved) -> Window:
     windows = make_windows(
         segment_batch, improved, step, reanalyse, unroll_steps=unroll_steps,
         discount=discount, keep_observations=keep_observations)
     return tf.nest.map_structure(
         lambda x: tf.repeat(x, reanalyse.sample_reuse, axis=0), windows)
 
-  dataset = segments.batch(reanalyse.segments_per_search, drop_remainder=True)
-  if deterministic:
-    dataset = dataset.enumerate().map(search)
+  parallel_searches = reanalyse.parallel_searches or tf.data.AUTOTUNE
+  if service and service.is_local:
+    parallel_searches = 1
+  how = {} if deterministic else {
+      'deterministic': False, 'num_parallel_calls': parallel_searches}
+  dataset = tf.data.Dataset.zip((orders.numbers(), segments.batch(
+      reanalyse.segments_per_search, drop_remainder=True)))
+  if service:
+    dataset = service.count_windows(
+        service.distribute(dataset.map(search, **how)).map(windows_of))
   else:
-    dataset = dataset.enumerate().map(
-        search, deterministic=False,
-        num_parallel_calls=reanalyse.parallel_searches or tf.data.AUTOTUNE)
+    dataset = dataset.map(
+        lambda *numbered: windows_of(*search(*numbered)), **how)
   dataset = dataset.unbatch()
   return dataset.shuffle(
       reanalyse.shuffle_windows, seed=seed, reshuffle_each_iteration=False)

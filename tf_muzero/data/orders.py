@@ -1,0 +1,43 @@
+"""Random orders that are computed and not shuffled.
+
+The place of an element follows from its position alone: nothing is buffered,
+and the dataset has one source, a range. So the tf.data service can deal the
+positions to many processes, each to one of them.
+"""
+
+from typing import Optional
+
+import tensorflow as tf
+
+_ENDLESS = 2**63 - 1
+
+
+def numbers() -> tf.data.Dataset:
+  """Returns a dataset of 0, 1, 2, ...; to be zipped.
+
+  Each number goes to one process. Those of `Dataset.enumerate` do not: each
+  process counts for itself.
+  """
+  return tf.data.Dataset.range(_ENDLESS)
+
+
+def passes(count: int, seed: Optional[int], num_passes: Optional[int] = None
+           ) -> tf.data.Dataset:
+  """Returns a dataset of 0 .. count - 1, int64, in a new order in each pass.
+
+  Args:
+    count: numbers of a pass.
+    seed: of the orders; it must be given.
+    num_passes: None for no end.
+  """
+  if seed is None:
+    raise ValueError('seed must be given for a random order.')
+
+  def at(position: tf.Tensor) -> tf.Tensor:
+    number, index = position // count, position % count
+    return tf.random.experimental.index_shuffle(
+        index, tf.stack([seed, tf.cast(number, tf.int32)]),
+        tf.constant(count - 1, tf.int64))
+
+  return tf.data.Dataset.range(
+      _ENDLESS if num_passes is None else count * num_passes).map(at)

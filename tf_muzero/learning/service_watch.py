@@ -1,0 +1,118 @@
+"""Tells what the reanalyse service does while the trainer fits."""
+
+import os
+import threading
+import time
+
+from absl import logging
+import tensorflow as tf
+
+from tf_muzero.learning import callbacks
+from tf_muzero.reanalyse import service as service_lib
+from tf_muzero.reanalyse.arrivals import Arrivals
+
+_LOOK_EVERY = 2.0  # Seconds.
+_LONG = 30.0  # Seconds of silence that are worth a line.
+
+
+class WatchService(callbacks.Periodic):
+  """Logs workers that come and go, and how much each of them does.
+
+  The rates go to `service.jsonl` and TensorBoard: of all workers, and of each
+  by its `host:pid`; beside them the share of time that the pipeline waited for
+  the workers, and the windows that came and were not trained on yet.
+  """
+
+  def __init__(self, every: int, run_directory: str,
+               service: service_lib.Service, states_per_search: int,
+               windows_per_step: int):
+    """Creates the callback.
+
+    Args:
+      every: learner steps between the lines of rates.
+      run_directory: where `service.jsonl` and `tensorboard/` are.
+      service: what is watched; closed when training ends.
+      states_per_search: states in what a worker returns at once.
+      windows_per_step: reanalysed ones of a learner step.
+    """
+    super().__init__(every)
+    self._path = os.path.join(run_directory, 'service.jsonl')
+    self._writer = tf.summary.create_file_writer(
+        os.path.join(run_directory, 'tensorboard'))
+    self._service = service
+    self._arrivals = service.arrivals or Arrivals()
+    self._states_per_search = states_per_search
+    self._windows_per_step = windows_per_step
+    self._stopping = threading.Event()
+    self._begun_step = 0
+    # Time, seconds waited so far, and count by worker.
+    self._then: tuple[float, float, dict[str, int]] = (0.0, 0.0, {})
+
+  def on_train_begin(self, logs=None):
+    """Starts to look."""
+    super().on_train_begin(logs)
+    self._begun_step = self.model.step
+    self._then = (time.time(), 0.0, {})
+    threading.Thread(target=self._look, daemon=True).start()
+
+  def on_train_end(self, logs=None):
+    """Ends the service, if it was started for the trainer."""
+    self._stopping.set()
+    self._service.close()
+
+  def run(self, step, logs):
+    """Writes the rates since the last time, in searched states per second."""
+    arrivals = self._arrivals
+    now, waited = time.time(), arrivals.waited()
+    counts = {name: count for name, (count, _) in arrivals.by_worker().items()}
+    then, waited_then, counts_then = self._then
+    self._then = (now, waited, counts)
+    seconds = max(now - then, 1e-9)
+    rates = {
+        name: (count - counts_then.get(name, 0))
+              * self._states_per_search / seconds
+        for name, count in counts.items()}
+    rates = {name: rate for name, rate in rates.items() if rate}
+    ahead = arrivals.num_windows.numpy() - self._windows_per_step * (
+        step - self._begun_step)
+    callbacks.write_metrics(self._path, self._writer, step, {
+        'service/workers': len(rates),
+        'service/searches_per_second': sum(rates.values()),
+        'service/waited_share': (waited - waited_then) / seconds,
+        'service/windows_ahead': float(ahead),
+        **{f'service/searches_per_second/{name}': rate
+           for name, rate in rates.items()}})
+    logging.info('reanalyse service: %s searches/s; %d windows ahead',
+                 '  '.join(f'{name} {rate:.0f}' for name, rate
+                           in sorted(rates.items())) or 'no', ahead)
+
+  def _look(self) -> None:
+    """Logs what changes, until training ends."""
+    silent: set[str] = set()
+    known: set[str] = set()
+    has_dispatcher, told = True, 0.0
+    while not self._stopping.wait(_LOOK_EVERY):
+      now, waits_since = time.time(), self._arrivals.waits_since()
+      workers = self._arrivals.by_worker()
+      for name in sorted(set(workers) - known):
+        logging.info('Reanalyse worker %s has delivered.', name)
+      known |= set(workers)
+      if has_dispatcher != service_lib.answers(self._service.address):
+        has_dispatcher = not has_dispatcher
+        logging.warning(
+            'The dispatcher of the reanalyse service %s %s',
+            self._service.address,
+            'answers again.' if has_dispatcher else
+            'does not answer: workers get no new episodes until it does.')
+      last = max((then for _, then in workers.values()), default=now)
+      lost = {name for name, (_, then) in workers.items()
+              if last - then > _LONG}
+      for name in sorted(lost - silent):
+        logging.warning('Reanalyse worker %s has delivered nothing for %.0f s, '
+                        'while others did.', name, _LONG)
+      silent = lost
+      if waits_since and now - max(waits_since, told) > _LONG:
+        told = now
+        logging.warning(
+            'The trainer has waited %.0f s for the reanalyse service %s. Does '
+            'a worker run?', now - waits_since, self._service.address)
