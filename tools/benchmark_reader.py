@@ -57,16 +57,23 @@ def main():
   parser.add_argument('dataset', nargs='?')
   parser.add_argument('--frames', action='store_true')
   parser.add_argument('--episodes', type=int, default=40)
+  parser.add_argument('--steps', type=int, default=1000, help='of an episode')
   parser.add_argument('--rounds', type=int, default=5)
+  parser.add_argument('--memory', action='store_true', help=(
+      'only how much memory our reader takes in one pass'))
   options = parser.parse_args()
   with tempfile.TemporaryDirectory() as folder:
     directory = options.dataset or write(
-        os.path.join(folder, 'toy'), options.frames, options.episodes)
-    print(json.dumps(measure(directory, options.rounds), indent=2))
+        os.path.join(folder, 'toy'), options.frames, options.episodes,
+        options.steps)
+    print(json.dumps(
+        measure_memory(directory) if options.memory else
+        measure(directory, options.rounds), indent=2))
 
 
-def write(directory: str, frames: bool, num_episodes: int) -> str:
-  """Writes episodes of 1,000 steps, and returns their directory.
+def write(directory: str, frames: bool, num_episodes: int, num_steps: int
+          ) -> str:
+  """Writes episodes and returns their directory.
 
   As in the public datasets, many of them are in a file.
   """
@@ -94,8 +101,8 @@ def write(directory: str, frames: bool, num_episodes: int) -> str:
   with writing.new_dataset(directory, name='toy', spec=spec, metadata={},
                            episodes_per_file=100) as add:
     for _ in range(num_episodes):
-      actions = list(rng.integers(18, size=1000) if frames else
-                     rng.uniform(-1.0, 1.0, [1000, 6]).astype(np.float32))
+      actions = list(rng.integers(18, size=num_steps) if frames else
+                     rng.uniform(-1.0, 1.0, [num_steps, 6]).astype(np.float32))
       add([dm_env.restart(observe()),
            *(dm_env.transition(0.0, observe()) for _ in actions[1:]),
            dm_env.truncation(0.0, observe())], actions)
@@ -140,14 +147,27 @@ def measure(directory: str, num_rounds: int) -> dict:
           'median': round(statistics.median(ratios), 2),
           'lowest': round(min(ratios), 2), 'highest': round(max(ratios), 2)}
   result['episodes in a batch'] = round(distinct_episodes(dataset), 1)
-  result['peak memory, MiB'] = round(
-      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+  result['peak memory, MiB'] = _peak_memory()
   return result
 
 
-def speed(dataset: tf.data.Dataset) -> float:
+def measure_memory(directory: str) -> dict:
+  """Returns what is printed about memory."""
+  dataset = episodes_lib.open_dataset(directory)
+  before = _peak_memory()
+  speed(windows(memory.episodes(dataset, seed=0)), 1)
+  return {'episodes': dataset.num_episodes, 'steps': dataset.num_steps,
+          'peak memory before, MiB': before,
+          'peak memory, MiB': _peak_memory()}
+
+
+def _peak_memory() -> int:
+  return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def speed(dataset: tf.data.Dataset, num_passes: int = _PASSES) -> float:
   """Returns items a second; elements are [B, ...], or a count of items."""
-  dataset = dataset.repeat(_PASSES)
+  dataset = dataset.repeat(num_passes)
   start = time.perf_counter()
   total = dataset.reduce(
       np.int64(0), lambda total, x: total + tf.shape(

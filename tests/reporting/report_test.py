@@ -36,7 +36,9 @@ def _make(path, task, means, *, seed=0, improvement='search_improvement',
   (path / 'config.gin').write_text(_CONFIG.format(
       dataset=path, improvement=improvement, seed=seed, batch_size=batch_size))
   lines = [{'step': 10 * i, f'evaluation/{mode}': mean,
-            f'evaluation/{mode}_standard_error': 0.5}
+            f'evaluation/{mode}_standard_error': 0.5,
+            'validation/value_spread': 1.0, 'validation/value_error_0': 0.5 / i,
+            'validation/value_error_5': 1.0 / i}
            for i, mean in enumerate(means, 1)]
   (path / 'evaluations.jsonl').write_text(
       ''.join(json.dumps(line) + '\n' for line in lines))
@@ -98,7 +100,8 @@ def test_tables_by_hand(output):
 def test_pictures_are_there_and_the_page_needs_nothing_else(output):
   text = (output / 'report.md').read_text('utf8')
   names = re.findall(r'!\[.*?\]\((.*?)\)', text)
-  assert len(names) == 2 * 1 + 2 * 3  # Aggregates; curves, scores, training.
+  # Aggregates; curves, scores, training, validation.
+  assert len(names) == 2 * 1 + 2 * 4
   assert sorted(names) == sorted(
       name for name in os.listdir(output) if name.endswith('.png'))
   for name in names:

@@ -28,6 +28,11 @@ def test_pong_by_hand(task):
   assert 'human' in human.name
 
 
+def test_other_frames_have_no_reference():
+  assert scores.scales('atari:Pong/42') == ()
+  assert scores.scales('atari:Pong/full/fire') == ()
+
+
 def test_a_game_without_a_human_score():
   (dqn,) = scores.scales('atari:Pooyan')
   assert dqn.zero == 371.2

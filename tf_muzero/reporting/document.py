@@ -3,6 +3,7 @@
 import base64
 import html
 import os
+import re
 from typing import NamedTuple, Sequence, Union
 
 
@@ -44,14 +45,19 @@ Block = Union[Heading, Text, Table, Picture]
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto;
        padding: 0 1rem; color: #1c2733; }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 0.9rem;
+        display: block; overflow-x: auto; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid #d5dce3; padding: 0.3rem 0.7rem;
          text-align: left; vertical-align: top; }
+td { white-space: nowrap; }
 th { background: #f2f5f8; }
 img { max-width: 100%; }
 figure { margin: 1rem 0; }
 figcaption { color: #5a6875; font-size: 0.9rem; }
 """
+
+
+_CODE, _CODE_TAG = re.compile('`([^`]+)`'), r'<code>\1</code>'
 
 
 def to_markdown(blocks: Sequence[Block]) -> str:
@@ -90,7 +96,7 @@ def _html(block: Block, directory: str) -> str:
   if isinstance(block, Heading):
     return f'<h{block.level}>{html.escape(block.text)}</h{block.level}>'
   if isinstance(block, Text):
-    return f'<p>{html.escape(block.text)}</p>'
+    return f'<p>{_CODE.sub(_CODE_TAG, html.escape(block.text))}</p>'
   if isinstance(block, Picture):
     with open(os.path.join(directory, block.name), 'rb') as file:
       data = base64.b64encode(file.read()).decode('ascii')

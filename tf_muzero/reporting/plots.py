@@ -96,6 +96,48 @@ def training(path: str, groups: Sequence[Group], names: Sequence[str]) -> None:
   figure.savefig(path, dpi=_DOTS)
 
 
+def validation(path: str, groups: Sequence[Group]) -> bool:
+  """Draws the model's errors on held-out episodes over learner steps.
+
+  A panel for each kind; a solid line is the fewest unrolled steps, a dashed
+  one the most, and a dotted one what saying the mean would give.
+
+  Args:
+    path: PNG file.
+    groups: of one task.
+
+  Returns:
+    Whether there was anything to draw.
+  """
+  runs = [run for group in groups for run in group.runs]
+  found: dict[str, set[int]] = {}  # Kind -> numbers of unrolled steps.
+  for name in {name for run in runs for name in run.metrics}:
+    kind, _, step = name.partition('/')[2].rpartition('_')
+    if name.startswith('validation/') and step.isdecimal():
+      found.setdefault(kind, set()).add(int(step))
+  if not found:
+    return False
+  figure, panels = _panels(len(found), sharey=False, columns=3)
+  for axes, (kind, steps) in zip(panels, sorted(found.items(), reverse=True)):
+    for number, group in enumerate(groups):
+      for step, style in ((max(steps), '--'), (min(steps), '-')):
+        drawn = [run.metrics[f'validation/{kind}_{step}'] for run in group.runs
+                 if f'validation/{kind}_{step}' in run.metrics]
+        for i, line in enumerate(drawn):
+          axes.plot(*line.T, style, color=f'C{number % 10}', label=(
+              group.method if i == 0 and style == '-' else None))
+    spread = f'validation/{kind.split("_")[0]}_spread'
+    for run in runs[:1]:
+      if spread in run.metrics:
+        axes.axhline(run.metrics[spread][-1][1], color='k', linestyle=':')
+    axes.set(title=f'{kind.replace("_", " ")}, {min(steps)} and {max(steps)} '
+             'steps', xlabel='learner step')
+    axes.grid(alpha=0.3)
+  _legend(figure, panels)
+  figure.savefig(path, dpi=_DOTS)
+  return True
+
+
 def intervals(path: str, aggregates: dict[str, dict[str, Interval]],
               label: str) -> None:
   """Draws aggregates with their confidence intervals, a panel each.

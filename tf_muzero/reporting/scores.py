@@ -79,7 +79,9 @@ def scales(task: str) -> tuple[Scale, ...]:
     return (Scale('return', 0.0, 1000.0, 1000.0),)
   if suite != 'atari':
     return ()
-  game = name.partition('/')[0]
+  game, *options = name.split('/')
+  if options not in ([], ['full']):
+    return ()  # Smaller frames, say: not what the references are of.
   known = atari_scores()
   if game not in known:
     raise ValueError(f'There are no reference scores of the game {game!r} '

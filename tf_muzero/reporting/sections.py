@@ -129,15 +129,17 @@ def _task(task: str, action_repeat: int, groups: Sequence[Group],
   blocks.append(Picture(
       f'{stem}_final.png', f'{title}: scores at the end of training, by method '
       'and by how it acts. Dots are seeds.'))
-  for kind, prefix, caption in (
-      ('training', 'loss/', 'losses of training.'),
-      ('validation', 'validation/', 'the model on held-out episodes; the '
-       'number is of unrolled steps.')):
-    names = sorted({name for x in groups for run in x.runs
-                    for name in run.metrics if name.startswith(prefix)})
-    if names:
-      plots.training(path(kind), groups, names)
-      blocks.append(Picture(f'{stem}_{kind}.png', f'{title}: {caption}'))
+  names = sorted({name for x in groups for run in x.runs
+                  for name in run.metrics if name.startswith('loss/')})
+  if names:
+    plots.training(path('training'), groups, names)
+    blocks.append(Picture(
+        f'{stem}_training.png', f'{title}: losses of training.'))
+  if plots.validation(path('validation'), groups):
+    blocks.append(Picture(
+        f'{stem}_validation.png', f'{title}: the model on held-out episodes, '
+        'after the fewest (solid) and the most (dashed) unrolled steps; dotted '
+        'is the error of saying the mean.'))
   return blocks
 
 
@@ -190,7 +192,7 @@ def _runs(groups: Sequence[Group]) -> list[Block]:
       ['directory', 'task', 'method', 'seed', 'learner steps', 'dataset'],
       [[run.directory, run.task, group.method, run.seed,
         str(max(score.step for score in run.final.values())),
-        run.settings.get('DATASET', _NONE)]
+        run.settings.get('DATASET', _NONE).strip("'\"")]
        for group in groups for run in group.runs])]
 
 
