@@ -112,9 +112,9 @@ def validation(path: str, groups: Sequence[Group]) -> bool:
   runs = [run for group in groups for run in group.runs]
   found: dict[str, set[int]] = {}  # Kind -> numbers of unrolled steps.
   for name in {name for run in runs for name in run.metrics}:
-    kind, _, step = name.partition('/')[2].rpartition('_')
-    if name.startswith('validation/') and step.isdecimal():
-      found.setdefault(kind, set()).add(int(step))
+    kind, _, last = name.partition('/')[2].rpartition('_')
+    if name.startswith('validation/') and last.isdecimal():
+      found.setdefault(kind, set()).add(int(last))
   if not found:
     return False
   figure, panels = _panels(len(found), sharey=False, columns=3)
