@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import losses
 from tf_muzero.learning import optimizers
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import value_targets
 from tf_muzero.search import mcts
@@ -108,6 +110,29 @@ def test_the_whole_execution_traces_under_a_tpu_strategy():
     trainer.make_train_function()
   concrete = trainer.execute.get_concrete_function(iterator)
   _assert_fit_for_tpu(concrete)
+
+
+def test_searches_on_the_device_trace_between_train_steps():
+  settings, task = _settings(), _TASKS['continuous']
+  strategy = made_up_tpu.strategy(2)
+  with strategy.scope():
+    trainer = programs.make_trainer(settings, task)
+  agent, reanalyse = settings['agent'], settings['reanalyse']
+  trainer.device_reanalyse = on_device.DeviceReanalyse(
+      strategy, reanalyse, agent, task.spec,
+      agent.make_network(task.spec, compute_dtype=settings['compute_dtype']),
+      lambda: (trainer.network.variables, trainer.optimizer.iterations),
+      batch_size=settings['batch_size'], unroll_steps=settings['unroll_steps'],
+      keep_observations=False, seed=0)
+  spec = segments_lib.segment_spec(task.spec, 11)
+  segments = tf.data.Dataset.from_tensors(tf.nest.map_structure(
+      lambda x: tf.zeros(x.shape, x.dtype), spec)).repeat().batch(
+          reanalyse.segments_per_search, drop_remainder=True)
+  iterator = iter(strategy.experimental_distribute_dataset(
+      segments, tf.distribute.InputOptions(experimental_fetch_to_device=False)))
+  with strategy.scope():
+    trainer.make_train_function()
+  _assert_fit_for_tpu(trainer.execute.get_concrete_function(iterator))
 
 
 def test_what_a_tpu_cannot_do_is_found():

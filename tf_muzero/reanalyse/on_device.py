@@ -209,7 +209,8 @@ def _compilation(strategy: tf.distribute.Strategy, jit: bool
 
 
 def _trace(search_fn: Callable, weights: Sequence[tf.Variable],
-           segment: Segment, num_segments: int) -> Callable:
+           segment: Segment, num_segments: int
+           ) -> tf.types.experimental.ConcreteFunction:
   """Returns the search of one replica's share, traced once for all of them."""
   return search_fn.get_concrete_function(  # type: ignore[attr-defined]
       tuple(tf.TensorSpec(x.shape, x.dtype) for x in weights),
