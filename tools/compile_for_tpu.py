@@ -24,13 +24,8 @@ import tempfile
 
 from absl import app
 from absl import flags
-from dm_env import specs
-import gin
-import numpy as np
 
-from tf_muzero import cli
-from tf_muzero import train
-from tf_muzero.types import EnvironmentSpec
+from tools import run_flags
 from tools.ahead_of_time import chips as chips_lib
 from tools.ahead_of_time import lowering
 from tools.ahead_of_time import made_up_tpu
@@ -38,15 +33,6 @@ from tools.ahead_of_time import op_table
 from tools.ahead_of_time import programs
 
 _NAME = flags.DEFINE_string('name', 'program', 'Of the rows of the table.')
-_OBSERVATION = flags.DEFINE_string(
-    'observation', None, 'Length of a vector, or HxWxC of a frame: 84x84x1.',
-    required=True)
-_NUM_ACTIONS = flags.DEFINE_integer(
-    'num_actions', 0, 'Discrete actions.')
-_ACTION_SIZE = flags.DEFINE_integer(
-    'action_size', 0, 'Length of a continuous action.')
-_NUM_DATAPOINTS = flags.DEFINE_integer(
-    'num_datapoints', 0, "Stored states, for the paper's rule of the width.")
 _CHIPS = flags.DEFINE_list('chips', list(chips_lib.CHIPS), 'To compile for.')
 _PROGRAMS = flags.DEFINE_list('programs', ['train_step', 'search'], 'Which.')
 _COMPILER = flags.DEFINE_string(
@@ -100,7 +86,7 @@ def compile_for(settings: programs.Settings, task: programs.Task, name: str,
       row['size'] = size
       if 'error' not in {*result, *before}:
         row['work'] = chips_lib.work(
-            result, before, _num_simulations(settings))
+            result, before, run_flags.num_simulations(reanalyse.search_fn))
     rows.append(row)
   return rows
 
@@ -144,33 +130,6 @@ def _run_compiler(concrete, chips: list[str], compiler: str,
   return [json.loads(line) for line in output.splitlines()]
 
 
-def _num_simulations(settings: programs.Settings) -> int:
-  """Returns the simulations of the search, which gin has bound to it."""
-  return gin.get_bindings(
-      settings['reanalyse'].search_fn)['num_simulations']
-
-
-def _settings() -> programs.Settings:
-  """Returns the arguments that the flags give `train.train`."""
-  configuration = cli.configure(train.train, flags.FLAGS.gin_file, [
-      'RUN_DIRECTORY = "unused"', 'DATASET = "unused"',
-      *flags.FLAGS.gin_bindings])
-  return gin.get_bindings(configuration.command_fn)
-
-
-def _task() -> programs.Task:
-  shape = [int(size) for size in _OBSERVATION.value.split('x')]
-  if bool(_NUM_ACTIONS.value) == bool(_ACTION_SIZE.value):
-    raise app.UsageError('Give one of --num_actions and --action_size.')
-  observation = specs.Array(
-      shape, np.float32 if len(shape) == 1 else np.uint8)
-  action = specs.BoundedArray(
-      [_ACTION_SIZE.value], np.float32, -1.0, 1.0
-  ) if _ACTION_SIZE.value else specs.DiscreteArray(_NUM_ACTIONS.value)
-  return programs.Task(
-      EnvironmentSpec(observation, action), _NUM_DATAPOINTS.value)
-
-
 def _groups(program: str, chips: list[str]) -> list[list[str]]:
   """Returns chips that the same program is for together."""
   groups: dict[int, list[str]] = {}
@@ -189,7 +148,9 @@ def main(argv):
                          f'{sorted(unknown)}.')
   if not os.path.exists(_COMPILER.value):
     sys.exit(_HELP.format(compiler=_COMPILER.value))
-  task, settings = _task(), _settings()
+  task = programs.Task(
+      run_flags.environment_spec(), run_flags.num_datapoints())
+  settings = run_flags.settings()
   rows = []
   if _RESULTS.value and os.path.exists(_RESULTS.value):
     with open(_RESULTS.value, encoding='utf-8') as file:

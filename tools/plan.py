@@ -1,9 +1,9 @@
 """Where should searches run, and on how many hosts? Arithmetic for gin files.
 
-  python tools/plan.py --gin_file=gin/experiment/atari.gin \\
-      --observation=84,84,1 --num_actions=18 --machine=v4-8
-  python tools/plan.py --gin_file=gin/experiment/rlu_control.gin \\
-      --observation=67 --action_size=21 --stored=3000000
+  python -m tools.plan --gin_file=gin/experiment/atari.gin \\
+      --observation=84x84x1 --num_actions=18 --machine=v4-8
+  python -m tools.plan --gin_file=gin/experiment/rlu_control.gin \\
+      --observation=67 --action_size=21 --num_datapoints=3000000
 
 Counts the network's floating-point operations in its graph, and from them the
 time of a train step and of its searches on the chips of one TPU host, and of
@@ -13,44 +13,18 @@ from, which of them were measured, and what is only assumed. Nothing is run.
 
 import math
 import sys
-from typing import Callable, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple
 
 from absl import app
 from absl import flags
-from dm_env import specs
-import gin
-import numpy as np
 import tensorflow as tf
 
-from tf_muzero import cli
-from tf_muzero import train
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.types import EnvironmentSpec
+from tools import run_flags
 
-_OBSERVATION = flags.DEFINE_list(
-    'observation', None, 'Shape of one observation.', required=True)
-_NUM_ACTIONS = flags.DEFINE_integer(
-    'num_actions', 0, 'Number of actions, where they are discrete.')
-_ACTION_SIZE = flags.DEFINE_integer(
-    'action_size', 0, 'Dimensions of an action, where it is continuous.')
-_STORED = flags.DEFINE_integer(
-    'stored', 1_000_000, 'Stored states; also what a network is as wide as.')
 _MACHINE = flags.DEFINE_list('machine', ['v4-8', 'v5e-8'], 'TPU hosts.')
-_UTILISATION = flags.DEFINE_float(
-    'utilisation', 0.3, 'Share of the peak that chips reach. An assumption.')
-_LATENCY = flags.DEFINE_float(
-    'latency', 1.0, 'Milliseconds that a simulation takes on a chip at least, '
-    'for the walks through the trees. An assumption.')
-_VECTOR_GFLOPS = flags.DEFINE_float(
-    'vector_gflops', 65.0, 'Of a core of the host, in networks for vectors.')
-_STEP_LATENCY = flags.DEFINE_float(
-    'step_latency', 2.0, 'Milliseconds that a learner step takes on the chips '
-    'at least. An assumption.')
-_FRAME_GFLOPS = flags.DEFINE_float(
-    'frame_gflops', 95.0, 'Of a core of the host, in networks for frames.')
-_TREE = flags.DEFINE_float(
-    'tree', 0.6, 'Microseconds of a core that a tree takes per simulation.')
 
 
 class Machine(NamedTuple):
@@ -70,6 +44,38 @@ class Machine(NamedTuple):
 _MACHINES = {'v4-8': Machine(4, 275.0, 120), 'v5e-8': Machine(8, 197.0, 112)}
 
 
+class Rates(NamedTuple):
+  """How fast machines work; see the flags.
+
+  Attributes:
+    utilisation: share of their peak that chips reach.
+    latency: milliseconds of a simulation on chips, at least.
+    step_latency: milliseconds of a learner step on chips, at least.
+    vector_gflops: of a core, in networks for vectors.
+    frame_gflops: of a core, in networks for frames.
+    tree: microseconds of a core that a tree takes per simulation.
+  """
+  utilisation: float = 0.3
+  latency: float = 1.0
+  step_latency: float = 2.0
+  vector_gflops: float = 65.0
+  frame_gflops: float = 95.0
+  tree: float = 0.6
+
+
+_RATES = {name: flags.DEFINE_float(name, getattr(Rates(), name), text)
+          for name, text in {
+    'utilisation': 'Share of the peak that chips reach. An assumption.',
+    'latency': 'Milliseconds that a simulation takes on chips at least, for '
+               'the walks through the trees. An assumption.',
+    'step_latency': 'Milliseconds that a learner step takes on chips at least. '
+                    'An assumption.',
+    'vector_gflops': 'Of a core of the host, in networks for vectors.',
+    'frame_gflops': 'Of a core of the host, in networks for frames.',
+    'tree': 'Microseconds of a core that a tree takes per simulation.',
+}.items()}
+
+
 class Run(NamedTuple):
   """What a configuration asks for.
 
@@ -83,9 +89,9 @@ class Run(NamedTuple):
     batch_size: B.
     unroll_steps: K.
     num_steps: learner steps.
-    snapshot_every: learner steps.
     parameters: of the network.
     state_bytes: of one stored state.
+    searched_bytes: of what a search adds to it.
     window_bytes: of one window.
     embedding_bytes: of one node of a tree.
   """
@@ -98,17 +104,22 @@ class Run(NamedTuple):
   batch_size: int
   unroll_steps: int
   num_steps: int
-  snapshot_every: int
   parameters: int
   state_bytes: int
+  searched_bytes: int
   window_bytes: int
   embedding_bytes: int
 
   @property
+  def search_size(self) -> int:
+    """Returns the roots of a search."""
+    return self.reanalyse.segments_per_search * self.length
+
+  @property
   def searches(self) -> float:
     """Returns the states that are searched for one learner step."""
-    per_window = self.length / self.reanalyse.windows_per_segment
-    return self.batch_size * per_window / self.reanalyse.sample_reuse
+    return self.batch_size * self.reanalyse.searches_per_window(
+        self.unroll_steps)
 
   @property
   def search_flops(self) -> float:
@@ -139,12 +150,19 @@ def count_flops(fn: Callable, *inputs: tf.TensorSpec) -> float:
   return flops
 
 
-def read_run(spec: EnvironmentSpec, num_stored: int) -> Run:
-  """Returns what gin's present configuration of training asks for."""
-  bound = gin.get_bindings(train.train)
-  agent: agent_lib.Agent = bound['agent']
-  reanalyse: pipeline.Reanalyse = bound['reanalyse']
-  network = agent.make_network(spec, num_stored)
+def make_run(settings: Mapping[str, Any], simulations: int,
+             spec: EnvironmentSpec, num_datapoints: int) -> Run:
+  """Returns what a configuration of training asks for.
+
+  Args:
+    settings: arguments of `train.train` by name.
+    simulations: of a search.
+    spec: what the agent sees and does.
+    num_datapoints: stored states, for networks as wide as these are many.
+  """
+  agent: agent_lib.Agent = settings['agent']
+  reanalyse: pipeline.Reanalyse = settings['reanalyse']
+  network = agent.make_network(spec, num_datapoints)
   one, head = agent.model_input(spec), agent.make_head(spec)
   frame_bytes = math.prod(spec.observation.shape) * one.dtype.itemsize
 
@@ -159,7 +177,7 @@ def read_run(spec: EnvironmentSpec, num_stored: int) -> Run:
   observation = tf.TensorSpec([1, *one.shape], one.dtype)
   embedding, _ = tf.function(initial).get_concrete_function(
       observation).structured_outputs
-  unroll_steps = bound['unroll_steps']
+  unroll_steps = settings['unroll_steps']
   action_bytes = 4 * math.prod(spec.action.shape)
   return Run(
       is_frames=len(one.shape) > 1,
@@ -167,14 +185,15 @@ def read_run(spec: EnvironmentSpec, num_stored: int) -> Run:
       recurrent=count_flops(
           recurrent, tf.TensorSpec(embedding.shape, embedding.dtype),
           tf.TensorSpec([1, *spec.action.shape], spec.action.dtype)),
-      simulations=gin.get_bindings(reanalyse.search_fn)['num_simulations'],
+      simulations=simulations,
       length=(reanalyse.windows_per_segment + unroll_steps
               + reanalyse.td_steps),
-      reanalyse=reanalyse, batch_size=bound['batch_size'],
-      unroll_steps=unroll_steps, num_steps=bound['num_steps'],
-      snapshot_every=bound['snapshot_every'],
+      reanalyse=reanalyse, batch_size=settings['batch_size'],
+      unroll_steps=unroll_steps, num_steps=settings['num_steps'],
       parameters=network.count_params(),
       state_bytes=frame_bytes + action_bytes + 8,
+      # Candidates and weights, two values, five diagnostics.
+      searched_bytes=head.num_candidates * (action_bytes + 4) + 28,
       # Observations of the first state; candidates and weights, value and two
       # masks of each; action, reward and mask of each but the last.
       window_bytes=agent.frame_stack * frame_bytes
@@ -183,17 +202,18 @@ def read_run(spec: EnvironmentSpec, num_stored: int) -> Run:
       embedding_bytes=4 * math.prod(embedding.shape))
 
 
-def plan(run: Run, machine: Machine) -> dict[str, float]:
+def plan(run: Run, machine: Machine, rates: Rates) -> dict[str, float]:
   """Returns seconds and rates of one host."""
-  flops = 1e12 * machine.teraflops * machine.chips * _UTILISATION.value
-  step = max(run.step_flops / flops, 1e-3 * _STEP_LATENCY.value)
+  flops = 1e12 * machine.teraflops * machine.chips * rates.utilisation
+  step = max(run.step_flops / flops, 1e-3 * rates.step_latency)
   # One chip's share of a search goes through its simulations in one go.
-  batch = run.reanalyse.segments_per_search * run.length
+  batch = run.search_size
   search = max(run.search_flops * batch / flops,
-               1e-3 * _LATENCY.value * run.simulations) / batch
-  core = 1e9 * (_FRAME_GFLOPS if run.is_frames else _VECTOR_GFLOPS).value
+               1e-3 * rates.latency * run.simulations) / batch
+  core = 1e9 * (
+      rates.frame_gflops if run.is_frames else rates.vector_gflops)
   host = (run.search_flops / core
-          + 1e-6 * _TREE.value * run.simulations) / machine.cores
+          + 1e-6 * rates.tree * run.simulations) / machine.cores
   on_device = step + run.searches * search
   on_host = max(step, run.searches * host)
   return {
@@ -205,13 +225,13 @@ def plan(run: Run, machine: Machine) -> dict[str, float]:
       * run.embedding_bytes}
 
 
-def crossing(run: Run, machine: Machine) -> float:
+def crossing(run: Run, machine: Machine, rates: Rates) -> float:
   """Returns the operations of an imagined step where placements are equal."""
   low, high = 1e-6, 1e6  # Of this network's.
   while high / low > 1.01:
     scale = math.sqrt(low * high)
     found = plan(run._replace(initial=scale * run.initial,
-                              recurrent=scale * run.recurrent), machine)
+                              recurrent=scale * run.recurrent), machine, rates)
     if found['on_host'] <= found['on_device']:
       low = scale
     else:
@@ -229,51 +249,51 @@ def _print_run(run: Run) -> None:
         f'window, {4 * run.parameters / 1e6:,.1f} MB a snapshot')
 
 
-def _print_plan(name: str, run: Run) -> None:
+def _print_plan(name: str, run: Run, rates: Rates) -> None:
   """Prints what one host does, in both placements."""
-  found = plan(run, _MACHINES[name])
+  found = plan(run, _MACHINES[name], rates)
   print(f'\n{name}: the chips train a step in {1e3 * found["step"]:,.1f} ms or '
         f'search {1 / found["search"]:,.0f} states/s, the CPUs search '
         f'{1 / found["host"]:,.0f} states/s')
-  print('placement   steps/s  windows/s  searches/s  MB/s read   hours, all '
-        'steps   hours, all states')
+  print('placement   steps/s  windows/s  searches/s  hours, all steps   MB/s '
+        'of: states  searched  snapshots')
   for placement in ('host', 'device'):
     rate = 1.0 / found[f'on_{placement}']
     searches = rate * run.searches
+    # From a service, searched states travel, and each search reads a snapshot.
+    is_host = placement == 'host'
+    searched = is_host * searches * (run.state_bytes + run.searched_bytes)
+    snapshots = is_host * 4.0 * run.parameters * searches / run.search_size
     print(f'{placement:9} {rate:9,.2f}  {rate * run.batch_size:9,.0f}  '
-          f'{searches:10,.0f}  {1e-6 * searches * run.state_bytes:9,.1f}'
-          f'  {run.num_steps / rate / 3600:16,.1f}'
-          f'  {_STORED.value / searches / 3600:18,.1f}')
+          f'{searches:10,.0f}  {run.num_steps / rate / 3600:16,.1f}'
+          f'  {1e-6 * searches * run.state_bytes:17,.1f}'
+          f'  {1e-6 * searched:8,.1f}'
+          f'  {1e-6 * snapshots:9,.1f}')
   better = 'host' if found['on_host'] <= found['on_device'] else 'device'
   print(f'{better} is faster; the placements are equal at '
-        f'{crossing(run, _MACHINES[name]) / 1e6:,.1f} MFLOP an imagined step. '
-        f'For chips that never wait: the CPUs of {found["hosts"]:,.1f} such '
+        f'{crossing(run, _MACHINES[name], rates) / 1e6:,.1f} MFLOP an imagined '
+        f'step. For chips that never wait: the CPUs of {found["hosts"]:,.1f} such '
         f'hosts. Trees on a device: {found["tree_bytes"] / 1e9:,.2f} GB a chip')
 
 
 def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'Unknown arguments {argv[1:]}.')
-  if bool(_NUM_ACTIONS.value) == bool(_ACTION_SIZE.value):
-    raise app.UsageError('Give --num_actions, or --action_size.')
   unknown = set(_MACHINE.value) - set(_MACHINES)
   if unknown:
     raise app.UsageError(f'--machine must be of {", ".join(_MACHINES)}; got '
                          f'{", ".join(sorted(unknown))}.')
-  shape = [int(x) for x in _OBSERVATION.value]
-  spec = EnvironmentSpec(
-      specs.Array(shape, np.uint8 if len(shape) > 1 else np.float32),
-      specs.DiscreteArray(_NUM_ACTIONS.value, np.int32) if _NUM_ACTIONS.value
-      else specs.BoundedArray([_ACTION_SIZE.value], np.float32, -1.0, 1.0))
   try:
-    cli.configure(train.train, flags.FLAGS.gin_file, [
-        'RUN_DIRECTORY = ""', 'DATASET = ""', *flags.FLAGS.gin_bindings])
+    settings = run_flags.settings()
   except ValueError as error:
     sys.exit(f'Error: {error}')
-  run = read_run(spec, _STORED.value)
+  run = make_run(
+      settings, run_flags.num_simulations(settings['reanalyse'].search_fn),
+      run_flags.environment_spec(), run_flags.num_datapoints())
   _print_run(run)
   for name in _MACHINE.value:
-    _print_plan(name, run)
+    _print_plan(name, run, Rates(
+        **{key: flag.value for key, flag in _RATES.items()}))
 
 
 if __name__ == '__main__':
