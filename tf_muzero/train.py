@@ -114,7 +114,7 @@ def train(
           run_directory, service=service, deterministic=deterministic,
           unroll_steps=unroll_steps, keep_observations=keeps),
       feeding.Share(
-          (0, 1), reanalyse.segments_per_search if is_on_device else batch_size,
+          (0, 1), on_device.feed_size(strategy_, reanalyse, batch_size),
           reanalyse_fraction, start.data_seed(seed)))
 
   with strategy_.scope():

@@ -270,10 +270,11 @@ def _print_plan(name: str, run: Run, rates: Rates) -> None:
           f'  {1e-6 * searched:8,.1f}'
           f'  {1e-6 * snapshots:9,.1f}')
   better = 'host' if found['on_host'] <= found['on_device'] else 'device'
-  print(f'{better} is faster; the placements are equal at '
-        f'{crossing(run, _MACHINES[name], rates) / 1e6:,.1f} MFLOP an imagined '
-        f'step. For chips that never wait: the CPUs of {found["hosts"]:,.1f} such '
-        f'hosts. Trees on a device: {found["tree_bytes"] / 1e9:,.2f} GB a chip')
+  equal = crossing(run, _MACHINES[name], rates) / 1e6
+  print(f'{better} is faster; the placements are equal at {equal:,.1f} MFLOP '
+        'an imagined step. For chips that never wait: the CPUs of '
+        f'{found["hosts"]:,.1f} such hosts. Trees on a device: '
+        f'{found["tree_bytes"] / 1e9:,.2f} GB a chip')
 
 
 def main(argv):

@@ -54,7 +54,7 @@ def _reanalyse(**changes):
       'search_fn': functools.partial(mcts.search, num_simulations=6),
       'td_steps': _N, 'windows_per_segment': _L, 'segments_per_search': 2,
       'sample_reuse': 1, 'shuffle_windows': 1, 'parallel_searches': 1,
-      'host_jit': False, **changes})
+      'host_jit': False, 'placement': 'device', **changes})
 
 
 def _network():

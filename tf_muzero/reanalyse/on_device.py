@@ -68,12 +68,7 @@ class DeviceReanalyse(tf.Module):
     self._wanted = max(reanalyse.shuffle_windows,
                        batch_size * reanalyse.sample_reuse)
     replicas = strategy.num_replicas_in_sync
-    for name, size in (
-        ('batch_size', batch_size),
-        ('segments_per_search', reanalyse.segments_per_search)):
-      if size % replicas:
-        raise ValueError(f'{name} must be a multiple of the {replicas} replicas'
-                         f' to search on devices, got {size}.')
+    feed_size(strategy, reanalyse, batch_size)
     compiles, execution = _compilation(strategy, reanalyse.host_jit)
     search_fn = functools.partial(reanalyse.search_fn, execution=execution)
     # Kept: the variables of its graph must live on.
@@ -196,6 +191,21 @@ def check(reanalyse: pipeline.Reanalyse, reanalyse_fraction: float) -> None:
     raise ValueError(
         "placement must be 'host' for a reanalyse_fraction of "
         f'{reanalyse_fraction}: on devices only stored data is searched.')
+
+
+def feed_size(strategy: tf.distribute.Strategy, reanalyse: pipeline.Reanalyse,
+              batch_size: int) -> int:
+  """Returns the elements of a batch of the dataset: windows, or segments."""
+  if reanalyse.placement == 'host':
+    return batch_size
+  replicas = strategy.num_replicas_in_sync
+  for name, size in (
+      ('batch_size', batch_size),
+      ('segments_per_search', reanalyse.segments_per_search)):
+    if size % replicas:
+      raise ValueError(f'{name} must be a multiple of the {replicas} replicas'
+                       f' to search on devices, got {size}.')
+  return reanalyse.segments_per_search
 
 
 def _compilation(strategy: tf.distribute.Strategy, jit: bool
