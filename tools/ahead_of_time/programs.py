@@ -1,7 +1,7 @@
 """The programs that a TPU is to run, traced under a TPUStrategy."""
 
 import functools
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Optional
 
 from dm_env import specs
 import numpy as np
@@ -15,6 +15,7 @@ from tf_muzero.reanalyse import pipeline
 from tf_muzero.search import tree
 from tf_muzero.types import Episode
 from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Window
 
 # Arguments of `train.train` by name.
 Settings = Mapping[str, Any]
@@ -45,9 +46,16 @@ def make_trainer(settings: Settings, task: Task) -> trainer_lib.Trainer:
 
 
 def train_step(settings: Settings, task: Task,
-               strategy: tf.distribute.Strategy
+               strategy: tf.distribute.Strategy, window: Optional[Window] = None
                ) -> tf.types.experimental.ConcreteFunction:
-  """Returns one learner step of all replicas."""
+  """Returns one learner step of all replicas.
+
+  Args:
+    settings: how it learns.
+    task: what from.
+    strategy: of the replicas.
+    window: its spec, if it is known already; see `window_spec`.
+  """
   with strategy.scope():
     trainer = make_trainer(settings, task)
   num_replicas = strategy.num_replicas_in_sync
@@ -59,8 +67,10 @@ def train_step(settings: Settings, task: Task,
   def step(window):
     return strategy.run(trainer.train_step, (window,))
 
-  return step.get_concrete_function(window_spec(
-      settings, task, settings['batch_size'] // num_replicas))
+  size = settings['batch_size'] // num_replicas
+  return step.get_concrete_function(tf.nest.map_structure(
+      lambda x: tf.TensorSpec([size, *x.shape], x.dtype),
+      window or window_spec(settings, task)))
 
 
 def search(settings: Settings, task: Task, strategy: tf.distribute.Strategy
@@ -90,8 +100,8 @@ def roots(settings: Settings, task: Task, strategy: tf.distribute.Strategy
   return _plan(settings, task, strategy, root_only)
 
 
-def window_spec(settings: Settings, task: Task, batch_size: int):
-  """Returns the spec of a batch of windows, as the pipeline makes them."""
+def window_spec(settings: Settings, task: Task) -> Window:
+  """Returns the spec of a window, as the pipeline makes it."""
   agent = settings['agent']
   network = agent.make_network(task.spec, task.num_datapoints)
   return pipeline.reanalysed_windows(
@@ -100,7 +110,7 @@ def window_spec(settings: Settings, task: Task, batch_size: int):
       [v.shape for v in network.variables], discount=agent.discount,
       unroll_steps=settings['unroll_steps'], seed=0, deterministic=True,
       keep_observations=settings['loss_weights'].reconstruction > 0.0,
-  ).batch(batch_size, drop_remainder=True).element_spec
+  ).element_spec
 
 
 def _plan(settings, task, strategy, improvement_fn):
