@@ -140,7 +140,7 @@ def train(
   callbacks = [] if is_on_device else [callbacks_lib.PublishSnapshots(
       snapshot_every, os.path.join(run_directory, 'snapshots'),
       searching_network)]
-  callbacks += [callbacks_lib.StopOnNan(), checkpoints.SaveCheckpoints(
+  callbacks += [checkpoints.SaveCheckpoints(
       checkpoint_every, checkpoint, directory, has_position=not service)]
   if devices.is_chief():
     callbacks += _reporting_callbacks(
@@ -153,9 +153,9 @@ def train(
           evaluate_every, run_directory, lambda step: evaluate_fn(
               agent, source, trainer.target_network.variables, step)))
   _log_start(trainer, source, run_directory)
-  with interruption.exiting() as stop_on_signal:
+  with interruption.exiting() as on_signal:
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
-                callbacks=[stop_on_signal, *callbacks])
+                callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
   return trainer
 
 

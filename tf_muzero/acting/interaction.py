@@ -25,6 +25,7 @@ from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import timing
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Improved
 from tf_muzero.types import Nest
@@ -160,8 +161,11 @@ def fresh_windows(
     windows = pipeline.make_windows(
         segment, improved, step[0], reanalyse, unroll_steps=unroll_steps,
         discount=agent.discount, keep_observations=keep_observations)
-    return tf.nest.map_structure(
+    windows = tf.nest.map_structure(
         lambda x: tf.repeat(x, interaction.sample_reuse, axis=0), windows)
+    # As windows of stored data tell it.
+    return windows if deterministic else timing.spread(
+        windows, read=0.0, search=0.0)
 
   # Not `from_generator`, whose position cannot be saved in a checkpoint.
   specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(

@@ -153,8 +153,9 @@ class LogMetrics(Periodic):
 
   def run(self, step, logs):
     """Writes and logs."""
+    num_steps = step - self._counted
     seconds, waited = max(self._busy, 1e-9), self._waited
-    rate = (step - self._counted) / seconds
+    rate = num_steps / seconds
     self._counted, self._busy, self._waited = step, 0.0, 0.0
     metrics = {name: float(value) for name, value in logs.items()}
     metrics.update({
@@ -162,7 +163,12 @@ class LogMetrics(Periodic):
         'time/windows_per_second': rate * self._batch_size,
         'time/searches_per_second': (
             rate * self._batch_size * self._searches_per_window),
-        'time/waited_share': min(waited / seconds, 1.0)})
+        'time/waited_share': min(waited / seconds, 1.0),
+        'time/wait_seconds': waited / max(num_steps, 1),
+        'time/step_seconds': (seconds - waited) / max(num_steps, 1)})
+    del metrics['time/waited']  # Of the last execution only.
+    if 'time/ahead_seconds' in metrics:  # Little's law.
+      metrics['time/batches_ahead'] = metrics['time/ahead_seconds'] * rate
     if self._notes:
       metrics['data/skipped_episodes'] = skipping.count(self._notes)
     write_metrics(self._path, self._writer, step, metrics)

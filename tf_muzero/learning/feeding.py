@@ -59,7 +59,8 @@ def distribute(strategy: tf.distribute.Strategy, batches_fn: BatchesFn,
     return batches_fn(whole)
 
   def dataset_fn(context: tf.distribute.InputContext) -> tf.data.Dataset:
-    if is_tpu and whole.fraction < 1.0 and context.num_input_pipelines > 1:
+    is_pod = is_tpu and context.num_input_pipelines > 1
+    if is_pod and whole.fraction < 1.0:
       raise ValueError(
           'reanalyse_fraction must be 1.0 where several hosts have TPUs, got '
           f'{whole.fraction}: Python plays, and runs on one of them only.')

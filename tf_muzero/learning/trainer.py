@@ -83,7 +83,10 @@ class Trainer(keras.Model):
         self.optimizer.iterations + 1 - data.snapshot_step, tf.float32))
     metrics['target/value'] = share * tf.reduce_mean(data.value[:, 0])
     for name, diagnostic in data.diagnostics.items():
-      metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
+      if name.endswith('_seconds'):  # See `timing`.
+        metrics[f'time/{name}'] = tf.reduce_sum(diagnostic)
+      else:
+        metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
     # All at once. The gradient of the whole batch is what is clipped.
     sums, gradients = tf.distribute.get_replica_context().all_reduce(
         tf.distribute.ReduceOp.SUM,

@@ -11,6 +11,7 @@ from tf_muzero.data import orders
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import timing
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.search import tree
 from tf_muzero.types import Improved
@@ -110,8 +111,8 @@ def reanalysed_windows(
     discount: the agent's, per decision.
     keep_observations: whether windows hold the observations of all T states.
     seed: of the searches and of the shuffling.
-    deterministic: serial, so that which snapshot a search sees depends on
-      nothing but the learner's step.
+    deterministic: serial and not timed, so that which snapshot a search sees
+      depends on nothing but the learner's step.
     service: that searches; None for a search in this process.
   """
 
@@ -122,25 +123,33 @@ def reanalysed_windows(
         planning_model, reanalyse.host_search_fn(), parameters, search_seed,
         segment_batch)
 
-  def search(index, segment_batch) -> tuple[tf.Tensor, Segment, Improved]:
-    step, vector = snapshots.read(snapshot_directory, index)
+  def search(numbered, segment_batch) -> tuple[
+      tf.Tensor, Segment, Improved, tuple[tf.Tensor, tf.Tensor]]:
+    index, asked = numbered
+    begun = tf.timestamp()
+    with tf.control_dependencies([begun]):
+      step, vector = snapshots.read(snapshot_directory, index)
     improved = improve(vector, segment_batch, rng.fold_in(
         rng.seed(seed), tf.cast(index, tf.int32)))
-    return step, segment_batch, improved
+    return step, segment_batch, improved, (
+        begun - asked, timing.since(begun, improved))
 
-  def windows_of(step, segment_batch, improved) -> Window:
+  def windows_of(step, segment_batch, improved, seconds) -> Window:
     windows = make_windows(
         segment_batch, improved, step, reanalyse, unroll_steps=unroll_steps,
         discount=discount, keep_observations=keep_observations)
-    return tf.nest.map_structure(
+    windows = tf.nest.map_structure(
         lambda x: tf.repeat(x, reanalyse.sample_reuse, axis=0), windows)
+    return windows if deterministic else timing.spread(
+        windows, read=seconds[0], search=seconds[1])
 
   parallel_searches = reanalyse.parallel_searches or tf.data.AUTOTUNE
   if service and service.is_local:
     parallel_searches = 1
   how = {} if deterministic else {
       'deterministic': False, 'num_parallel_calls': parallel_searches}
-  dataset = tf.data.Dataset.zip((orders.numbers(), segments.batch(
+  numbers = orders.numbers().map(lambda number: (number, tf.timestamp()))
+  dataset = tf.data.Dataset.zip((numbers, segments.batch(
       reanalyse.segments_per_search, drop_remainder=True)))
   if service:
     dataset = service.count_windows(
@@ -188,9 +197,12 @@ def ahead(batches: tf.data.Dataset, deterministic: bool) -> tf.data.Dataset:
   # Snapshots are files on purpose: a saved position need not hold them.
   options.experimental_external_state_policy = (
       tf.data.experimental.ExternalStatePolicy.IGNORE)
-  if not deterministic:
-    return batches.prefetch(8).with_options(options)
-  options.autotune.enabled = False
+  # Would make batches ahead where it is not told how long they lie ready.
   options.experimental_optimization.inject_prefetch = False
+  if not deterministic:
+    if isinstance(batches.element_spec, Window):
+      return timing.ahead(batches).with_options(options)
+    return batches.prefetch(timing.BATCHES_AHEAD).with_options(options)
+  options.autotune.enabled = False
   options.experimental_optimization.map_parallelization = False
   return batches.with_options(options)
