@@ -23,7 +23,8 @@ from tf_muzero.search import mcts
 
 
 def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
-        frame_stack: int = 1, placement: str = 'host', **changes):
+        frame_stack: int = 1, placement: str = 'host', service: str = '',
+        **changes):
   """Trains a tiny network, deterministically; see `train.train`."""
   support = value_transform.Support(-2.0, 2.0, 11)
 
@@ -42,7 +43,7 @@ def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
           functools.partial(mcts.search, num_simulations=4),
           td_steps=2, windows_per_segment=9, segments_per_search=2,
           sample_reuse=1, shuffle_windows=24, parallel_searches=1,
-          host_jit=False, placement=placement),
+          host_jit=False, placement=placement, service=service),
       'loss_weights': losses.LossWeights(1.0, 0.25, 1.0, 0.01, 0.5),
       'optimizer_fn': lambda num_steps: keras.optimizers.Adam(1e-2),
       'num_steps': num_steps, 'batch_size': 4, 'unroll_steps': 2,

@@ -3,11 +3,12 @@
   python tools/benchmark_service.py
 
 Three ways, in turns: the search in the trainer's process, pinned to one core;
-in one worker, pinned to that core; in two workers, pinned to a core each. The
-trainer only takes windows; it is pinned to the third core, where there is one,
-and otherwise shares the second one with a worker. Efficiency is the rate of two
-workers over twice that of one. Numbers are medians over rounds, ratios of the
-same round, with lowest and highest; processor times count all processes.
+one worker and the trainer on that core; two workers, pinned to a core each, and
+the trainer on both. The trainer only cuts and takes windows. Efficiency is the
+rate on two cores over twice that on one: so it has the trainer's work in it,
+where twice one worker with a core for the trainer besides would hide it.
+Numbers are medians over rounds, ratios of the same round, with lowest and
+highest; processor times count all processes.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 
+from absl import logging
 from dm_env import specs
 import numpy as np
 import tensorflow as tf
@@ -54,6 +56,7 @@ def main():
   parser.add_argument('--seconds', type=float, default=8.0)
   parser.add_argument('--puller', nargs=2, help='Internal: directory, service.')
   options = parser.parse_args()
+  logging.set_verbosity(logging.INFO)
   if options.puller:
     _pull(*options.puller)
     return
@@ -74,23 +77,25 @@ def _measure(directory: str, num_rounds: int, seconds: float) -> dict:
   worker = [*serve, '--role=worker', f'--dispatcher={address}',
             f'--parent={os.getpid()}']
   pull = [__file__, '--puller', directory]
-  trainer_core = cores[min(2, len(cores) - 1)]
   processes = {
       'dispatcher': _start([*serve, '--role=dispatcher',
                             f'--port={address.rpartition(":")[2]}',
-                            f'--parent={os.getpid()}'],
-                           trainer_core),
+                            f'--parent={os.getpid()}'], cores[0]),
       'first': _start(worker, cores[0]),
       'second': _start(worker, cores[1]),
       'here': _start([*pull, ''], cores[0]),
-      'trainer': _start([*pull, address], trainer_core)}
+      'trainer': _start([*pull, address], cores[0])}
   ways = {'in process': ('here',), '1 worker': ('trainer', 'first'),
           '2 workers': ('trainer', 'first', 'second')}
   try:
     _time(processes, ways['2 workers'], 1.0)  # Compiles.
     _time(processes, ways['in process'], 1.0)
-    rounds = [{name: _time(processes, way, seconds)
-               for name, way in ways.items()} for _ in range(num_rounds)]
+    rounds: list[dict] = []
+    for _ in range(num_rounds):
+      rounds.append({})
+      for name, way in ways.items():
+        _pin(processes['trainer'].pid, cores[:2 if 'second' in way else 1])
+        rounds[-1][name] = _time(processes, way, seconds)
   finally:
     for process in processes.values():
       process.kill()
@@ -105,6 +110,12 @@ def _start(arguments: list[str], core: int) -> subprocess.Popen:
       ['taskset', '--cpu-list', str(core), sys.executable, *arguments],
       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
       env={**os.environ, 'PYTHONPATH': root, 'TF_CPP_MIN_LOG_LEVEL': '2'})
+
+
+def _pin(process: int, cores: list[int]) -> None:
+  """Lets all threads of a process run on these cores only."""
+  for thread in os.listdir(f'/proc/{process}/task'):
+    os.sched_setaffinity(int(thread), cores)
 
 
 def _time(processes: dict[str, subprocess.Popen], way: tuple[str, ...],
@@ -126,6 +137,7 @@ def _time(processes: dict[str, subprocess.Popen], way: tuple[str, ...],
     lines.append((json.loads(line), sum(
         _processor_seconds(processes[name].pid) for name in way)))
   states, wall = lines[1][0]
+  logging.info('%s: %.0f states/s', ' and '.join(way), states / wall)
   return {'rate': states / wall,
           'rate of processor': states / (lines[1][1] - lines[0][1])}
 
@@ -150,7 +162,7 @@ def _summarise(rounds: list[dict], num_cores: int) -> dict:
     result[f'{name}, states/s'] = of(lambda x, name=name: x[name]['rate'])
     result[f'{name}, states per second of all processors'] = of(
         lambda x, name=name: x[name]['rate of processor'])
-  result['efficiency of two workers'] = of(
+  result['efficiency of two cores'] = of(
       lambda x: x['2 workers']['rate'] / (2 * x['1 worker']['rate']))
   result['processor time of a state, 1 worker over in process'] = of(
       lambda x: x['in process']['rate of processor']

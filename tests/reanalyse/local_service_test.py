@@ -1,0 +1,74 @@
+"""The reanalyse service: waiting for it, and losing a part of it."""
+
+import glob
+import json
+import os
+import signal
+
+from absl import logging
+import pytest
+
+from tests import train_runs
+from tf_muzero import collect
+from tf_muzero.envs import behaviours
+from tf_muzero.reanalyse import service as service_lib
+
+
+def _children():
+  """Returns the processes that this one has started."""
+  found = []
+  for path in glob.glob(f'/proc/{os.getpid()}/task/*/children'):
+    with open(path, encoding='utf8') as file:
+      found += map(int, file.read().split())
+  return found
+
+
+@pytest.mark.parametrize('setting', [
+    'localhost:1', 'grpc://localhost', 'local:0', 'local:', 'http://a:1'])
+def test_a_setting_that_names_no_service_is_refused(setting):
+  with pytest.raises(ValueError, match="'grpc://host:port'.*'local:N'"):
+    service_lib.check(setting)
+
+
+def test_what_is_missing_is_told():
+  with pytest.raises(ValueError, match='dispatcher .* was not there in 0 s. '
+                     'Start one: .*--role=dispatcher --port=1$'):
+    service_lib.wait_for_dispatcher('grpc://localhost:1', patience=0.3)
+
+
+def test_determinism_is_not_promised():
+  with pytest.raises(ValueError, match="deterministic needs service = ''"):
+    service_lib.connect('local:1', deterministic=True)
+
+
+@pytest.mark.slow
+def test_training_outlives_its_worker_which_does_not_outlive_training(
+    tmp_path, caplog):
+  caplog.set_level('INFO', logger='absl')
+  logging.set_verbosity(logging.INFO)
+  dataset, directory = str(tmp_path / 'catch'), str(tmp_path / 'run')
+  collect.collect(task='catch', directory=dataset, num_episodes=12,
+                  behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  killed = []
+
+  def kill(*_):
+    if not killed:
+      killed.extend(_children())
+      for child in killed:
+        os.kill(child, signal.SIGKILL)
+    return {}
+
+  trainer = train_runs.run(
+      dataset, directory, 50, service='local:1', deterministic=False,
+      checkpoint_every=20, evaluate_fn=kill, evaluate_every=10)
+  assert trainer.step == 50
+  assert len(killed) == 1
+  assert f'process {killed[0]}, ended with -9' in caplog.text
+  assert not set(killed) & set(_children()) and not _children()
+  with open(os.path.join(directory, 'service.jsonl'), encoding='utf8') as file:
+    lines = [json.loads(line) for line in file]
+  workers = {name for line in lines for name in line
+             if name.startswith('service/searches_per_second/')}
+  assert len(workers) == 2
+  assert not [name for name in os.listdir(os.path.join(
+      directory, 'checkpoints')) if name.startswith('data-')]
