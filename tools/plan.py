@@ -194,8 +194,8 @@ def make_run(settings: Mapping[str, Any], simulations: int,
       state_bytes=frame_bytes + action_bytes + 8,
       # Candidates and weights, two values, five diagnostics.
       searched_bytes=head.num_candidates * (action_bytes + 4) + 28,
-      # Observations of the first state; candidates and weights, value and two
-      # masks of each; action, reward and mask of each but the last.
+      # Frames of the first state; candidates, weights, value and two masks of
+      # each; action, reward and mask of each but the last.
       window_bytes=agent.frame_stack * frame_bytes
       + (unroll_steps + 1) * (head.num_candidates * (action_bytes + 4) + 12)
       + unroll_steps * (action_bytes + 8),
@@ -267,8 +267,7 @@ def _print_plan(name: str, run: Run, rates: Rates) -> None:
     print(f'{placement:9} {rate:9,.2f}  {rate * run.batch_size:9,.0f}  '
           f'{searches:10,.0f}  {run.num_steps / rate / 3600:16,.1f}'
           f'  {1e-6 * searches * run.state_bytes:17,.1f}'
-          f'  {1e-6 * searched:8,.1f}'
-          f'  {1e-6 * snapshots:9,.1f}')
+          f'  {1e-6 * searched:8,.1f}  {1e-6 * snapshots:9,.1f}')
   better = 'host' if found['on_host'] <= found['on_device'] else 'device'
   equal = crossing(run, _MACHINES[name], rates) / 1e6
   print(f'{better} is faster; the placements are equal at {equal:,.1f} MFLOP '
