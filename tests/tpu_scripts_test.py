@@ -121,11 +121,10 @@ def test_train_runs_on_the_first_worker_alone(accelerator, variables):
 
 
 def test_the_reanalyse_service_has_a_worker_on_every_host():
-  describe, dispatcher, workers = _dry_run('reanalyse.sh')
-  assert 'describe' in describe
+  dispatcher, workers = _dry_run('reanalyse.sh')
   assert '--worker=0' in dispatcher and '--worker=all' in workers
   assert '--role=dispatcher' in _remote(dispatcher)
-  assert '--dispatcher=grpc://ADDRESS_OF_WORKER_0:5050' in _remote(workers)
+  assert '--dispatcher=grpc://WORKER_0:5050' in _remote(workers)
 
 
 def test_watch_stop_and_delete():
@@ -145,13 +144,18 @@ def test_resume_makes_what_is_missing(state, expected, tmp_path):
   fake = tmp_path / 'gcloud'
   fake.write_text(
       '#!/usr/bin/env bash\n'
-      'if [[ "$4" == describe ]]; then\n'
+      'if [[ "$*" == *networkEndpoints* ]]; then echo 10.0.0.7\n'
+      'elif [[ "$4" == describe ]]; then\n'
       f'  [[ -n "{state}" ]] && echo "{state}"\n'
-      f'else echo "$4" >> "{tmp_path}/calls"; fi\n')
+      f'else echo "$4" >> "{tmp_path}/calls"\n'
+      f'echo "$*" > "{tmp_path}/last"; fi\n')
   fake.chmod(0o755)
-  done = _run('resume.sh', '--spot', *_ARGUMENTS, path=str(tmp_path))
+  done = _run('resume.sh', '--spot', '--gin_bindings=x = "grpc://WORKER_0:50"',
+              path=str(tmp_path))
   assert done.returncode == 0, done.stderr
   assert (tmp_path / 'calls').read_text().split() == expected
+  # The address is that of the TPU that there is now.
+  assert '"grpc://10.0.0.7:50"' in (tmp_path / 'last').read_text()
 
 
 @pytest.mark.parametrize('script', _SCRIPTS)

@@ -58,6 +58,17 @@ on() {
   tpus tpu-vm ssh "${TPU_NAME}" "--worker=$1" "--command=$2"
 }
 
+# Prints the address of worker 0, by which the other hosts reach it; another
+# one after each creation. A dry run prints WORKER_0.
+address() {
+  if [[ -n "${DRY_RUN:-}" ]]; then
+    echo WORKER_0
+  else
+    gcloud compute tpus tpu-vm describe "${TPU_NAME}" "${WHERE[@]}" \
+      '--format=value(networkEndpoints[0].ipAddress)'
+  fi
+}
+
 # Prints the state of the TPU, such as READY or PREEMPTED; NONE without one.
 state() {
   gcloud compute tpus tpu-vm describe "${TPU_NAME}" "${WHERE[@]}" \

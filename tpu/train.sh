@@ -2,7 +2,7 @@
 # Starts training, which goes on when this ends; the same command resumes.
 #   bash tpu/train.sh [--dry-run] ARGUMENTS OF tf_muzero.train
 # One process trains on all hosts of a pod, on worker 0. RUN_DIRECTORY and
-# DATASET must be on gs:// there. Output goes to train.log (tpu/watch.sh).
+# DATASET must be on gs:// there. WORKER_0 in the arguments stands for its address. Output goes to train.log (tpu/watch.sh).
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
 if (($# == 0)); then
@@ -18,6 +18,9 @@ else
 fi
 # In text and not in an array, since the other side reads it again.
 arguments="${*@Q}"
+if [[ "${arguments}" == *WORKER_0* ]]; then
+  arguments="${arguments//WORKER_0/$(address)}"
+fi
 on 0 "cd tf_muzero || exit
 if [ -f ../train.pid ] && kill -0 \$(cat ../train.pid) 2>/dev/null; then
   echo 'It trains already; tpu/stop.sh stops it.' >&2; exit 1
