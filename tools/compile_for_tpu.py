@@ -107,7 +107,7 @@ def table(rows: list[dict]) -> str:
       numbers = (
           f'{row["seconds"]:.0f} s | {chips_lib.memory(row) / 1e9:.2f} of '
           f'{chip.memory / 1e9:.0f} | {flops / 1e12:.3g} | {moved / 1e9:.3g} '
-          f'| {1e3 * time:.2g}')
+          f'| {1e3 * time:.3g}')
     lines.append(f'| {row["name"]}, {row["program"]} | {machine} '
                  f'| {row["size"]} {what} | {numbers} | {unsupported} |')
   return '\n'.join(lines)
