@@ -58,10 +58,12 @@ def test_training_outlives_its_worker_which_does_not_outlive_training(
         os.kill(child, signal.SIGKILL)
     return {}
 
+  # More steps than windows of the first worker can be on their way.
   trainer = train_runs.run(
-      dataset, directory, 50, service='local:1', deterministic=False,
-      checkpoint_every=20, evaluate_fn=kill, evaluate_every=10)
-  assert trainer.step == 50
+      dataset, directory, 300, service='local:1', deterministic=False,
+      snapshot_every=50, checkpoint_every=100, log_every=10, evaluate_fn=kill,
+      evaluate_every=10)
+  assert trainer.step == 300
   assert len(killed) == 1
   assert f'process {killed[0]}, ended with -9' in caplog.text
   assert not set(killed) & set(_children()) and not _children()
