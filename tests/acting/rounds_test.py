@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_muzero import envs
+from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import rounds
 from tf_muzero.types import Improved
 
@@ -133,3 +135,16 @@ def test_decisions_see_the_last_observations():
     np.testing.assert_array_equal(
         segments.observation[0, :3], records[:3])
     np.testing.assert_array_equal(said.value[0, 0], improved.value[0])
+
+
+def test_episodes_are_cut_off_after_a_number_of_decisions():
+  interaction = interaction_lib.Interaction(
+      'catch', 1, 1, temperature=1.0, root_noise_fraction=0.25,
+      root_noise_alpha=0.5, sample_reuse=1, shuffle_windows=1, max_steps=4)
+  # pylint: disable-next=protected-access
+  environment = interaction_lib._environment_fn(
+      interaction, envs.spec(envs.load('catch', seed=0)))(seed=0)
+  environment.reset()
+  time_steps = [environment.step(0) for _ in range(4)]
+  assert [x.last() for x in time_steps] == [False] * 3 + [True]
+  assert time_steps[-1].discount == 1.0  # No terminal end.
