@@ -1,5 +1,6 @@
 """Two processes train as one."""
 
+import contextlib
 import json
 import os
 import socket
@@ -57,13 +58,14 @@ def test_two_workers_learn_what_one_learns_and_stop_together(tmp_path):
       task='catch', directory=dataset, num_episodes=12, seed=1,
       behaviour=behaviours.uniform(), action_repeat=1)
   addresses = [f'localhost:{port}' for port in _free_ports(2)]
-  workers = [subprocess.Popen(
-      [sys.executable, '-m', 'tests.worker_runs', dataset, run,
-       str(tmp_path / f'{i}.npz')], stderr=subprocess.PIPE, text=True,
-      env={**os.environ, 'TF_CONFIG': json.dumps(
-          {'cluster': {'worker': addresses},
-           'task': {'type': 'worker', 'index': i}})}) for i in range(2)]
-  logs = [worker.communicate()[1] for worker in workers]
+  with contextlib.ExitStack() as stack:
+    workers = [stack.enter_context(subprocess.Popen(
+        [sys.executable, '-m', 'tests.worker_runs', dataset, run,
+         str(tmp_path / f'{i}.npz')], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'TF_CONFIG': json.dumps(
+            {'cluster': {'worker': addresses},
+             'task': {'type': 'worker', 'index': i}})})) for i in range(2)]
+    logs = [worker.communicate()[1] for worker in workers]
   for worker, log in zip(workers, logs):  # The chief was told, both stopped.
     assert worker.returncode == interruption.EXIT_CODE, log
 

@@ -1,6 +1,5 @@
 """The trainer, on windows that are made up."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
