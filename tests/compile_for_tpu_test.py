@@ -128,7 +128,9 @@ def test_searches_on_the_device_trace_between_train_steps():
       lambda: (trainer.network.variables, trainer.optimizer.iterations),
       batch_size=settings['batch_size'], unroll_steps=settings['unroll_steps'],
       keep_observations=False, seed=0)
-  spec = segments_lib.segment_spec(task.spec, 11)
+  spec = segments_lib.segment_spec(
+      task.spec, reanalyse.windows_per_segment + settings['unroll_steps']
+      + reanalyse.td_steps)
   segments = tf.data.Dataset.from_tensors(tf.nest.map_structure(
       lambda x: tf.zeros(x.shape, x.dtype), spec)).repeat().batch(
           reanalyse.segments_per_search, drop_remainder=True)

@@ -13,8 +13,7 @@ from tf_muzero import train
 from tf_muzero.types import EnvironmentSpec
 
 _OBSERVATION = flags.DEFINE_string(
-    'observation', None, 'Length of a vector, or HxWxC of a frame: 84x84x1.',
-    required=True)
+    'observation', '', 'Length of a vector, or HxWxC of a frame: 84x84x1.')
 _NUM_ACTIONS = flags.DEFINE_integer(
     'num_actions', 0, 'Discrete actions.')
 _ACTION_SIZE = flags.DEFINE_integer(
@@ -38,6 +37,8 @@ def num_simulations(search_fn) -> int:
 
 def environment_spec() -> EnvironmentSpec:
   """Returns what the agent sees and does."""
+  if not _OBSERVATION.value:
+    raise app.UsageError('Give --observation.')
   shape = [int(size) for size in _OBSERVATION.value.split('x')]
   if bool(_NUM_ACTIONS.value) == bool(_ACTION_SIZE.value):
     raise app.UsageError('Give one of --num_actions and --action_size.')
