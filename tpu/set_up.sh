@@ -24,4 +24,4 @@ python3 -c "import tensorflow as tf
 assert tf.__version__.startswith(\"2.15.\"), tf.__version__" &&
 python3 -m pip install --quiet --user --no-deps \
   -c constraints.txt -r tpu/requirements.txt &&
-python3 -c "import tf_muzero.train" && bash tools/setup_venv.sh'
+python3 -c "import ale_py.roms, tf_muzero.train" && bash tools/setup_venv.sh'
