@@ -5,7 +5,9 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import threading
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -80,7 +82,8 @@ def test_everything_but_tensorflow_is_installed_on_a_tpu():
   config = configparser.ConfigParser()
   config.read(os.path.join(_ROOT, 'setup.cfg'))
   wanted = [Requirement(line).name for line in
-            config['options']['install_requires'].splitlines()
+            (config['options']['install_requires'] +
+             config['options.extras_require']['atari']).splitlines()
             if line and not line.startswith('#')]
   with open(os.path.join(_TPU, 'requirements.txt'), encoding='utf-8') as file:
     listed = {_canonical(line) for line in file if not line.startswith('#')}
@@ -131,7 +134,7 @@ def test_watch_stop_and_delete():
   assert [x[4] for x in _dry_run('watch.sh')] == ['describe', 'ssh']
   assert _dry_run('watch.sh', '--tensorboard', 'gs://x') == [
       ['tensorboard', '--logdir=gs://x/tensorboard']]
-  assert '--worker=all' in _dry_run('stop.sh')[0]
+  assert [x[6] for x in _dry_run('stop.sh')] == ['--worker=0', '--worker=all']
   assert _dry_run('delete.sh')[0][3:6] == ['tpu-vm', 'delete', 'agent']
   assert '--force' in _dry_run('delete.sh', '--queued')[0]
 
@@ -141,21 +144,92 @@ def test_watch_stop_and_delete():
     ('', ['create', 'scp', 'ssh', 'ssh']),  # There is none.
     ('READY', ['ssh'])])
 def test_resume_makes_what_is_missing(state, expected, tmp_path):
-  fake = tmp_path / 'gcloud'
-  fake.write_text(
-      '#!/usr/bin/env bash\n'
-      'if [[ "$*" == *networkEndpoints* ]]; then echo 10.0.0.7\n'
+  _make_gcloud(
+      tmp_path, 'if [[ "$*" == *networkEndpoints* ]]; then echo 10.0.0.7\n'
       'elif [[ "$4" == describe ]]; then\n'
       f'  [[ -n "{state}" ]] && echo "{state}"\n'
       f'else echo "$4" >> "{tmp_path}/calls"\n'
       f'echo "$*" > "{tmp_path}/last"; fi\n')
-  fake.chmod(0o755)
   done = _run('resume.sh', '--spot', '--gin_bindings=x = "grpc://WORKER_0:50"',
               path=str(tmp_path))
   assert done.returncode == 0, done.stderr
   assert (tmp_path / 'calls').read_text().split() == expected
   # The address is that of the TPU that there is now.
   assert '"grpc://10.0.0.7:50"' in (tmp_path / 'last').read_text()
+
+
+def test_resume_starts_the_service_on_a_tpu_that_is_there(tmp_path):
+  _make_gcloud(tmp_path, 'if [[ "$4" == describe ]]; then echo READY\n'
+               f'else echo "$*" >> "{tmp_path}/calls"; fi\n')
+  done = _run('resume.sh', '--reanalyse', 'x', path=str(tmp_path))
+  assert done.returncode == 0, done.stderr
+  assert re.findall(r'python3? -m tf_muzero.(\w+)', (
+      tmp_path / 'calls').read_text()) == [
+          'reanalyse_service', 'reanalyse_service', 'train']
+
+
+@pytest.mark.parametrize('state', ['FAILED', 'SUSPENDED'])
+def test_a_request_that_failed_is_not_waited_for(state, tmp_path):
+  _make_gcloud(tmp_path, 'if [[ "$3 $4" == "queued-resources describe" ]]\n'
+               f'then echo {state}; fi\n')
+  done = _run('create.sh', '--queued', path=str(tmp_path), POLL_SECONDS='9999')
+  assert done.returncode == 1
+  assert f'agent is {state}' in done.stderr and 'delete.sh' in done.stderr
+
+
+def test_a_second_start_of_the_service_replaces_only_what_has_ended(tmp_path):
+  _make_host(tmp_path)
+  python = tmp_path / 'tf_muzero' / '.venv' / 'bin' / 'python'
+  python.parent.mkdir(parents=True)
+  python.write_text('#!/usr/bin/env bash\nexec sleep 60\n')
+  python.chmod(0o755)
+  ended = subprocess.Popen(['true'])
+  ended.wait()
+  pids = []
+  try:
+    for _ in range(3):
+      done = _run('reanalyse.sh', path=str(tmp_path))
+      assert done.returncode == 0, done.stderr
+      pids.append([int((tmp_path / f'{role}.pid').read_text())
+                   for role in ('dispatcher', 'worker')])
+      if len(pids) == 2:
+        (tmp_path / 'worker.pid').write_text(str(ended.pid))
+  finally:
+    for pid in {pid for each in pids for pid in each}:
+      os.kill(pid, signal.SIGTERM)
+  assert pids[0] == pids[1]
+  assert pids[2][0] == pids[0][0] and pids[2][1] != pids[0][1]
+
+
+def test_the_service_lives_until_the_trainer_has_saved(tmp_path):
+  _make_host(tmp_path)
+  with subprocess.Popen(['sleep', '60']) as worker, subprocess.Popen(
+      ['bash', '-c', f"trap 'sleep 0.2; kill -0 {worker.pid} && echo saved; "
+       "exit 75' TERM; echo ready; while :; do sleep 0.05; done"],
+      stdout=subprocess.PIPE, text=True) as trainer:
+    assert trainer.stdout.readline() == 'ready\n'
+    for name, process in (('train', trainer), ('worker', worker)):
+      # What has ended is there until somebody waits for it.
+      threading.Thread(target=process.wait).start()
+      (tmp_path / f'{name}.pid').write_text(str(process.pid))
+    done = _run('stop.sh', path=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert trainer.wait() == 75 and trainer.stdout.read() == 'saved\n'
+    assert worker.wait() == -signal.SIGTERM
+  assert not list(tmp_path.glob('*.pid'))
+
+
+def _make_gcloud(folder, body):
+  fake = folder / 'gcloud'
+  fake.write_text(f'#!/usr/bin/env bash\n{body}')
+  fake.chmod(0o755)
+
+
+def _make_host(folder):
+  """Makes a gcloud that runs what goes to a worker here, in a folder."""
+  _make_gcloud(folder, f'cd "{folder}"\nfor word in "$@"; do\n'
+               '  [[ "${word}" == --command=* ]] && bash -c "${word#*=}"\n'
+               'done\nexit 0\n')
 
 
 @pytest.mark.parametrize('script', _SCRIPTS)

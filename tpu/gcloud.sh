@@ -74,3 +74,10 @@ state() {
   gcloud compute tpus tpu-vm describe "${TPU_NAME}" "${WHERE[@]}" \
     '--format=value(state)' 2>/dev/null || echo NONE
 }
+
+# Prints the state of the request for a queued TPU, such as ACCEPTED,
+# WAITING_FOR_RESOURCES, FAILED or SUSPENDED; NONE without one.
+request_state() {
+  gcloud compute tpus queued-resources describe "${TPU_NAME}" "${WHERE[@]}" \
+    '--format=value(state.state)' 2>/dev/null || echo NONE
+}

@@ -2,8 +2,9 @@
 # Makes training go on: after a preemption, on a new TPU.
 #   bash tpu/resume.sh [--dry-run] [--queued] [--spot] [--reanalyse] ARGUMENTS
 # The options are those that the TPU was created with, and --reanalyse where it
-# has the service; ARGUMENTS those of tpu/train.sh. A TPU that is there is kept;
-# where it trains already, this fails and changes nothing.
+# has the service; ARGUMENTS those of tpu/train.sh. A TPU that is there is kept,
+# and so is what runs on it: processes of the service that have ended are started
+# again, and where it trains already, this fails.
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
 export TPU_NAME ZONE ACCELERATOR PROJECT RUNTIME DRY_RUN
@@ -34,9 +35,9 @@ case "${now}" in
       bash "${here}/delete.sh" ${queued[@]+"${queued[@]}"}
     fi
     bash "${here}/create.sh" ${options[@]+"${options[@]}"}
-    bash "${here}/set_up.sh"
-    if [[ -n "${reanalyse}" ]]; then
-      bash "${here}/reanalyse.sh"
-    fi ;;
+    bash "${here}/set_up.sh" ;;
 esac
+if [[ -n "${reanalyse}" ]]; then
+  bash "${here}/reanalyse.sh"
+fi
 bash "${here}/train.sh" "$@"

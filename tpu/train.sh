@@ -2,7 +2,8 @@
 # Starts training, which goes on when this ends; the same command resumes.
 #   bash tpu/train.sh [--dry-run] ARGUMENTS OF tf_muzero.train
 # One process trains on all hosts of a pod, on worker 0. RUN_DIRECTORY and
-# DATASET must be on gs:// there. WORKER_0 in the arguments stands for its address. Output goes to train.log (tpu/watch.sh).
+# DATASET must be on gs:// there. WORKER_0 in the arguments stands for its
+# address. Output goes to train.log (tpu/watch.sh).
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
 if (($# == 0)); then
