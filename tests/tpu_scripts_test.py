@@ -183,8 +183,8 @@ def test_a_second_start_of_the_service_replaces_only_what_has_ended(tmp_path):
   python.parent.mkdir(parents=True)
   python.write_text('#!/usr/bin/env bash\nexec sleep 60\n')
   python.chmod(0o755)
-  ended = subprocess.Popen(['true'])
-  ended.wait()
+  with subprocess.Popen(['true']) as ended:
+    ended.wait()
   pids = []
   try:
     for _ in range(3):

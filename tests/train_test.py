@@ -22,6 +22,7 @@ from tf_muzero.data import reading
 from tf_muzero.envs import behaviours
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import interruption
+from tf_muzero.reanalyse import service as service_lib
 
 
 @pytest.fixture(scope='module', name='dataset')
@@ -84,11 +85,13 @@ def test_a_stopped_and_killed_run_equals_one_that_was_not(dataset, tmp_path):
   assert _metrics(killed) == _metrics(whole)
 
 
-def test_a_finished_run_is_left_as_it_is(dataset, tmp_path):
+def test_a_finished_run_is_left_as_it_is(dataset, tmp_path, monkeypatch):
   directory = str(tmp_path)
   train_runs.run(dataset, directory, 4)
   before = _metrics(directory)
-  trainer = train_runs.run(dataset, directory, 4)
+  monkeypatch.setattr(service_lib, 'connect', None)  # Waits for nothing.
+  trainer = train_runs.run(
+      dataset, directory, 4, service='grpc://localhost:1')
   assert trainer.step == 4
   assert _metrics(directory) == before
 

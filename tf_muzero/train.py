@@ -104,9 +104,11 @@ def train(
   source = _open(reanalyse_fraction, dataset, reading, interaction)
   _begin(run_directory, source, evaluate_fn, evaluate_every)
   directory = os.path.join(run_directory, 'checkpoints')
-  service = service_lib.connect(
-      reanalyse.service if reanalyse_fraction else '', deterministic)
-  start = checkpoints.find(directory, strategy_, has_position=not service)
+  setting = reanalyse.service if reanalyse_fraction else ''
+  start = checkpoints.find(directory, strategy_, has_position=not setting)
+  # A run that is done waits for no service.
+  service = (service_lib.connect(setting, deterministic)
+             if start.step < num_steps else None)
   keeps = loss_weights.reconstruction > 0.0
   windows = feeding.distribute(
       strategy_, functools.partial(

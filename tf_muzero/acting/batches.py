@@ -47,7 +47,7 @@ def make_batches(
   """
   settings['seed'] = share.seed
   if service and share.shard != (0, 1):
-    service = service.unwatched()
+    service.stop_counting()
   # The data's own network, outside of any strategy: only its graph is used.
   network = agent.make_network(source.spec, source.num_steps)
   planning_model = agent.plan_with(network, source.spec)

@@ -7,6 +7,7 @@ import time
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero import json_lines
 from tf_muzero.learning import callbacks
 from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse.arrivals import Arrivals
@@ -20,7 +21,8 @@ class WatchService(callbacks.Periodic):
 
   The rates go to `service.jsonl` and TensorBoard: of all workers, and of each
   by its `host:pid`; beside them the share of time that the pipeline waited for
-  the workers, and the windows that came and were not trained on yet.
+  the workers, and the windows that came and were not trained on yet. Where the
+  service counts nothing, only the dispatcher is looked at.
   """
 
   def __init__(self, every: int, run_directory: str,
@@ -40,6 +42,7 @@ class WatchService(callbacks.Periodic):
     self._writer = tf.summary.create_file_writer(
         os.path.join(run_directory, 'tensorboard'))
     self._service = service
+    self._counts = service.arrivals is not None
     self._arrivals = service.arrivals or Arrivals()
     self._states_per_search = states_per_search
     self._windows_per_step = windows_per_step
@@ -49,8 +52,9 @@ class WatchService(callbacks.Periodic):
     self._then: tuple[float, float, dict[str, int]] = (0.0, 0.0, {})
 
   def on_train_begin(self, logs=None):
-    """Starts to look."""
+    """Forgets the rates of steps that come again, and starts to look."""
     super().on_train_begin(logs)
+    json_lines.drop_from(self._path, 'step', self.model.step + 1)
     self._begun_step = self.model.step
     self._then = (time.time(), 0.0, {})
     threading.Thread(target=self._look, daemon=True).start()
@@ -62,6 +66,8 @@ class WatchService(callbacks.Periodic):
 
   def run(self, step, logs):
     """Writes the rates since the last time, in searched states per second."""
+    if not self._counts:
+      return
     arrivals = self._arrivals
     now, waited = time.time(), arrivals.waited()
     counts = {name: count for name, (count, _) in arrivals.by_worker().items()}

@@ -6,7 +6,6 @@ follows from numbers that the dispatcher deals, each to one worker: which
 episodes, in which order, and the seed of each search.
 """
 
-import copy
 import socket
 import threading
 import time
@@ -30,7 +29,7 @@ class Service:
 
   Attributes:
     address: of the dispatcher, `grpc://host:port`.
-    arrivals: what came of it, None where that is not watched.
+    arrivals: what came of it, None where that is not counted.
     is_local: whether its processes are this trainer's, one for each core.
   """
 
@@ -99,11 +98,9 @@ class Service:
 
     return windows.map(count)
 
-  def unwatched(self) -> 'Service':
-    """Returns the same service for pipelines that may be on other hosts."""
-    other = copy.copy(self)
-    other.arrivals = None
-    return other
+  def stop_counting(self) -> None:
+    """Forgets the counters: pipelines of other hosts cannot reach them."""
+    self.arrivals = None
 
   def close(self) -> None:
     """Ends what was started for 'local:N'."""

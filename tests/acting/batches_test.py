@@ -1,0 +1,35 @@
+"""Batches of one of several input pipelines."""
+
+import acting_toys
+import data_toys
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.acting import batches
+from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.learning import feeding
+from tf_muzero.reanalyse import improvement
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import service as service_lib
+from tf_muzero.reanalyse import value_targets
+
+
+def test_one_of_several_pipelines_does_not_count_what_a_service_sends(tmp_path):
+  rng = np.random.default_rng(0)
+  data_toys.write(tmp_path / 'data', [
+      data_toys.play(rng, acting_toys.DISCRETE, 6) for _ in range(2)],
+                  acting_toys.DISCRETE)
+  dispatcher = tf.data.experimental.service.DispatchServer()
+  reanalyse = pipeline.Reanalyse(
+      improvement.cloning_improvement, value_targets.td_search,
+      acting_toys.search, td_steps=1, windows_per_segment=4,
+      segments_per_search=1, sample_reuse=1, shuffle_windows=4,
+      parallel_searches=1, host_jit=False)
+  service = service_lib.Service(dispatcher.target)
+  assert service.arrivals
+  batches.make_batches(
+      episodes_lib.open_dataset(str(tmp_path / 'data')),
+      acting_toys.make_agent(), reanalyse, None, str(tmp_path),
+      feeding.Share((0, 2), 4, 1.0, seed=0), deterministic=False,
+      service=service, unroll_steps=2, keep_observations=False)
+  assert not service.arrivals
