@@ -1,5 +1,6 @@
-"""Runs the commands of the README, made small."""
+"""Runs the commands of the README, made small, and looks at what docs name."""
 
+import glob
 import os
 import re
 import shlex
@@ -8,6 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+
+from tf_muzero import cli
+from tf_muzero import collect
+from tf_muzero import train
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What makes each command cheap; the rest of it runs as it stands.
@@ -23,9 +28,13 @@ _SMALLER = {
 }
 
 
-def _readme():
-  with open(os.path.join(_ROOT, 'README.md'), encoding='utf-8') as file:
+def _read(path):
+  with open(os.path.join(_ROOT, path), encoding='utf-8') as file:
     return file.read()
+
+
+def _readme():
+  return _read('README.md')
 
 
 def _blocks(language):
@@ -76,7 +85,25 @@ def test_a_script_that_is_named_is_there(words):
       ['bash', '-n', words[1]], cwd=_ROOT, check=False).returncode == 0
 
 
-def test_every_folder_and_file_that_is_named_is_there():
-  for name in re.findall(r'`((?:tf_muzero|gin|tests|tools)/[\w/.]+)`',
-                         _readme()):
-    assert os.path.exists(os.path.join(_ROOT, name)), name
+@pytest.mark.parametrize('path', [
+    'README.md', 'CHANGELOG.md', 'docs/*.md', 'tpu/*', 'gin/**/*.gin'])
+def test_every_folder_and_file_that_is_named_is_there(path):
+  for each in glob.glob(os.path.join(_ROOT, path), recursive=True):
+    for name in re.findall(
+        r'(?<![\w./-])((?:tf_muzero|gin|docs|tests|tools|tpu)/[\w./-]*\w)',
+        _read(each)):
+      assert os.path.exists(os.path.join(_ROOT, name)), f'{name} in {each}'
+
+
+@pytest.mark.parametrize('command_fn', [collect.collect, train.train])
+def test_the_command_of_a_docstring_is_configured(command_fn):
+  module = sys.modules[command_fn.__module__]
+  text = module.__doc__.split('\n\n')[1].replace('\\\n', ' ')
+  python, _, name, *words = shlex.split(text)
+  assert (python, name) == ('python', module.__name__)
+  given = {flag: [word.partition('=')[2] for word in words
+                  if word.startswith(f'--{flag}=')]
+           for flag in ('gin_file', 'gin_bindings')}
+  cli.configure(
+      command_fn, given['gin_file'], given['gin_bindings'],
+      arguments={'directory': word for word in words if word[:2] != '--'})

@@ -1,7 +1,6 @@
 """Plays episodes and writes them as an RLDS dataset.
 
-  python -m tf_muzero.collect --gin_file=gin/collect.gin \\
-      --gin_bindings='DATASET="datasets/cartpole"'
+  python -m tf_muzero.collect datasets/cartpole --gin_file=gin/collect.gin
 
 Interrupting it (Ctrl-C) keeps the episodes that are complete.
 """
