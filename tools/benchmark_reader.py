@@ -4,17 +4,22 @@
 
 Without a dataset, one is written of arbitrary numbers, in the layout and of the
 sizes of rlu_control_suite/walker_walk, or of frames with `--frames`. Windows
-are of K + 1 steps. Ours go the way of training: episodes are decoded and
-checked, cut into segments and into windows, shuffled and batched; vectors are
-held in memory after they were loaded, or streamed from the files in each pass.
-Beside it, in the same run and in turns:
+are of K + 1 steps; of frames they have, as in training, the F that their first
+state is made of. Ours go the way of training: episodes are decoded and checked,
+cut into segments and into windows, shuffled and batched; vectors are held in
+memory after they were loaded, or streamed from the files in each pass. Of
+frames, `segments` is as far as each is held once: what a search gets. Beside
+it, in the same run and in turns:
 
   rlds    the recipe of RLDS for the same windows of state episodes:
           `rlds.transformations.batch(steps, K + 1, shift=1)`
   decode  for frames: `tf.io.decode_png` of each stored frame and nothing else,
           on all cores; no reader that decodes a frame once can be faster
 
-Numbers are medians over rounds, ratios those of the same round.
+Numbers are medians over rounds; ratios are within a round: median, lowest,
+highest. The first pass is not counted: to start a reader takes a while, once in
+a run, and is told apart. Processor time is that of all threads; it depends less
+than the clock on what else the cores have to run.
 """
 
 import argparse
@@ -24,7 +29,7 @@ import resource
 import statistics
 import tempfile
 import time
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from absl import logging
 import dm_env
@@ -40,15 +45,25 @@ from tf_muzero.data import records
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import writing
 from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Segment
 
 _UNROLL = 5  # K.
 _TD_STEPS = 5
+_FRAME_STACK = 4  # F.
 _STRIDE = 64  # Windows a segment.
 _BATCH = 256
-_PASSES = 3  # In each round, so that starting them counts little.
+_SECONDS = 2.0  # That a reader is measured in a round, or for one pass.
+_MANY = 4096  # Batches; more than a pass has, if the dataset is small.
 _SHUFFLE = 128  # Segments, in the buffer that they are drawn from.
 _EPISODES_AT_ONCE = 8  # As in training.
 _GROUP = 32  # Segments whose windows are mixed.
+
+
+class Speed(NamedTuple):
+  """Items in a second: of the clock, of a processor; seconds to start."""
+  by_clock: float
+  by_processor: float
+  starting: float
 
 
 def main():
@@ -114,40 +129,48 @@ def measure(directory: str, num_rounds: int) -> dict:
   dataset = episodes_lib.open_dataset(directory)
   is_image = layout.is_image(dataset.spec.observation)
   logging.set_verbosity(logging.ERROR)  # TFDS warns in each pass.
-  start = time.perf_counter()
+  begun = time.perf_counter()
   held = memory.episodes(dataset, seed=0)
-  loading = time.perf_counter() - start
+  loading = time.perf_counter() - begun
   readers: dict[str, Callable[[], tf.data.Dataset]] = {
       'ours': lambda: windows(held)}
   if is_image:
+    readers['ours, segments'] = lambda: segments(held).map(starts_of)
     readers['decode'] = lambda: decoded_frames(dataset)
   else:
     readers['ours, streamed'] = lambda: windows(
         episodes_lib.episodes(dataset, seed=0))
     readers['rlds'] = lambda: rlds_windows(dataset)
-  rates: dict[str, list[float]] = {name: [] for name in readers}
-  for i in range(num_rounds + 1):
+  speeds: dict[str, list[Speed]] = {name: [] for name in readers}
+  for _ in range(num_rounds):
     for name, make in readers.items():
-      rate = speed(make())
-      if i:  # The first round warms up.
-        rates[name].append(rate)
+      speeds[name].append(speed(make()))
   result = {
       'dataset': dataset.name, 'episodes': dataset.num_episodes,
       'steps': dataset.num_steps, 'cores': os.cpu_count(),
       'tensorflow': tf.__version__, 'unroll_steps': _UNROLL,
       'batch_size': _BATCH, 'rounds': num_rounds,
       'seconds to load': round(loading, 2)}
-  for name, values in rates.items():
-    result[f'{name}, {"frames" if name == "decode" else "windows"}/s'] = round(
-        statistics.median(values))
-    reference = 'decode' if is_image else 'rlds'
-    if name != reference and reference in rates:
-      ratios = [x / y for x, y in zip(values, rates[reference])]
-      result[f'{name}, over {reference}'] = {
-          'median': round(statistics.median(ratios), 2),
-          'lowest': round(min(ratios), 2), 'highest': round(max(ratios), 2)}
+  references = speeds['decode' if is_image else 'rlds']
+  for name, values in speeds.items():
+    result[name] = summary(values, references)
   result['episodes in a batch'] = round(distinct_episodes(dataset), 1)
   result['peak memory, MiB'] = _peak_memory()
+  return result
+
+
+def summary(speeds: list[Speed], references: list[Speed]) -> dict:
+  """Returns medians, and of the ratios the lowest and the highest too."""
+  by_clock, by_processor, starting = map(statistics.median, zip(*speeds))
+  result = {'windows/s': round(by_clock),
+            'windows/s of a processor': round(by_processor),
+            'seconds to start': round(starting, 2)}
+  for field in ('by_clock', 'by_processor') * (speeds is not references):
+    ratios = [getattr(x, field) / getattr(y, field)
+              for x, y in zip(speeds, references)]
+    result[f'ratio {field}'] = [
+        round(x, 2)
+        for x in (statistics.median(ratios), min(ratios), max(ratios))]
   return result
 
 
@@ -155,7 +178,7 @@ def measure_memory(directory: str) -> dict:
   """Returns what is printed about memory."""
   dataset = episodes_lib.open_dataset(directory)
   before = _peak_memory()
-  speed(windows(memory.episodes(dataset, seed=0)), 1)
+  list(lengths(windows(memory.episodes(dataset, seed=0))))
   return {'episodes': dataset.num_episodes, 'steps': dataset.num_steps,
           'peak memory before, MiB': before,
           'peak memory, MiB': _peak_memory()}
@@ -165,35 +188,65 @@ def _peak_memory() -> int:
   return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def speed(dataset: tf.data.Dataset, num_passes: int = _PASSES) -> float:
-  """Returns items a second; elements are [B, ...], or a count of items."""
-  dataset = dataset.repeat(num_passes)
-  start = time.perf_counter()
-  total = dataset.reduce(
-      np.int64(0), lambda total, x: total + tf.shape(
-          tf.nest.flatten(x)[0], tf.int64)[0])
-  return int(total) / (time.perf_counter() - start)
+def speed(dataset: tf.data.Dataset) -> Speed:
+  """Returns how fast a dataset of one pass is read, pass after pass.
+
+  Args:
+    dataset: of [B, ...], or of counts of items.
+  """
+  begun = time.perf_counter()
+  passes = iter(lengths(dataset).repeat())
+  next(passes)
+  clock, processor = time.perf_counter(), time.process_time()
+  first, num_items, num_passes, seconds = clock - begun, 0, 0, 0.0
+  while seconds < _SECONDS:
+    num_items += int(next(passes))
+    num_passes += 1
+    seconds = time.perf_counter() - clock
+  return Speed(num_items / seconds,
+               num_items / (time.process_time() - processor),
+               first - seconds / num_passes)
+
+
+def lengths(dataset: tf.data.Dataset) -> tf.data.Dataset:
+  """Returns a dataset of the number of items of a pass."""
+  return dataset.map(lambda *x: tf.shape(tf.nest.flatten(x)[0])[0]).batch(
+      _MANY).map(tf.reduce_sum)
+
+
+def segments(episodes: tf.data.Dataset) -> tf.data.Dataset:
+  """Returns one pass over groups of segments, in random order."""
+  is_image = episodes.element_spec.observation.dtype == tf.uint8
+  return segments_lib.segments(
+      episodes, windows_per_segment=_STRIDE, unroll_steps=_UNROLL,
+      td_steps=_TD_STEPS, frame_stack=_FRAME_STACK if is_image else 1,
+      shuffle_segments=_SHUFFLE, episodes_at_once=_EPISODES_AT_ONCE
+      ).batch(_GROUP)
+
+
+def starts_of(group: Segment) -> tf.Tensor:
+  """Returns [windows, 2]: segment, and step in it, that windows start at."""
+  return tf.where(group.is_transition[:, :_STRIDE])
 
 
 def windows(episodes: tf.data.Dataset) -> tf.data.Dataset:
   """Returns one pass over our batches of windows."""
-  steps = tf.range(_STRIDE)[:, tf.newaxis] + tf.range(_UNROLL + 1)
+  def cut(group, seed):  # [G, S, ...] -> [windows, T, ...]
+    starts = tf.random.experimental.stateless_shuffle(starts_of(group), seed)
 
-  def cut(segments, seed):  # [G, S, ...] -> [windows, T, ...]
-    starts = tf.where(segments.is_transition[:, :_STRIDE])
-    starts = tf.random.experimental.stateless_shuffle(starts, seed)
-    at = tf.gather(steps, starts[:, 1])
+    def at(x, length):
+      steps = starts[:, 1:] + tf.range(length, dtype=tf.int64)
+      return tf.gather_nd(x, tf.stack(
+          [tf.broadcast_to(starts[:, :1], tf.shape(steps)), steps], axis=-1))
+
+    is_image = group.observation.dtype == tf.uint8
     return tf.nest.map_structure(
-        lambda x: tf.gather_nd(x, tf.stack([
-            tf.broadcast_to(starts[:, :1], tf.shape(at, tf.int64)),
-            tf.cast(at, tf.int64)], axis=-1)), segments)
+        lambda x: at(x, _UNROLL + 1), group._replace(observation=())
+        )._replace(observation=at(
+            group.observation, _FRAME_STACK if is_image else _UNROLL + 1))
 
-  segments = segments_lib.segments(
-      episodes, windows_per_segment=_STRIDE, unroll_steps=_UNROLL,
-      td_steps=_TD_STEPS, shuffle_segments=_SHUFFLE,
-      episodes_at_once=_EPISODES_AT_ONCE)
   seeds = tf.data.Dataset.random(0).batch(2)
-  return tf.data.Dataset.zip((segments.batch(_GROUP), seeds)).map(
+  return tf.data.Dataset.zip((segments(episodes), seeds)).map(
       cut, num_parallel_calls=os.cpu_count()).rebatch(_BATCH)
 
 
