@@ -12,7 +12,8 @@ frames, `segments` is as far as each is held once: what a search gets. Beside
 it, in the same run and in turns:
 
   rlds    the recipe of RLDS for the same windows of state episodes:
-          `rlds.transformations.batch(steps, K + 1, shift=1)`
+          `rlds.transformations.batch(steps, K + 1, shift=1)`; needs the extra
+          [benchmark]
   decode  for frames: `tf.io.decode_png` of each stored frame and nothing else,
           on all cores; no reader that decodes a frame once can be faster
 
@@ -29,7 +30,7 @@ import resource
 import statistics
 import tempfile
 import time
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from absl import logging
 import dm_env
@@ -128,6 +129,8 @@ def measure(directory: str, num_rounds: int) -> dict:
   """Returns what is printed."""
   dataset = episodes_lib.open_dataset(directory)
   is_image = layout.is_image(dataset.spec.observation)
+  if not is_image:
+    import_rlds()  # It fails at once where it is missing.
   logging.set_verbosity(logging.ERROR)  # TFDS warns in each pass.
   begun = time.perf_counter()
   held = memory.episodes(dataset, seed=0)
@@ -252,8 +255,7 @@ def windows(episodes: tf.data.Dataset) -> tf.data.Dataset:
 
 def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
   """Returns one pass over the recipe's batches of the same windows."""
-  # pylint: disable=import-outside-toplevel,import-error
-  from rlds import transformations
+  transformations = import_rlds()
   builder = tfds.builder_from_directory(dataset.directory)
   read = tfds.ReadConfig(
       try_autocache=False, interleave_cycle_length=16, shuffle_seed=0)
@@ -266,6 +268,18 @@ def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
       split=dataset.split, shuffle_files=True, read_config=read).interleave(
           cut, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE).shuffle(
               _SHUFFLE * _STRIDE, seed=0).batch(_BATCH)
+
+
+def import_rlds() -> Any:
+  """Returns `rlds.transformations`, which is an extra."""
+  try:
+    # pylint: disable=import-outside-toplevel,import-error
+    from rlds import transformations
+  except ImportError as error:
+    raise ImportError('The recipe of RLDS beside ours needs rlds: '
+                      'pip install -e .[benchmark] -c constraints.txt'
+                      ) from error
+  return transformations
 
 
 def decoded_frames(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
