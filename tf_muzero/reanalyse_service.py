@@ -19,6 +19,7 @@ from absl import logging
 import tensorflow as tf
 
 from tf_muzero import devices
+from tf_muzero.reanalyse import local_service
 from tf_muzero.reanalyse import service as service_lib
 
 _SERVICE = tf.data.experimental.service
@@ -55,6 +56,8 @@ def main(argv: Sequence[str]) -> None:
     server = _start_dispatcher()
   else:
     server = _start_worker()
+  if not _PARENT.value:  # Which has said it.
+    logging.warning(local_service.WARNING)
   while not stopping.wait(1.0):
     if _PARENT.value and os.getppid() != _PARENT.value:
       logging.info('Process %d has ended.', _PARENT.value)

@@ -113,12 +113,17 @@ def _random_window():
 
 
 def _repeated(step_fn):
-  """Returns a function of so many steps as an execution has."""
+  """Returns a function of so many steps as an execution has.
+
+  One comes after the other, as training must have it; nothing else would keep
+  TensorFlow from running gradients of the same weights side by side.
+  """
 
   @tf.function
   def execute():
     kept = step_fn()
     for _ in tf.range(_STEPS_PER_EXECUTION - 1):
+      tf.autograph.experimental.set_loop_options(parallel_iterations=1)
       kept = step_fn()
     return kept
 

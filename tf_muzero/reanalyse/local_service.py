@@ -11,6 +11,8 @@ import weakref
 from absl import logging
 import tensorflow as tf
 
+WARNING = ('The servers of tf.data listen on all interfaces and ask nobody who '
+           'he is: close their ports to others. docs/service.md')
 _LOOK_EVERY = 0.5  # Seconds.
 _EARLY = 20.0  # Seconds of life; a worker that ends before may end again.
 _LONGEST_PAUSE = 60.0  # Seconds before one is started again.
@@ -40,6 +42,7 @@ class LocalService:
     self._end = weakref.finalize(self, _end, workers, stopping, thread)
     logging.info('Reanalyse service %s in this process; workers: %s.',
                  self.address, ', '.join(str(x.process.pid) for x in workers))
+    logging.warning(WARNING)
 
   def close(self) -> None:
     """Ends the workers."""
