@@ -10,17 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import losses
 from tf_muzero.learning import optimizers
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
-from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import on_device
-from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
 from tools import compile_for_tpu
 from tools.ahead_of_time import chips
@@ -46,14 +44,9 @@ def _settings():
       'agent': agent_lib.Agent(
           functools.partial(state.StateNetwork, num_blocks=1, width=8),
           support, support, 0.9, 3),
-      'reanalyse': pipeline.Reanalyse(
-          functools.partial(
-              improvement.search_improvement, injected_prior=0.25),
-          value_targets.search,
-          functools.partial(mcts.search, num_simulations=4),
-          td_steps=0, windows_per_segment=9, segments_per_search=2,
-          sample_reuse=1, shuffle_windows=24, parallel_searches=1,
-          host_jit=False),
+      'reanalyse': reanalyse_toys.reanalyse(
+          num_simulations=4, value_target_fn=value_targets.search, td_steps=0,
+          shuffle_windows=24),
       'loss_weights': losses.LossWeights(1.0, 0.25, 1.0, 0.01, 0.0),
       'optimizer_fn': functools.partial(
           optimizers.adamw, learning_rate=1e-3, warmup_steps=2,

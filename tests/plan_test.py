@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
-from tf_muzero.reanalyse import improvement
-from tf_muzero.reanalyse import pipeline
-from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
 from tools import plan
 
@@ -26,10 +23,7 @@ def _run():
   agent = agent_lib.Agent(
       functools.partial(state.StateNetwork, num_blocks=1, width=_WIDTH),
       support, support, 0.9, 2)
-  reanalyse = pipeline.Reanalyse(
-      improvement.search_improvement, value_targets.search, mcts.search,
-      td_steps=2, windows_per_segment=9, segments_per_search=2, sample_reuse=1,
-      shuffle_windows=1, parallel_searches=1, host_jit=False)
+  reanalyse = reanalyse_toys.reanalyse(num_simulations=50)
   settings = {'agent': agent, 'reanalyse': reanalyse, 'batch_size': 36,
               'unroll_steps': 2, 'num_steps': 10}
   return plan.make_run(settings, 4, EnvironmentSpec(

@@ -11,15 +11,12 @@ import sys
 from absl import logging
 import keras
 
+from tests import reanalyse_toys
 from tf_muzero import train
 from tf_muzero.learning import losses
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
-from tf_muzero.reanalyse import improvement
-from tf_muzero.reanalyse import pipeline
-from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 
 
 def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
@@ -36,14 +33,9 @@ def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
       'agent': agent_lib.Agent(
           functools.partial(state.StateNetwork, num_blocks=1, width=8),
           support, support, 0.9, 2, frame_stack),
-      'reanalyse': pipeline.Reanalyse(
-          functools.partial(
-              improvement.search_improvement, injected_prior=0.25),
-          value_targets.td_search,
-          functools.partial(mcts.search, num_simulations=4),
-          td_steps=2, windows_per_segment=9, segments_per_search=2,
-          sample_reuse=1, shuffle_windows=24, parallel_searches=1,
-          host_jit=False, placement=placement, service=service),
+      'reanalyse': reanalyse_toys.reanalyse(
+          num_simulations=4, shuffle_windows=24, placement=placement,
+          service=service),
       'loss_weights': losses.LossWeights(1.0, 0.25, 1.0, 0.01, 0.5),
       'optimizer_fn': lambda num_steps: keras.optimizers.Adam(1e-2),
       'num_steps': num_steps, 'batch_size': 4, 'unroll_steps': 2,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero import envs
 from tf_muzero.acting import exploration
 from tf_muzero.acting import interaction as interaction_lib
@@ -20,8 +21,6 @@ from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
-from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 from tf_muzero.types import Segment
 
 _CATCH, _CARTPOLE = 'catch', 'dm_control:cartpole/swingup'
@@ -38,13 +37,9 @@ class _Setting:
         functools.partial(state.StateNetwork, num_blocks=1, width=16),
         value_transform.Support(-5.0, 5.0, 21),
         value_transform.Support(-2.0, 2.0, 9), 0.9, 5)
-    self.reanalyse = pipeline.Reanalyse(
-        improvement_fn=functools.partial(
-            improvement.search_improvement, injected_prior=injected_prior),
-        value_target_fn=value_targets.td_search,
-        search_fn=functools.partial(mcts.search, num_simulations=4),
-        td_steps=_N_TD, windows_per_segment=_L, segments_per_search=2,
-        sample_reuse=1, shuffle_windows=1, parallel_searches=0, host_jit=False)
+    self.reanalyse = reanalyse_toys.reanalyse(
+        num_simulations=4, injected_prior=injected_prior, td_steps=_N_TD,
+        windows_per_segment=_L, parallel_searches=0)
     self.interaction = interaction_lib.Interaction(
         task, action_repeat, num_environments, temperature=1.0,
         root_noise_fraction=0.25, root_noise_alpha=0.5, sample_reuse=1,

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero import envs
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.learning import callbacks
@@ -17,11 +18,9 @@ from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
-from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 
 _SYMBOLS, _LENGTH, _BATCH = 3, 4, 64
 
@@ -61,13 +60,9 @@ def test_play_gets_better_with_learning(tmp_path, monkeypatch):
   agent = agent_lib.Agent(
       functools.partial(state.StateNetwork, num_blocks=1, width=32),
       support, support, discount=0.9, num_candidates=1)
-  reanalyse = pipeline.Reanalyse(
-      improvement_fn=functools.partial(
-          improvement.search_improvement, injected_prior=0.0),
-      value_target_fn=value_targets.td,
-      search_fn=functools.partial(mcts.search, num_simulations=6),
-      td_steps=2, windows_per_segment=_LENGTH, segments_per_search=1,
-      sample_reuse=1, shuffle_windows=1, parallel_searches=0, host_jit=False)
+  reanalyse = reanalyse_toys.reanalyse(
+      num_simulations=6, injected_prior=0.0, value_target_fn=value_targets.td,
+      windows_per_segment=_LENGTH, segments_per_search=1, parallel_searches=0)
   interaction = interaction_lib.Interaction(
       'match', 1, num_environments=8, temperature=1.0, root_noise_fraction=0.25,
       root_noise_alpha=0.5, sample_reuse=4, shuffle_windows=100)

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
-from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
-from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Segment
 
@@ -47,22 +45,15 @@ def _segments():
 
 
 def _reanalyse(**changes):
-  return pipeline.Reanalyse(**{
-      'improvement_fn': functools.partial(
-          improvement.search_improvement, injected_prior=0.25),
-      'value_target_fn': value_targets.td_search,
-      'search_fn': functools.partial(mcts.search, num_simulations=6),
-      'td_steps': _N, 'windows_per_segment': _L, 'segments_per_search': 2,
-      'sample_reuse': 1, 'shuffle_windows': 1, 'parallel_searches': 1,
-      'host_jit': False, 'placement': 'device', **changes})
+  return reanalyse_toys.reanalyse(**{
+      'num_simulations': 6, 'td_steps': _N, 'windows_per_segment': _L,
+      'placement': 'device', **changes})
 
 
 def _network():
   tf.keras.utils.set_random_seed(1)
   network = _AGENT.make_network(_SPEC)
-  for variable in network.trainable_variables:  # Heads start at zero.
-    variable.assign_add(0.3 * tf.random.stateless_normal(
-        variable.shape, [1, 2]))
+  reanalyse_toys.shake(network)
   return network
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero.data import orders
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
@@ -17,8 +18,6 @@ from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
-from tf_muzero.reanalyse import value_targets
-from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Segment
 
@@ -52,7 +51,7 @@ def _segments(kind):
       is_state=t <= num_transitions, is_transition=is_transition)
 
 
-def _windows(kind, directory, *, improvement_fn=None, service=None, **changes):
+def _windows(kind, directory, *, service=None, **changes):
   """Returns one pass of windows, as NumPy."""
   support = value_transform.Support(-2.0, 2.0, 11)
   agent = agent_lib.Agent(
@@ -60,19 +59,11 @@ def _windows(kind, directory, *, improvement_fn=None, service=None, **changes):
       support, support, 0.9, _A)
   tf.keras.utils.set_random_seed(1)
   network = agent.make_network(_SPECS[kind])
-  for variable in network.trainable_variables:  # Heads start at zero.
-    variable.assign_add(0.3 * tf.random.stateless_normal(
-        variable.shape, [1, 2]))
+  reanalyse_toys.shake(network)
   snapshots.publish(
       directory, 17, [v.read_value() for v in network.variables])
-  reanalyse = pipeline.Reanalyse(**{
-      'improvement_fn': improvement_fn or functools.partial(
-          improvement.search_improvement, injected_prior=0.25),
-      'value_target_fn': value_targets.td_search,
-      'search_fn': functools.partial(mcts.search, num_simulations=6),
-      'td_steps': _N, 'windows_per_segment': _L, 'segments_per_search': 2,
-      'sample_reuse': 1, 'shuffle_windows': 1, 'parallel_searches': 1,
-      'host_jit': False, **changes})
+  reanalyse = reanalyse_toys.reanalyse(
+      num_simulations=6, td_steps=_N, windows_per_segment=_L, **changes)
   segments = _segments(kind)
   dataset = pipeline.reanalysed_windows(
       tf.data.Dataset.from_tensor_slices(segments), reanalyse,
