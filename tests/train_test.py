@@ -159,20 +159,22 @@ def test_a_resumed_run_has_the_windows_that_were_searched_on_the_device(
   assert _metrics(halves) == _metrics(whole)
 
 
-@pytest.mark.parametrize('placement', [
-    'host', pytest.param('device', marks=pytest.mark.slow)])
+@pytest.mark.parametrize('placement, strategies', [
+    ('host', ['mirrored', 'cpu', 'mirrored']),
+    pytest.param('device', ['cpu', 'mirrored'], marks=pytest.mark.slow)])
 def test_another_number_of_replicas_resumes(
-    placement, dataset, tmp_path, monkeypatch):
+    placement, strategies, dataset, tmp_path, monkeypatch):
   directory = str(tmp_path)
   listed = tf.config.list_logical_devices
   monkeypatch.setattr(  # Two of them, which compile sooner than four.
       tf.config, 'list_logical_devices', lambda kind: listed(kind)[:2])
-  for num_steps, strategy in ((4, 'mirrored'), (8, 'cpu'), (12, 'mirrored')):
-    trainer = train_runs.run(dataset, directory, num_steps, strategy=strategy,
-                             placement=placement)
-    assert trainer.step == num_steps
+  for i, strategy in enumerate(strategies):
+    trainer = train_runs.run(dataset, directory, 4 * (i + 1),
+                             strategy=strategy, placement=placement)
+    assert trainer.step == 4 * (i + 1)
   assert trainer.distribute_strategy.num_replicas_in_sync == 2
-  assert [line['step'] for line in _metrics(directory)] == list(range(1, 13))
+  assert [line['step'] for line in _metrics(directory)] == list(
+      range(1, 4 * len(strategies) + 1))
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):

@@ -5,9 +5,9 @@
 - step: a train step as `Trainer` runs it, over loss and gradients of the same
   unrolled network alone; and what the optimiser and the target network cost.
 - end_to_end: training windows per second where all are reanalysed on the same
-  cores, once by segments, as here, and twice by the scheme of most others, who
-  search anew for every window: its K + 1 states, or its K + n + 1 states where
-  value targets end in the search's value. The same network, simulations, roots
+  cores, by segments, as here, and by the scheme of most others, who search anew
+  for every window: its K + 1 states, or its K + n + 1 states where value targets
+  end in the search's value ("td"). The same network, simulations, roots
   per search and trainer; each window is trained on once. Segments are random
   and in memory.
 
@@ -61,7 +61,9 @@ _SPEC = EnvironmentSpec(specs.Array([_OBSERVATION], np.float32),
                         specs.DiscreteArray(_ACTIONS))
 # Scheme -> (windows per segment, td_steps).
 _SCHEMES = {'segments of 64': (64, 0), 'windows': (1, 0),
-            'segments of 64, td 5': (64, 5), 'windows, td 5': (1, 5)}
+            'segments of 64, td 5': (64, 5),
+            'segments of 125, td 5': (125, 5),  # As in cartpole_swingup.gin.
+            'windows, td 5': (1, 5)}
 
 
 def _make_agent():
