@@ -1,5 +1,7 @@
 """The trainer, on windows that are made up."""
 
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -65,6 +67,26 @@ def test_metrics_are_means_over_the_batch_and_the_steps():
   np.testing.assert_allclose(history['search/depth'], [7.5])
   # Weights of step 0, used at the steps 1, 2, 3 and 4.
   np.testing.assert_allclose(history['search/age'], [2.5])
+
+
+@pytest.mark.parametrize('slow', ['data', 'learner'])
+def test_only_waiting_for_data_counts_as_waiting(slow):
+  def sleep(x):
+    return tf.ensure_shape(tf.numpy_function(
+        lambda x: (time.sleep(0.2), x)[1], [x], x.dtype), x.shape)
+
+  windows = toys.make_windows()
+  trainer = toys.make_trainer(steps_per_execution=5)
+  if slow == 'data':
+    windows = windows.map(lambda w: w._replace(value=sleep(w.value)))
+  else:
+    windows = windows.prefetch(10)
+    loss_fn = trainer._loss_fn  # pylint: disable=protected-access
+    trainer._loss_fn = lambda network, window: loss_fn(
+        network, window._replace(value=sleep(window.value)))
+  waited = trainer.fit(windows, steps_per_epoch=5, verbose=0).history[
+      'time/waited'][0]
+  assert (waited > 0.1) == (slow == 'data')
 
 
 def test_nan_stops_with_the_step_and_the_term():

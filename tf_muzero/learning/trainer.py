@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_muzero.reanalyse import on_device
+from tf_muzero.types import Nest
 from tf_muzero.types import Window
 
 # window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
@@ -106,24 +107,24 @@ class Trainer(keras.Model):
     next_windows_fn = (self.device_reanalyse.next_windows
                        if self.device_reanalyse else next)
 
-    def one_step(iterator):
-      asked = tf.timestamp()
-      with tf.control_dependencies([asked]):
-        windows = next_windows_fn(iterator)
-      with tf.control_dependencies(
-          tf.nest.flatten(windows, expand_composites=True)):
-        waited = tf.cast(tf.timestamp() - asked, tf.float32)
+    def one_step(iterator, ended):
+      windows = next_windows_fn(iterator)
+      # They may have been there before the last step ended.
+      waited = tf.maximum(_time_of(windows) - ended, 0.0)
       metrics = self.distribute_strategy.run(self.train_step, (windows,))
       # Every replica has the same.
-      return {'time/waited': waited, **{
+      metrics = {
           name: self.distribute_strategy.experimental_local_results(x)[0]
-          for name, x in metrics.items()}}
+          for name, x in metrics.items()}
+      return _time_of(metrics), {
+          'time/waited': tf.cast(waited, tf.float32), **metrics}
 
     @tf.function
     def execute(iterator):
-      totals = one_step(iterator)
+      ended, totals = one_step(iterator, tf.timestamp())
       for _ in tf.range(self._steps_per_execution - 1):
-        totals = tf.nest.map_structure(tf.add, totals, one_step(iterator))
+        ended, metrics = one_step(iterator, ended)
+        totals = tf.nest.map_structure(tf.add, totals, metrics)
       num_steps = tf.cast(self._steps_per_execution, tf.float32)
       return {name: x / num_steps for name, x in totals.items()}
 
@@ -156,6 +157,13 @@ class Trainer(keras.Model):
                               self.target_network.trainable_variables):
       target.assign(tf.where(
           is_due, source + self._target_decay * (target - source), target))
+
+
+def _time_of(made: Nest) -> tf.Tensor:
+  """Returns the time at which something is made."""
+  with tf.control_dependencies(
+      tf.nest.flatten(made, expand_composites=True)):
+    return tf.timestamp()
 
 
 def make_target_network(network_fn: Callable[[], keras.Model]) -> keras.Model:
