@@ -12,8 +12,7 @@ frames, `segments` is as far as each is held once: what a search gets. Beside
 it, in the same run and in turns:
 
   rlds    the recipe of RLDS for the same windows of state episodes:
-          `rlds.transformations.batch(steps, K + 1, shift=1)`; needs the extra
-          [benchmark]
+          `rlds.transformations.batch(steps, K + 1, shift=1)`; extra [benchmark]
   decode  for frames: `tf.io.decode_png` of each stored frame and nothing else,
           on all cores; no reader that decodes a frame once can be faster
 
@@ -30,7 +29,7 @@ import resource
 import statistics
 import tempfile
 import time
-from typing import Any, Callable, NamedTuple
+from typing import NamedTuple
 
 from absl import logging
 import dm_env
@@ -129,25 +128,22 @@ def measure(directory: str, num_rounds: int) -> dict:
   """Returns what is printed."""
   dataset = episodes_lib.open_dataset(directory)
   is_image = layout.is_image(dataset.spec.observation)
-  if not is_image:
-    import_rlds()  # It fails at once where it is missing.
+  recipe = None if is_image else rlds_windows(dataset)  # Fails early.
   logging.set_verbosity(logging.ERROR)  # TFDS warns in each pass.
   begun = time.perf_counter()
   held = memory.episodes(dataset, seed=0)
   loading = time.perf_counter() - begun
-  readers: dict[str, Callable[[], tf.data.Dataset]] = {
-      'ours': lambda: windows(held)}
+  readers = {'ours': windows(held)}
   if is_image:
-    readers['ours, segments'] = lambda: segments(held).map(starts_of)
-    readers['decode'] = lambda: decoded_frames(dataset)
+    readers['ours, segments'] = segments(held).map(starts_of)
+    readers['decode'] = decoded_frames(dataset)
   else:
-    readers['ours, streamed'] = lambda: windows(
-        episodes_lib.episodes(dataset, seed=0))
-    readers['rlds'] = lambda: rlds_windows(dataset)
+    readers['ours, streamed'] = windows(episodes_lib.episodes(dataset, seed=0))
+    readers['rlds'] = recipe
   speeds: dict[str, list[Speed]] = {name: [] for name in readers}
   for _ in range(num_rounds):
-    for name, make in readers.items():
-      speeds[name].append(speed(make()))
+    for name, reader in readers.items():
+      speeds[name].append(speed(reader))
   result = {
       'dataset': dataset.name, 'episodes': dataset.num_episodes,
       'steps': dataset.num_steps, 'cores': os.cpu_count(),
@@ -255,7 +251,12 @@ def windows(episodes: tf.data.Dataset) -> tf.data.Dataset:
 
 def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
   """Returns one pass over the recipe's batches of the same windows."""
-  transformations = import_rlds()
+  try:
+    # pylint: disable=import-outside-toplevel,import-error
+    from rlds import transformations
+  except ImportError as error:
+    raise ImportError(
+        'RLDS is missing: pip install -e .[benchmark]') from error
   builder = tfds.builder_from_directory(dataset.directory)
   read = tfds.ReadConfig(
       try_autocache=False, interleave_cycle_length=16, shuffle_seed=0)
@@ -268,18 +269,6 @@ def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
       split=dataset.split, shuffle_files=True, read_config=read).interleave(
           cut, cycle_length=16, num_parallel_calls=tf.data.AUTOTUNE).shuffle(
               _SHUFFLE * _STRIDE, seed=0).batch(_BATCH)
-
-
-def import_rlds() -> Any:
-  """Returns `rlds.transformations`, which is an extra."""
-  try:
-    # pylint: disable=import-outside-toplevel,import-error
-    from rlds import transformations
-  except ImportError as error:
-    raise ImportError('The recipe of RLDS beside ours needs rlds: '
-                      'pip install -e .[benchmark] -c constraints.txt'
-                      ) from error
-  return transformations
 
 
 def decoded_frames(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
