@@ -103,6 +103,24 @@ def test_position_is_saved(tmp_path, spec, num_before):
     assert _equal(*([x.numpy() for x in next(it)] for it in (one, other)))
 
 
+def test_position_is_restored_on_a_machine_with_other_cores(
+    tmp_path, directory, monkeypatch):
+  def iterate(num_cores):
+    monkeypatch.setattr(os, 'cpu_count', lambda: num_cores)
+    return iter(episodes_lib.episodes(
+        episodes_lib.open_dataset(directory), seed=3, repeat=True))
+  one = iterate(2)
+  for _ in range(5):
+    next(one)
+  path = tf.train.Checkpoint(iterator=one).write(str(tmp_path / 'position'))
+  for num_cores in (1, 3, 64):
+    other = iterate(num_cores)
+    tf.train.Checkpoint(iterator=other).read(path).assert_consumed()
+    if num_cores == 64:
+      for _ in range(30):
+        assert _equal(next(one), next(other))
+
+
 def test_statistics(directory):
   dataset = episodes_lib.open_dataset(directory)
   mean, deviation = statistics_lib.observation_statistics(dataset)

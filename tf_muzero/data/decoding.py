@@ -1,5 +1,6 @@
 """A serialised example in, a checked episode out; all in the graph."""
 
+import os
 from typing import Any, Callable, Mapping, NamedTuple
 
 import tensorflow as tf
@@ -12,6 +13,10 @@ from tf_muzero.data import observations
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Nest
+
+# Episodes that are open at once; of frames, not more of them wait than fit. A
+# saved position has all of them, and must not depend on the number of cores.
+_OPEN = 8
 
 
 class Checked(NamedTuple):
@@ -71,15 +76,13 @@ def make_length_fn(features: tfds.features.FeaturesDict,
 
 
 def each(encoded: tf.data.Dataset, fn: Callable[[tf.Tensor, tf.Tensor], Nest],
-         otherwise_fn: Callable[[tf.Tensor, Nest], Nest], num_parallel: int
-         ) -> tf.data.Dataset:
+         otherwise_fn: Callable[[tf.Tensor, Nest], Nest]) -> tf.data.Dataset:
   """Returns what a function makes of records, in their order.
 
   Args:
     encoded: dataset of (where, serialised example).
     fn: (where, serialised example) -> nest of tensors; may raise.
     otherwise_fn: (where, spec of the nest) -> what stands for it then.
-    num_parallel: calls at the same time.
   """
   def one(where: tf.Tensor, example: tf.Tensor) -> tf.data.Dataset:
     made = tf.data.Dataset.from_tensors((where, example)).map(fn)
@@ -87,8 +90,9 @@ def each(encoded: tf.data.Dataset, fn: Callable[[tf.Tensor, tf.Tensor], Nest],
         otherwise_fn(where, made.element_spec))
     return made.ignore_errors(log_warning=True).concatenate(otherwise).take(1)
 
-  return encoded.interleave(one, cycle_length=num_parallel, deterministic=True,
-                            num_parallel_calls=num_parallel)
+  return encoded.interleave(
+      one, cycle_length=_OPEN, deterministic=True,
+      num_parallel_calls=min(os.cpu_count() or 1, _OPEN))
 
 
 def undecodable(where: tf.Tensor, spec: Checked) -> Checked:

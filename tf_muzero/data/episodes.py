@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
 from absl import logging
@@ -25,9 +24,6 @@ from tf_muzero.data.decoding import Checked
 from tf_muzero.data.reading import Reading
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
-
-# Episodes: all cores decode, and not more of them wait than fit.
-_DECODED_AT_ONCE = min(os.cpu_count() or 1, 16)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,7 +240,7 @@ def lengths(dataset: Dataset) -> np.ndarray:
   found = decoding.each(
       records.read(dataset.parts, skip=skip),
       lambda where, example: (where, length_fn(where, example)),
-      lambda where, spec: (where, tf.constant(-1)), _DECODED_AT_ONCE)
+      lambda where, spec: (where, tf.constant(-1)))
   try:
     by_name = dict(found.as_numpy_iterator())
   except tf.errors.OpError as error:
@@ -260,8 +256,7 @@ def lengths(dataset: Dataset) -> np.ndarray:
 
 def _decoded(dataset: Dataset, encoded: tf.data.Dataset) -> tf.data.Dataset:
   """Returns a dataset of `Checked`, good and bad, of what `records` gives."""
-  return decoding.each(encoded, _decode_fn(dataset), decoding.undecodable,
-                       _DECODED_AT_ONCE)
+  return decoding.each(encoded, _decode_fn(dataset), decoding.undecodable)
 
 
 def _decode_fn(dataset: Dataset) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
