@@ -1,5 +1,6 @@
 """Training on fresh windows: beside stored ones, and on nothing else."""
 
+import glob
 import json
 import os
 
@@ -67,6 +68,12 @@ def test_online_only_needs_no_dataset(tmp_path):
   # 20 + 4 x 9 windows: of two rounds, the second with newer weights.
   assert [x['round'] for x in lines] == [0] * 3 + [1] * 3
   assert lines[0]['step'] == 0 and lines[-1]['step'] > 0
+  # Without its position in the data it goes on with new rounds.
+  for path in glob.glob(os.path.join(directory, 'checkpoints', 'data-9.*')):
+    os.remove(path)
+  _run(None, directory, 10, 0.0)
+  later = _lines(directory, 'interaction.jsonl')
+  assert later[:6] == lines and {x['round'] for x in later[6:]} == {2}
 
 
 def test_rewards_are_clipped_as_those_of_the_dataset_are(tmp_path):

@@ -1,13 +1,16 @@
 """Files with a JSON object on each line, as a resumed run finds them."""
 
 import json
+from typing import Any
 
 from absl import logging
 import tensorflow as tf
 
 
-def drop_from(path: str, key: str, number: int) -> None:
-  """Removes what a resumed run will write again, and a half-written line.
+def drop_from(path: str, key: str, number: int) -> list[dict[str, Any]]:
+  """Returns what is kept of a file that a resumed run goes on with.
+
+  What it will write again is removed, and a half-written line.
 
   Args:
     path: of the file; nothing happens if there is none.
@@ -15,15 +18,18 @@ def drop_from(path: str, key: str, number: int) -> None:
     number: lines that have this or more are removed.
   """
   if not tf.io.gfile.exists(path):
-    return
-  kept = []
+    return []
+  kept, texts = [], []
   with tf.io.gfile.GFile(path) as file:
     for line in file.read().splitlines():
       try:
-        if json.loads(line)[key] < number:
-          kept.append(line + '\n')
+        content = json.loads(line)
+        if content[key] < number:
+          kept.append(content)
+          texts.append(line + '\n')
       except json.JSONDecodeError:
         logging.warning('%s: dropped a half-written line.', path)
   with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(''.join(kept))
+    file.write(''.join(texts))
   tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  return kept

@@ -113,7 +113,8 @@ def train(
   windows = feeding.distribute(
       strategy_, functools.partial(
           batches.make_batches, source, agent, reanalyse, interaction,
-          run_directory, service=service, deterministic=deterministic,
+          run_directory, service=service, lost_at=start.lost_at,
+          deterministic=deterministic,
           unroll_steps=unroll_steps, keep_observations=keeps),
       feeding.Share(
           (0, 1), on_device.feed_size(strategy_, reanalyse, batch_size),

@@ -41,6 +41,20 @@ def test_rounds_that_are_played_again_are_forgotten(tmp_path):
       (0, 0.0), (1, 1.0), (2, 7.0)]
 
 
+def test_where_the_position_is_lost_rounds_are_numbered_on(tmp_path):
+  path = str(tmp_path / 'log')
+  log = episode_log.EpisodeLog(path)
+  for number in range(4):
+    log.write(number, 10 * number, [_episode([number])])
+  log = episode_log.EpisodeLog(path, lost_at=20)  # Of three rounds.
+  assert log.first_round == 3
+  for number in (3, 4):
+    log.write(number, 20, [_episode([7])])
+  assert [(x['round'], x['return']) for x in _read(path)] == [
+      (0, 0.0), (1, 1.0), (2, 2.0), (3, 7.0), (4, 7.0)]
+  assert episode_log.EpisodeLog(path + '2', lost_at=20).first_round == 0
+
+
 def test_without_a_path_nothing_is_written(tmp_path):
   episode_log.EpisodeLog(None).write(0, 0, [_episode([1])])
   assert not list(tmp_path.iterdir())

@@ -29,7 +29,8 @@ def make_batches(
     reanalyse: pipeline.Reanalyse,
     interaction: Optional[interaction_lib.Interaction], run_directory: str,
     share: feeding.Share, *, deterministic: bool,
-    service: Optional[service_lib.Service], **settings) -> tf.data.Dataset:
+    service: Optional[service_lib.Service], lost_at: int = 0, **settings
+    ) -> tf.data.Dataset:
   """Returns endless batches of windows, stored and fresh ones.
 
   Of segments, where devices search them.
@@ -43,6 +44,7 @@ def make_batches(
     share: what of each batch is made here.
     deterministic: see `pipeline.reanalysed_windows`.
     service: that searches stored states; None for this process.
+    lost_at: learner step at which a resumed run lost its position in the data.
     **settings: `unroll_steps` and `keep_observations` of the windows.
   """
   settings['seed'] = share.seed
@@ -76,7 +78,7 @@ def make_batches(
     fresh = interaction_lib.fresh_windows(
         interaction, reanalyse, agent, planning_model, source.spec,
         snapshot_directory, shapes, deterministic=deterministic,
-        log_path=os.path.join(run_directory, (
+        lost_at=lost_at, log_path=os.path.join(run_directory, (
             f'interaction-{index}.jsonl' if index else 'interaction.jsonl')),
         **settings)
   return pipeline.ahead(mixing.mix(

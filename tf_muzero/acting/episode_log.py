@@ -19,10 +19,20 @@ class EpisodeLog:
   `return` (sum of rewards) and `length` (decisions).
   """
 
-  def __init__(self, path: Optional[str]):
-    """Creates the log; without a path it writes nothing."""
+  def __init__(self, path: Optional[str], lost_at: int = 0):
+    """Creates the log.
+
+    Args:
+      path: of the file; without one nothing is written.
+      lost_at: learner step at which the run resumes without the number of its
+        rounds, 0 otherwise. What later weights played is forgotten.
+    """
     self._path = path
     self._last = math.inf  # Round that was written last.
+    self.first_round = 0  # Number to begin with, unless it is restored.
+    if path is not None and lost_at:
+      kept = json_lines.drop_from(path, 'step', lost_at + 1)
+      self.first_round = 1 + max((x['round'] for x in kept), default=-1)
 
   def write(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
     """Appends the episodes of a round.

@@ -112,7 +112,7 @@ def fresh_windows(
     planning_model: PlanningModel, spec: EnvironmentSpec,
     snapshot_directory: str, parameter_shapes: Sequence[tf.TensorShape], *,
     unroll_steps: int, keep_observations: bool, seed: int, deterministic: bool,
-    log_path: Optional[str] = None) -> tf.data.Dataset:
+    log_path: Optional[str] = None, lost_at: int = 0) -> tf.data.Dataset:
   """Returns an endless dataset of shuffled `Window`s of played episodes.
 
   They look like those of `pipeline.reanalysed_windows`. Their `injected_share`
@@ -131,6 +131,7 @@ def fresh_windows(
     seed: of environments, noise, searches and shuffling.
     deterministic: plays when windows are asked for, not a round ahead.
     log_path: file that gets a line for each episode; see `episode_log`.
+    lost_at: see `episode_log`.
   """
   environment_fn = _environment_fn(interaction, spec)
   environment_fn(seed=0).close()  # Tells before work starts if it differs.
@@ -140,7 +141,7 @@ def fresh_windows(
       root_noise_fraction=interaction.root_noise_fraction, seed=seed)
   num_candidates = agent.make_head(spec).num_candidates
   length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
-  log = episode_log.EpisodeLog(log_path)
+  log = episode_log.EpisodeLog(log_path, lost_at)
 
   def segments_of(number: np.ndarray) -> Sequence[np.ndarray]:
     step, vector = snapshots.read(snapshot_directory, tf.constant(0))
@@ -171,7 +172,7 @@ def fresh_windows(
   specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(
       decide_fn, spec, parameter_shapes, interaction.num_environments,
       num_candidates, length, agent.frame_stack))
-  dataset = tf.data.Dataset.counter().map(
+  dataset = tf.data.Dataset.counter(log.first_round).map(
       functools.partial(_call_numpy, segments_of, specs))
   if not deterministic:
     dataset = dataset.prefetch(1)

@@ -31,9 +31,14 @@ class Start(NamedTuple):
   step: int
   position: str
 
+  @property
+  def lost_at(self) -> int:
+    """Step at which the position in the data is lost, 0 where it is not."""
+    return 0 if self.position else self.step
+
   def data_seed(self, seed: int) -> int:
     """Returns a seed of the data, a new one where its position is lost."""
-    return seed if self.position else rng.derive(seed, self.step)
+    return rng.derive(seed, self.lost_at)
 
 
 def find(directory: str, strategy: tf.distribute.Strategy,
