@@ -23,6 +23,7 @@ class _Stub:
 
   def __init__(self, num_frames=10**9):
     self.frame, self.moves, self._num_frames = 0, [], num_frames
+    self.num_lives = 0
 
   def reset_game(self):
     self.frame = 0
@@ -31,6 +32,9 @@ class _Stub:
     self.frame += 1
     self.moves.append(move)
     return self.frame
+
+  def lives(self):
+    return self.num_lives
 
   def game_over(self):
     return self.frame >= self._num_frames
@@ -45,9 +49,10 @@ class _Stub:
     return screen
 
 
-def _with_stub(**kwargs):
+def _with_stub(presses_fire=False, **kwargs):
   environment = atari.Atari(
-      atari_roms.find('Pong'), seed=1, max_steps=kwargs.pop('max_steps', 9))
+      atari_roms.find('Pong'), seed=1, max_steps=kwargs.pop('max_steps', 9),
+      presses_fire=presses_fire)
   environment._ale = _Stub(**kwargs)  # pylint: disable=protected-access
   return environment
 
@@ -62,6 +67,22 @@ def test_four_frames_of_which_the_brighter_of_the_last_two_is_seen():
     assert (time_step.observation[:, 42:] == 4 * number).all()
     assert time_step.reward == sum(range(4 * number - 3, 4 * number + 1))
   assert len(set(environment._ale.moves)) == 1  # pylint: disable=protected-access
+
+
+@pytest.mark.parametrize('lives, pressed', [(0, [0, 3]), (5, [0, 3])])
+def test_fire_is_pressed_where_an_episode_or_a_life_begins(lives, pressed):
+  environment = _with_stub(presses_fire=True)
+  # pylint: disable-next=protected-access
+  ale, fire, noop = environment._ale, environment._fire, 0
+  for _ in range(2):
+    ale.num_lives, ale.moves = lives, []
+    environment.reset()
+    for step in range(5):
+      if step == 3:
+        ale.num_lives = lives - 1
+      environment.step(noop)
+    assert [i for i, move in enumerate(ale.moves[::4]) if move == fire
+            ] == pressed
 
 
 def test_the_end_of_a_game_is_terminal_and_of_the_time_is_not():

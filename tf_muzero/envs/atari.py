@@ -17,6 +17,7 @@ _SIZE = 84  # Pixels along each side of an observation, by default.
 _FRAME_SKIP = 4  # Frames that an action is held for.
 _MAX_STEPS = 27_000  # 108,000 frames, 30 minutes of play.
 _STICKINESS = 0.25  # Probability that a frame repeats the action before it.
+_NO_LIVES_YET = -1  # Games that do not count lives say 0.
 
 
 class Atari(dm_env.Environment):
@@ -71,12 +72,12 @@ class Atari(dm_env.Environment):
         'num_actions': len(self._actions), 'frame_size': size,
         'presses_fire': presses_fire, 'rewards': 'raw score'}
     self._fire = ale_py.Action.FIRE
-    self._lives = self._num_steps = 0
+    self._lives, self._num_steps = _NO_LIVES_YET, 0
     self._is_over = True
 
   def reset(self) -> dm_env.TimeStep:
     self._ale.reset_game()
-    self._lives = self._num_steps = 0
+    self._lives, self._num_steps = _NO_LIVES_YET, 0
     self._is_over = False
     return dm_env.restart(self._shrink(self._ale.getScreenGrayscale()))
 
