@@ -128,6 +128,19 @@ def test_an_evaluation_before_the_end_is_left_out(tmp_path):
   assert run.final['mcts'] == runs.Score(20, 0.4, 0.5)
 
 
+@pytest.mark.parametrize(
+    'name, other', [('task', 'atari:Pong'), ('action_repeat', 4)])
+def test_an_evaluation_in_another_task_is_left_out(
+    tmp_path, caplog, name, other):
+  directory = _make(tmp_path, 'catch', [0.1, 0.4], evaluation=(20, 0.9))
+  assert runs.load(directory).final['mcts'].mean == 0.9
+  path = tmp_path / 'evaluation.json'
+  path.write_text(json.dumps({**json.loads(path.read_text()), name: other}))
+  run = runs.load(directory)
+  assert run.final['mcts'] == runs.Score(20, 0.4, 0.5) and not run.evaluation
+  assert f'{name} {other}' in caplog.text
+
+
 def test_a_run_without_a_configuration_has_its_directory_s_name(tmp_path):
   directory = _make(tmp_path / 'mine', 'catch', [0.1])
   os.remove(os.path.join(directory, 'config.gin'))
@@ -166,12 +179,10 @@ def test_bad_runs(tmp_path, spoil, words):
 
 def test_the_command_tells_what_is_wrong(tmp_path, directories):
   flags.FLAGS(['report', f'--output={tmp_path / "report"}'])
-  unknown = _make(tmp_path / 'run', 'atari:Tetris', [1.0])
   for arguments, words in (
       ([], 'Error: Name one or more'),
       ([str(tmp_path)], 'is not a run directory'),
-      ([directories[0]] * 2, 'named twice'),
-      ([unknown], "no reference scores of the game 'Tetris'")):
+      ([directories[0]] * 2, 'named twice')):
     with pytest.raises(SystemExit, match=words):
       report.main(['report', *arguments])
   report.main(['report', directories[0]])

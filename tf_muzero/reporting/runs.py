@@ -66,7 +66,7 @@ def load(directory: str) -> Run:
   task = run_directory.load_task(directory)
   evaluations = _lines(os.path.join(directory, _CURVE))
   curve = _curve(evaluations)
-  evaluation = _evaluation(os.path.join(directory, _EVALUATION))
+  evaluation = _evaluation(os.path.join(directory, _EVALUATION), task)
   final = {mode: scores[-1] for mode, scores in curve.items()}
   for x in evaluation.get('evaluations', ()):
     score = Score(evaluation['step'], x['mean'], x['standard_error'])
@@ -130,7 +130,8 @@ def _lines(path: str) -> list[dict[str, Any]]:
   return found
 
 
-def _evaluation(path: str) -> dict[str, Any]:
+def _evaluation(path: str, task: run_directory.Task) -> dict[str, Any]:
+  """Returns what `evaluate` wrote, empty where that is of another task."""
   text = _text(path)
   if not text:
     return {}
@@ -142,6 +143,11 @@ def _evaluation(path: str) -> dict[str, Any]:
   except (ValueError, KeyError, TypeError) as error:
     raise ValueError(f'{path} is damaged, remove it or evaluate again: '
                      f'{error!r}.') from error
+  for name, own in (('task', task.name), ('action_repeat', task.action_repeat)):
+    if content.get(name, own) != own:
+      logging.warning('%s is of the %s %s, the run of %s; left out.', path,
+                      name, content[name], own)
+      return {}
   return content
 
 
