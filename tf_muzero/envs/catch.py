@@ -4,8 +4,12 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
+from tf_muzero import rng
+
 _ROWS, _COLUMNS = 10, 5
 _MOVES = (-1, 0, 1)
+# Whoever plays may draw from the seed itself, and must not know the columns.
+_STREAM = 0xBA11
 
 
 class Catch(dm_env.Environment):
@@ -23,7 +27,7 @@ class Catch(dm_env.Environment):
     Args:
       seed: of the columns that balls fall in.
     """
-    self._rng = np.random.default_rng(seed)
+    self._rng = np.random.default_rng(rng.derive(seed, _STREAM))
     self._ball_row, self._ball_column, self._paddle = 0, 0, 0
     self._is_over = True
 
