@@ -32,7 +32,7 @@ def test_a_run_is_written_and_read(tmp_path):
     assert any(f'/{kind}' in name for name in files), kind
   assert run_directory.load_task(directory).name == 'catch'
   assert run_directory.restore_network(
-      directory, trainer.network, ('network',)) == 2
+      directory, trainer.target_network) == 2
   start = checkpoints.find(
       f'{directory}/checkpoints', tf.distribute.get_strategy())
   assert start.step == 2 and start.position

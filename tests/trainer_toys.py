@@ -58,7 +58,6 @@ def make_trainer(optimizer=None, steps_per_execution=1, jit_compile=False,
          'global_batch_size': BATCH_SIZE, 'jit_compile': jit_compile, **kwargs})
   trainer.compile(optimizer or keras.optimizers.Adam(1e-2),
                   steps_per_execution=steps_per_execution)
-  trainer.optimizer.build(trainer.network.trainable_variables)
   return trainer
 
 

@@ -122,7 +122,6 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host'):
       target_period=10, target_decay=0.0, global_batch_size=_B,
       jit_compile=False)
   trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=10)
-  trainer.optimizer.build(trainer.network.trainable_variables)
   if placement == 'device':
     batches = _segments(view).batch(8, drop_remainder=True)
     trainer.device_reanalyse = on_device.DeviceReanalyse(

@@ -125,7 +125,7 @@ def train(
         source, agent, loss_weights, batch_size, compute_dtype,
         target_period=target_period, target_decay=target_decay,
         jit_compile=jit_compile)
-    _compile(trainer, optimizer_fn(num_steps), steps_per_execution)
+    trainer.compile(optimizer_fn(num_steps), steps_per_execution)
   searching_network = lambda: (
       trainer.target_network if search_with_target else trainer.network)
   if is_on_device:
@@ -160,13 +160,6 @@ def train(
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
                 callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
   return trainer
-
-
-def _compile(trainer: trainer_lib.Trainer,
-             optimizer: keras.optimizers.Optimizer, steps_per_execution: int
-             ) -> None:
-  trainer.compile(optimizer, steps_per_execution=steps_per_execution)
-  optimizer.build(trainer.network.trainable_variables)
 
 
 def _reporting_callbacks(

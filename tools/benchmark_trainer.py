@@ -92,7 +92,6 @@ def _make_trainer():
       optimizers.adamw(1_000_000, learning_rate=1e-4, warmup_steps=0,
                        weight_decay=1e-4, gradient_clip=5.0),
       steps_per_execution=_STEPS_PER_EXECUTION)
-  trainer.optimizer.build(trainer.network.trainable_variables)
   return trainer
 
 

@@ -10,6 +10,7 @@ from tf_agents.trajectories import time_step as time_steps
 
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import rollout
 from tf_muzero.data import observations
 
 _SPEC = acting_toys.CONTINUOUS
@@ -44,10 +45,10 @@ def test_acts_as_the_planning_model(network):
 
 def test_state_makes_it_reproducible(network):
   policy = _policy(network)
-  first, state = _act(policy, 2, policy.seeded_state(2, 7))
+  first, state = _act(policy, 2, rollout.seeded_state(policy, 2, 7))
   second, _ = _act(policy, 2, state)
-  again, _ = _act(policy, 2, policy.seeded_state(2, 7))
-  other, _ = _act(policy, 2, policy.seeded_state(2, 8))
+  again, _ = _act(policy, 2, rollout.seeded_state(policy, 2, 7))
+  other, _ = _act(policy, 2, rollout.seeded_state(policy, 2, 8))
   np.testing.assert_array_equal(first, again)
   assert np.all(np.asarray(first) != np.asarray(second))
   assert np.all(np.asarray(first) != np.asarray(other))
@@ -58,16 +59,16 @@ def test_rows_do_not_depend_on_the_batch_size(network):
   observation = acting_toys.make_observation(_SPEC, 5)
   few = tf.nest.map_structure(lambda x: x[:2], observation)
   all_rows, _ = policy.act(
-      observation, tf.zeros([5], tf.bool), policy.seeded_state(5, 1))
+      observation, tf.zeros([5], tf.bool), rollout.seeded_state(policy, 5, 1))
   two_rows, _ = policy.act(
-      few, tf.zeros([2], tf.bool), policy.seeded_state(2, 1))
+      few, tf.zeros([2], tf.bool), rollout.seeded_state(policy, 2, 1))
   np.testing.assert_allclose(all_rows[:2], two_rows, atol=1e-6)
 
 
 @pytest.mark.parametrize('jit_compile', [False, True])
 def test_assign_takes_effect_and_traces_once(network, jit_compile):
   policy = _policy(network, modes.mcts(), jit_compile=jit_compile)
-  state = policy.seeded_state(2, 1)
+  state = rollout.seeded_state(policy, 2, 1)
   before, _ = _act(policy, 2, state)
   policy.assign([1.5 * v for v in network.variables])
   after, _ = _act(policy, 2, state)
@@ -128,7 +129,8 @@ def test_wrong_observation_is_named(network, name, value):
   policy = _policy(network)
   observation = {**acting_toys.make_observation(_SPEC, 2), name: value}
   with pytest.raises(ValueError, match=f"observation '{name}' must be float32"):
-    policy.act(observation, tf.zeros([2], tf.bool), policy.seeded_state(2, 1))
+    policy.act(observation, tf.zeros([2], tf.bool),
+               rollout.seeded_state(policy, 2, 1))
 
 
 @pytest.mark.parametrize('spec', [_SPEC, acting_toys.DISCRETE],

@@ -95,10 +95,6 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     """F, the observations of a model input."""
     return self._frame_stack
 
-  def seeded_state(self, batch_size: int, seed: int) -> PolicyState:
-    """Returns the initial state with random numbers of its own."""
-    return self._initial_state(batch_size, rng.seed(seed))
-
   def any_batch_act(self) -> Callable:
     """Returns `act` as one graph for all batch sizes, traced once."""
     if self._any_batch_act is None:
@@ -159,16 +155,14 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     raise NotImplementedError('A search gives actions; use `action`.')
 
   def _get_initial_state(self, batch_size):
-    state = self._initial_state(
-        1 if batch_size is None else batch_size, rng.seed(self._seed))
+    num_rows = 1 if batch_size is None else batch_size
+    state = PolicyState(
+        _rows(rng.seed(self._seed), num_rows), tf.nest.map_structure(
+            lambda x: tf.zeros([num_rows, *x.shape], x.dtype),
+            self.policy_state_spec.frames))
     if batch_size is None:
       return tf.nest.map_structure(lambda x: x[0], state)
     return state
-
-  def _initial_state(self, batch_size, seed: tf.Tensor) -> PolicyState:
-    return PolicyState(_rows(seed, batch_size), tf.nest.map_structure(
-        lambda x: tf.zeros([batch_size, *x.shape], x.dtype),
-        self.policy_state_spec.frames))
 
 
 def make_policy(

@@ -57,7 +57,7 @@ def run_episodes(
   next_episode = batch_size
   returns, lengths = np.zeros(num_episodes), np.zeros(num_episodes, np.int64)
   frames = [render_fn(slots[0].environment)] if render_fn else []
-  state = _initial_state(policy, batch_size, seed)
+  state = seeded_state(policy, batch_size, seed)
   while any(slot.is_running for slot in slots):
     action, state = policy.act(
         _stack([slot.time_step.observation for slot in slots]),
@@ -81,6 +81,19 @@ def run_episodes(
   return Rollout(returns, lengths, seeds, frames)
 
 
+def seeded_state(policy: Any, batch_size: int, seed: int) -> Any:
+  """Returns a policy's initial state with random numbers of its own.
+
+  Args:
+    policy: see `run_episodes`.
+    batch_size: B.
+    seed: in place of the one that the policy was made with.
+  """
+  state = policy.get_initial_state(batch_size=tf.constant(batch_size))
+  return state._replace(
+      seed=tf.tile(rng.seed(seed)[tf.newaxis], [batch_size, 1]))
+
+
 def episode_seeds(seed: int, num_episodes: int) -> np.ndarray:
   """Returns one seed below 2^31 for each episode, [N] int64."""
   sequences = np.random.SeedSequence(seed).spawn(num_episodes)
@@ -102,12 +115,6 @@ class _Slot:
 
   def step(self, action: np.ndarray):
     self.time_step = self.environment.step(action)
-
-
-def _initial_state(policy: Any, batch_size: int, seed: int) -> Any:
-  state = policy.get_initial_state(batch_size=tf.constant(batch_size))
-  return state._replace(
-      seed=tf.tile(rng.seed(seed)[tf.newaxis], [batch_size, 1]))
 
 
 def _stack(values: Sequence[Any]) -> Any:

@@ -66,26 +66,19 @@ def load_task(directory: str) -> Task:
       content['num_datapoints'])
 
 
-def restore_network(directory: str, network: keras.Model,
-                    path: tuple[str, ...] = ('target',)
-                    ) -> int:
-  """Sets a network's weights to the newest checkpoint's; returns its step.
+def restore_network(directory: str, network: keras.Model) -> int:
+  """Sets a network's weights to the newest target network's; returns its step.
 
   Args:
     directory: of the run.
     network: like the one that was trained.
-    path: attributes from the checkpoint's root to the network. By default the
-      target network, which searched in training.
   """
   checkpoint = tf.train.latest_checkpoint(
       os.path.join(directory, _CHECKPOINTS))
   if checkpoint is None:
     raise ValueError(
         f'{directory!r} has no checkpoint in {_CHECKPOINTS}/ yet.')
-  target = network
-  for name in reversed(path):
-    target = tf.train.Checkpoint(**{name: target})
-  status = target.restore(checkpoint)
+  status = tf.train.Checkpoint(target=network).restore(checkpoint)
   status.assert_existing_objects_matched().expect_partial()
   return int(checkpoint.rsplit('-', 1)[1])
 

@@ -66,7 +66,8 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
 
   Args:
     directory: must not exist.
-    policy: not compiled by XLA, so that every batch size is one graph.
+    policy: its `act` becomes one graph for every batch size; if XLA compiles
+      it, that is where it is loaded, once for each.
     model: the planning functions of the policy's parameters.
     metadata: JSON values; numbers and strings go into `get_metadata` too.
     step: learner step of the weights.

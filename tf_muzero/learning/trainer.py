@@ -64,6 +64,13 @@ class Trainer(keras.Model):
     for source, target in zip(network.variables, target_network.variables):
       target.assign(source)
 
+  def compile(self, optimizer: keras.optimizers.Optimizer,
+              steps_per_execution: int = 1) -> None:
+    """Sets what `fit` needs; call under the strategy's scope."""
+    super().compile(optimizer, steps_per_execution=steps_per_execution)
+    # Its variables are there before the first step, as checkpoints need them.
+    self.optimizer.build(self.network.trainable_variables)
+
   @property
   def step(self) -> int:
     """Learner steps so far."""

@@ -41,7 +41,6 @@ def make_trainer(settings: Settings, task: Task) -> trainer_lib.Trainer:
           'target_period', 'target_decay', 'compute_dtype')})
   trainer.compile(settings['optimizer_fn'](settings['num_steps']),
                   steps_per_execution=settings['steps_per_execution'])
-  trainer.optimizer.build(trainer.network.trainable_variables)
   return trainer
 
 
