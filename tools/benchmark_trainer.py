@@ -6,10 +6,10 @@
   unrolled network alone; and what the optimiser and the target network cost.
 - end_to_end: training windows per second where all are reanalysed on the same
   cores, by segments, as here, and by the scheme of most others, who search anew
-  for every window: its K + 1 states, or its K + n + 1 states where value targets
-  end in the search's value ("td"). The same network, simulations, roots
-  per search and trainer; each window is trained on once. Segments are random
-  and in memory.
+  for every window: its K + 1 states, or its K + n + 1 where value targets
+  end in the search's value ("td"). The same network, simulations, roots per
+  search and trainer; each window is trained on once. Segments are random and in
+  memory.
 
 The network has 168 thousand parameters, about as many as LightZero's for such
 tasks. Times are of the processor, which other work on the machine changes
