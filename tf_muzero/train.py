@@ -110,13 +110,11 @@ def train(
   service = (service_lib.connect(setting, deterministic)
              if start.step < num_steps else None)
   keeps = loss_weights.reconstruction > 0.0
-  windows = feeding.distribute(
-      strategy_, functools.partial(
-          batches.make_batches, source, agent, reanalyse, interaction,
-          run_directory, service=service, lost_at=start.lost_at,
-          deterministic=deterministic,
-          unroll_steps=unroll_steps, keep_observations=keeps),
-      feeding.Share(
+  windows = feeding.distribute(strategy_, functools.partial(
+      batches.make_batches, source, agent, reanalyse, interaction,
+      run_directory, service=service, lost_at=start.lost_at,
+      deterministic=deterministic, unroll_steps=unroll_steps,
+      keep_observations=keeps), feeding.Share(
           (0, 1), on_device.feed_size(strategy_, reanalyse, batch_size),
           reanalyse_fraction, start.data_seed(seed)))
 
