@@ -15,10 +15,10 @@ from typing import Any, Iterator, NamedTuple, Optional
 from absl import logging
 import dm_env
 import numpy as np
-import tqdm
 
 from tf_muzero import cli
 from tf_muzero import envs
+from tf_muzero import progress
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
 from tf_muzero.envs import wrappers
@@ -69,8 +69,8 @@ def collect(*, task: str, directory: str, num_episodes: int,
           'task': task, 'action_repeat': action_repeat, 'seed': seed,
           'clip_rewards': clip_rewards, 'behaviour': behaviour.name},
       episodes_per_file=episodes_per_file)
-  with _deferred_signals() as received, writer as add, tqdm.tqdm(
-      total=num_episodes, unit='episode') as progress:
+  with _deferred_signals() as received, writer as add, progress.bar(
+      total=num_episodes, unit='episode') as shown:
     for _ in range(num_episodes):
       played = _play(
           environment, behaviour.start_fn(setting, rng), received)
@@ -79,8 +79,8 @@ def collect(*, task: str, directory: str, num_episodes: int,
       add(*played)
       returns.append(float(sum(t.reward for t in played[0][1:])))
       num_steps += len(played[1])
-      progress.update()
-      progress.set_postfix({
+      shown.update()
+      shown.set_postfix({
           'steps/s': f'{num_steps / (time.monotonic() - start):.0f}',
           'mean return': f'{np.mean(returns):.4g}'}, refresh=False)
   environment.close()

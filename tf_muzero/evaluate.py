@@ -10,10 +10,10 @@ from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
 from absl import logging
 import tensorflow as tf
-import tqdm
 
 from tf_muzero import cli
 from tf_muzero import envs
+from tf_muzero import progress
 from tf_muzero.acting import evaluation
 from tf_muzero.acting import interaction
 from tf_muzero.acting import modes as modes_lib
@@ -98,7 +98,7 @@ def evaluate(
   evaluations = []
   for mode, policy in policies.items():
     is_filmed = video and mode == list(policies)[-1]
-    with tqdm.tqdm(desc=mode, unit=' decisions', leave=False) as bar:
+    with progress.bar(desc=mode, unit=' decisions', leave=False) as bar:
       evaluations.append(evaluation.evaluate_policy(
           policy, mode, environment_fn, num_episodes=num_episodes,
           num_environments=num_environments, seed=seed,
