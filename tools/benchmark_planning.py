@@ -31,7 +31,7 @@ from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.search import mcts
-from tf_muzero.search.tree import Execution
+from tf_muzero.search.execution import Execution
 from tf_muzero.types import EnvironmentSpec
 
 _WHAT = flags.DEFINE_list('what', ['networks', 'scaling'], 'What to measure.')

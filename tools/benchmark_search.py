@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tf_muzero import rng
 from tf_muzero.search import mcts
-from tf_muzero.search.tree import Execution
+from tf_muzero.search.execution import Execution
 from tf_muzero.types import RootOutput, StepOutput
 
 _MCTX_PYTHON = flags.DEFINE_string(

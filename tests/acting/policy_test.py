@@ -12,6 +12,7 @@ from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import rollout
 from tf_muzero.data import observations
+from tf_muzero.search.execution import Execution
 
 _SPEC = acting_toys.CONTINUOUS
 _AGENT = acting_toys.make_agent()
@@ -78,6 +79,19 @@ def test_assign_takes_effect_and_traces_once(network, jit_compile):
   # The network itself is not touched.
   np.testing.assert_array_equal(
       policy.parameters[2], 1.5 * network.variables[2])
+
+
+@pytest.mark.parametrize('gpus, execution', [
+    ([], Execution.XLA_CPU), (['GPU:0'], Execution.ANYWHERE)])
+def test_searches_as_it_suits_where_it_acts(
+    network, monkeypatch, gpus, execution):
+  searches = []
+  mode = modes.Mode('noted', lambda _, search_fn: searches.append(
+      search_fn))
+  monkeypatch.setattr(
+      tf.config, 'list_logical_devices', {'GPU': gpus}.__getitem__)
+  _policy(network, mode, jit_compile=True)
+  assert [x.keywords for x in searches] == [{'execution': execution}]
 
 
 def test_assign_of_another_number(network):

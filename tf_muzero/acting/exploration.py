@@ -10,6 +10,7 @@ from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.search import candidates as candidates_lib
+from tf_muzero.search import execution
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Improved
 from tf_muzero.types import Segment
@@ -66,13 +67,17 @@ def make_decide_fn(
     seed: of searches and actions.
   """
 
+  # Called from Python, it runs where a policy does; `tf.data` is on the host.
+  suited = execution.by_default(reanalyse.host_jit)
+
   @tf.function(jit_compile=reanalyse.host_jit)
   def decide(vector, observation, noise, numbers):
 
     def noisy_search(parameters, root, *args, **kwargs):
       if root_noise_fraction > 0.0:
         root = candidates_lib.add_root_noise(root, noise, root_noise_fraction)
-      return reanalyse.host_search_fn()(parameters, root, *args, **kwargs)
+      return reanalyse.search_fn(
+          parameters, root, *args, execution=suited, **kwargs)
 
     search_seed, draw_seed = rng.split(rng.fold_in(
         rng.fold_in(rng.seed(seed, 1), numbers[0]), numbers[1]))

@@ -20,7 +20,7 @@ from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
-from tf_muzero.search import tree
+from tf_muzero.search import execution
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 from tf_muzero.types import Parameters
@@ -183,7 +183,7 @@ def make_policy(
   plan_fn = functools.partial(agent.plan_with, network, spec)
   return MuZeroPolicy(
       mode.make_fn(plan_fn, search_fn and functools.partial(
-          search_fn, execution=tree.host_execution(jit_compile))),
+          search_fn, execution=execution.by_default(jit_compile))),
       tuple(v.read_value() for v in network.variables), spec,
       frame_stack=agent.frame_stack, seed=seed, jit_compile=jit_compile)
 

@@ -17,7 +17,7 @@ from tf_muzero.data import segments as segments_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import windows as windows_lib
-from tf_muzero.search import tree
+from tf_muzero.search import execution
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Segment
 from tf_muzero.types import Window
@@ -69,8 +69,8 @@ class DeviceReanalyse(tf.Module):
                        batch_size * reanalyse.sample_reuse)
     replicas = strategy.num_replicas_in_sync
     feed_size(strategy, reanalyse, batch_size)
-    compiles, execution = _compilation(strategy, reanalyse.host_jit)
-    search_fn = functools.partial(reanalyse.search_fn, execution=execution)
+    compiles, suited = _compilation(strategy, reanalyse.host_jit)
+    search_fn = functools.partial(reanalyse.search_fn, execution=suited)
     # Kept: the variables of its graph must live on.
     self._planning_model = agent.plan_with(network, spec)
 
@@ -209,13 +209,12 @@ def feed_size(strategy: tf.distribute.Strategy, reanalyse: pipeline.Reanalyse,
 
 
 def _compilation(strategy: tf.distribute.Strategy, jit: bool
-                 ) -> tuple[bool, tree.Execution]:
+                 ) -> tuple[bool, execution.Execution]:
   """Returns whether XLA is asked for, and what suits the devices."""
   if isinstance(strategy, tf.distribute.TPUStrategy):
-    return False, tree.Execution.ANYWHERE  # The strategy compiles by itself.
-  if tf.config.list_logical_devices('GPU'):
-    return jit, tree.Execution.ANYWHERE
-  return jit, tree.host_execution(jit)
+    # The strategy compiles by itself.
+    return False, execution.Execution.ANYWHERE
+  return jit, execution.by_default(jit)
 
 
 def _trace(search_fn: Callable, weights: Sequence[tf.Variable],

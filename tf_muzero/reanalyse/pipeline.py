@@ -13,7 +13,7 @@ from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import timing
 from tf_muzero.reanalyse import windows as windows_lib
-from tf_muzero.search import tree
+from tf_muzero.search import execution
 from tf_muzero.types import Improved
 from tf_muzero.types import Nest
 from tf_muzero.types import SearchFn
@@ -79,7 +79,7 @@ class Reanalyse:
   def host_search_fn(self) -> SearchFn:
     """Returns the search as it suits the host's CPU."""
     return functools.partial(
-        self.search_fn, execution=tree.host_execution(self.host_jit))
+        self.search_fn, execution=execution.on_host(self.host_jit))
 
   def states_per_search(self, unroll_steps: int) -> int:
     """Returns how many states are searched at once, padding counted in."""

@@ -13,6 +13,7 @@ from tf_muzero import rng
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
 from tf_muzero.search import tree as tree_lib
+from tf_muzero.search.execution import Execution
 from tf_muzero.types import DrawFn, Nest, Parameters, RecurrentFn, RootOutput
 from tf_muzero.types import SearchOutput
 
@@ -30,7 +31,7 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            gumbel_scale: float = 1.0,
            gumbel: Nest = (),
            invalid_actions: Nest = (),
-           execution: tree_lib.Execution = tree_lib.Execution.ANYWHERE
+           execution: Execution = Execution.ANYWHERE
            ) -> SearchOutput:
   """Returns what planning with Gumbel MuZero says of the roots.
 

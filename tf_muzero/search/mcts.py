@@ -14,6 +14,7 @@ from tf_muzero import rng
 from tf_muzero.search import candidates
 from tf_muzero.search import selection
 from tf_muzero.search import tree as tree_lib
+from tf_muzero.search.execution import Execution
 from tf_muzero.types import DrawFn, Nest, Parameters, RecurrentFn, RootOutput
 from tf_muzero.types import SearchOutput
 
@@ -52,7 +53,7 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            pb_c_base: float = 19652.0,
            temperature: float = 1.0,
            invalid_actions: Nest = (),
-           execution: tree_lib.Execution = tree_lib.Execution.ANYWHERE
+           execution: Execution = Execution.ANYWHERE
            ) -> SearchOutput:
   """Returns what planning with PUCT says of the roots.
 
@@ -82,7 +83,7 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     invalid_actions: [B, A] bool, true where a root's candidate is forbidden, or
       `()`. A state with no other candidates is treated as having no forbidden
       ones.
-    execution: what the operations are chosen for; see `tree.Execution`.
+    execution: what the operations are chosen for; see `execution.Execution`.
   """
   if temperature < 0:
     raise ValueError(f'temperature must be >= 0, got {temperature}.')
@@ -107,7 +108,7 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
          prior_fn: Callable[[tf.Tensor], tf.Tensor],
          score_fn: selection.ScoreFn, root_score_fn: selection.ScoreFn,
          draw_fn: DrawFn = number_as_action,
-         execution: tree_lib.Execution = tree_lib.Execution.ANYWHERE
+         execution: Execution = Execution.ANYWHERE
          ) -> Forest:
   """Returns the trees of a search; see `search` for the arguments.
 

@@ -8,37 +8,15 @@ Walks go through all trees at once, or through one tree after another: see
 `Execution`.
 """
 
-import enum
 from typing import Callable, NamedTuple
 
 import tensorflow as tf
 
 from tf_muzero.search import selection
+from tf_muzero.search.execution import Execution
 from tf_muzero.types import Nest
 
 _HUGE = 1e30  # Bounds of Q before any was seen.
-
-
-class Execution(enum.Enum):
-  """What the operations of a search are chosen for; the results are the same.
-
-  Attributes:
-    ANYWHERE: all trees are walked at once, by operations without side effects.
-    PLAIN_GRAPH: for a `tf.function` that XLA does not compile. The scatters of
-      TensorFlow copy a whole array on a CPU; `InplaceAdd` and `InplaceUpdate`
-      do not. XLA has neither.
-    XLA_CPU: for XLA on a CPU. Trees are walked one by one, since an operation
-      on one tree costs nanoseconds there: no tree waits for the deepest one,
-      and a tree stays in the cache while it is walked.
-  """
-  ANYWHERE = 'anywhere'
-  PLAIN_GRAPH = 'plain_graph'
-  XLA_CPU = 'xla_cpu'
-
-
-def host_execution(jit_compile: bool) -> Execution:
-  """Returns what suits a CPU, with or without XLA."""
-  return Execution.XLA_CPU if jit_compile else Execution.PLAIN_GRAPH
 
 
 class Tree(NamedTuple):

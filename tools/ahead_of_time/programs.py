@@ -12,7 +12,7 @@ from tf_muzero.acting import interaction
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.reanalyse import pipeline
-from tf_muzero.search import tree
+from tf_muzero.search import execution
 from tf_muzero.types import Episode
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Window
@@ -119,7 +119,7 @@ def _plan(settings, task, strategy, improvement_fn):
       task.spec, task.num_datapoints, settings['compute_dtype'])
   planning_model = agent.plan_with(network, task.spec)
   search_fn = functools.partial(
-      reanalyse.search_fn, execution=tree.Execution.ANYWHERE)
+      reanalyse.search_fn, execution=execution.Execution.ANYWHERE)
 
   # A function of its own, as in the pipeline: TensorFlow cannot import graphs,
   # which the planning functions are, among the operations of a replica.
