@@ -2,6 +2,7 @@
 
 import json
 import types
+from unittest import mock
 
 import acting_toys
 import numpy as np
@@ -122,14 +123,19 @@ def test_during_training_takes_new_weights_without_a_trace(monkeypatch):
   agent = types.SimpleNamespace(
       make_network=_AGENT.make_network, plan_with=plan_with,
       frame_stack=_AGENT.frame_stack)
-  first = evaluate_fn(agent, dataset, networks[0].variables, 10)
-  again = evaluate_fn(agent, dataset, networks[0].variables, 20)
-  other = evaluate_fn(agent, dataset, networks[1].variables, 30)
+  measure_fn = evaluate_fn(agent, dataset)
+  go_on = lambda: None
+  first = measure_fn(networks[0].variables, go_on)
+  again = measure_fn(networks[0].variables, go_on)
+  other = measure_fn(networks[1].variables, go_on)
   assert set(first) == {
       'evaluation/policy', 'evaluation/policy_standard_error'}
   assert first == again
   assert first['evaluation/policy'] != other['evaluation/policy']
   assert len(planned) == 1
+  with pytest.raises(KeyboardInterrupt):  # It asks whether to go on.
+    measure_fn(networks[0].variables, mock.Mock(
+        side_effect=[None, KeyboardInterrupt]))
 
 
 def test_random_starts_are_environment_steps():

@@ -64,7 +64,7 @@ def test_a_stopped_and_killed_run_equals_one_that_was_not(dataset, tmp_path):
   with pytest.raises(SystemExit) as stopped:  # Told at step 2, it ends step 3.
     train_runs.run(
         dataset, killed, 10, evaluate_every=2,
-        evaluate_fn=lambda *_: os.kill(os.getpid(), signal.SIGTERM) or {})
+        evaluate_fn=lambda *_: _terminate)
   assert stopped.value.code == interruption.EXIT_CODE
   assert signal.getsignal(signal.SIGTERM) is handler
   assert os.path.exists(os.path.join(killed, 'checkpoints', 'ckpt-3.index'))
@@ -83,6 +83,36 @@ def test_a_stopped_and_killed_run_equals_one_that_was_not(dataset, tmp_path):
   for name, value in _weights(killed).items():
     np.testing.assert_array_equal(value, expected[name], err_msg=name)
   assert _metrics(killed) == _metrics(whole)
+
+
+def _terminate(*_):
+  os.kill(os.getpid(), signal.SIGTERM)
+  return {}
+
+
+def test_a_signal_in_the_last_evaluation_leaves_it_to_the_next_run(
+    dataset, tmp_path):
+  directory, path = str(tmp_path), tmp_path / 'evaluations.jsonl'
+  signals = [True, False]
+
+  def evaluate_fn(*_):
+    def measure(_, poll_fn):
+      if signals.pop(0):
+        _terminate()
+      poll_fn()
+      return {'evaluation/x': 1.0}
+    return measure
+
+  with pytest.raises(SystemExit) as stopped:
+    train_runs.run(
+        dataset, directory, 1, evaluate_fn=evaluate_fn, evaluate_every=2)
+  assert stopped.value.code == interruption.EXIT_CODE
+  assert not path.exists()
+  for _ in range(2):
+    train_runs.run(
+        dataset, directory, 1, evaluate_fn=evaluate_fn, evaluate_every=2)
+    assert path.read_text() == '{"step": 1, "evaluation/x": 1.0}\n'
+  assert not signals
 
 
 def test_a_finished_run_is_left_as_it_is(dataset, tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ import numpy as np
 from tests import train_runs
 from tests import trainer_toys
 from tf_muzero import devices
+from tf_muzero import evaluate
+from tf_muzero.acting import modes
 
 
 def _learn(strategy, output):
@@ -38,9 +40,13 @@ def _train(dataset, run_directory):
     os.kill(os.getpid(), signal.SIGTERM)
     return {}
 
+  played = evaluate.during_training(
+      modes=[modes.policy()], search_fn=None, num_episodes=2,
+      num_environments=2, seed=0, random_start_steps=0, jit_compile=False)
   train_runs.run(
       dataset, run_directory, 100, strategy='multi_worker', log_every=2,
-      steps_per_execution=2, evaluate_fn=stop, evaluate_every=5)
+      steps_per_execution=2, evaluate_every=5, evaluate_fn=evaluate.together(
+          evaluate_fns=[played, lambda *_: stop]))
 
 
 if __name__ == '__main__':

@@ -86,3 +86,6 @@ def test_two_workers_learn_what_one_learns_and_stop_together(tmp_path):
   assert saved == {'checkpoint', 'ckpt-4', 'ckpt-8'}
   with open(f'{run}/metrics.jsonl', encoding='utf8') as file:
     assert [json.loads(line)['step'] for line in file] == [2, 4, 6, 8]
+  with open(f'{run}/evaluations.jsonl', encoding='utf8') as file:
+    line, = map(json.loads, file)
+  assert line['step'] == 6 and -1.0 <= line['evaluation/policy'] <= 1.0

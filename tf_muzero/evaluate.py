@@ -6,7 +6,7 @@
 
 import json
 import os
-from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
 from absl import logging
 import tensorflow as tf
@@ -29,29 +29,14 @@ from tf_muzero.types import SearchFn
 
 # What training learns from: stored episodes, or an environment alone.
 Source = Union[episodes.Dataset, interaction.Source]
-# (agent, source, parameters, learner step) -> flat metrics
-EvaluateFn = Callable[[Agent, Source, Parameters, int], dict[str, float]]
-
-
-class Evaluator(NamedTuple):
-  """An `EvaluateFn` that can tell before training whether it will work.
-
-  Attributes:
-    evaluate_fn: what it does.
-    check_fn: (source) -> None; raises ValueError where that does not fit.
-  """
-  evaluate_fn: EvaluateFn
-  check_fn: Callable[[Source], None]
-
-  def __call__(self, agent: Agent, source: Source, parameters: Parameters,
-               step: int) -> dict[str, float]:
-    return self.evaluate_fn(agent, source, parameters, step)
-
-
-def check(evaluate_fn: object, source: Source) -> None:
-  """Raises ValueError where an evaluation can tell that it will not work."""
-  if isinstance(evaluate_fn, Evaluator):
-    evaluate_fn.check_fn(source)
+# (parameters, poll_fn) -> flat metrics. It may call `poll_fn()` now and then,
+# which raises if training was told to stop.
+MeasureFn = Callable[[Parameters, Callable[[], None]], dict[str, float]]
+# (agent, source) -> what will measure the weights of the training; raises
+# ValueError where that could not be done. It is called before the training and
+# outside of its strategy: all networks are made here, since a variable that is
+# made in a callback of Keras would be one of all replicas and all processes.
+EvaluateFn = Callable[[Agent, Source], MeasureFn]
 
 
 def evaluate(
@@ -160,11 +145,11 @@ def during_training(
     *, modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
     num_episodes: int, num_environments: int, seed: int,
     random_start_steps: int, jit_compile: bool = True,
-    max_steps: Optional[int] = None) -> Evaluator:
-  """Returns a function that evaluates the weights of a running training.
+    max_steps: Optional[int] = None) -> EvaluateFn:
+  """Returns what evaluates the weights of a running training.
 
-  Policies are made at its first call and get new weights at the next ones:
-  nothing is compiled again. Its metrics are `evaluation/<mode>` and
+  Policies are made once and get new weights at each evaluation: nothing is
+  compiled again. The metrics are `evaluation/<mode>` and
   `evaluation/<mode>_standard_error`.
 
   Args:
@@ -177,57 +162,55 @@ def during_training(
     jit_compile: whether acting is compiled by XLA.
     max_steps: see `evaluate`.
   """
-  policies: dict[str, policy_lib.MuZeroPolicy] = {}
 
-  def environment_fn_of(source):
-    return evaluation.make_environment_fn(
+  def evaluate_fn(agent: Agent, source: Source) -> MeasureFn:
+    environment_fn = evaluation.make_environment_fn(
         source.task, action_repeat=source.action_repeat,
         random_start_steps=random_start_steps, spec=source.spec,
         max_steps=max_steps)
-
-  def check_fn(source):
     try:
-      environment_fn_of(source)(seed).close()
+      environment_fn(seed).close()
     except ValueError as error:
       raise ValueError(
           f'What was learned from could not be evaluated: {error} Set '
           'train.evaluate_every to 0 to train without.') from error
+    network = agent.make_network(source.spec, source.num_steps)
+    policies = {mode.name: policy_lib.make_policy(
+        agent, network, source.spec, mode=mode, search_fn=search_fn,
+        jit_compile=jit_compile) for mode in modes}
 
-  def evaluate_fn(agent, source, parameters, step):
-    del step
-    if not policies:
-      network = agent.make_network(source.spec, source.num_steps)
-      for mode in modes:
-        policies[mode.name] = policy_lib.make_policy(
-            agent, network, source.spec, mode=mode, search_fn=search_fn,
-            jit_compile=jit_compile)
-    environment_fn = environment_fn_of(source)
-    metrics = {}
-    for name, policy in policies.items():
-      policy.assign(parameters)
-      result = evaluation.evaluate_policy(
-          policy, name, environment_fn, num_episodes=num_episodes,
-          num_environments=num_environments, seed=seed)
-      metrics[f'evaluation/{name}'] = result.mean
-      metrics[f'evaluation/{name}_standard_error'] = result.standard_error
-    return metrics
+    def measure(parameters, poll_fn):
+      metrics = {}
+      for name, policy in policies.items():
+        policy.assign(parameters)
+        result = evaluation.evaluate_policy(
+            policy, name, environment_fn, num_episodes=num_episodes,
+            num_environments=num_environments, seed=seed,
+            progress_fn=lambda _: poll_fn())
+        metrics[f'evaluation/{name}'] = result.mean
+        metrics[f'evaluation/{name}_standard_error'] = result.standard_error
+      return metrics
 
-  return Evaluator(evaluate_fn, check_fn)
+    return measure
+
+  return evaluate_fn
 
 
-def together(*, evaluate_fns: Sequence[EvaluateFn]) -> Evaluator:
-  """Returns a function with the metrics of several, one after the other."""
-  def evaluate_fn(agent, source, parameters, step):
-    metrics = {}
-    for fn in evaluate_fns:
-      metrics.update(fn(agent, source, parameters, step))
-    return metrics
+def together(*, evaluate_fns: Sequence[EvaluateFn]) -> EvaluateFn:
+  """Returns what gives the metrics of several, one after the other."""
 
-  def check_fn(source):
-    for fn in evaluate_fns:
-      check(fn, source)
+  def evaluate_fn(agent: Agent, source: Source) -> MeasureFn:
+    measure_fns = [fn(agent, source) for fn in evaluate_fns]
 
-  return Evaluator(evaluate_fn, check_fn)
+    def measure(parameters, poll_fn):
+      metrics = {}
+      for measure_fn in measure_fns:
+        metrics.update(measure_fn(parameters, poll_fn))
+      return metrics
+
+    return measure
+
+  return evaluate_fn
 
 
 if __name__ == '__main__':

@@ -91,7 +91,7 @@ def train(
     reading: what of the dataset is read, and how.
     interaction: how fresh episodes are played; needed where it is not 1.
     evaluate_fn: such as `evaluate.during_training`.
-    evaluate_every: learner steps between evaluations; 0 for none.
+    evaluate_every: learner steps, and once at the end; 0 for never.
     profile: START:END, learner steps whose trace TensorBoard shows; see
       `profiling`. Empty for none.
   """
@@ -100,9 +100,11 @@ def train(
   is_on_device = reanalyse.placement == 'device'
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
-  tf.keras.utils.set_random_seed(seed)
   source = _open(reanalyse_fraction, dataset, reading, interaction)
-  _begin(run_directory, source, evaluate_fn, evaluate_every)
+  on_signal = interruption.StopOnSignal()
+  evaluations = _begin(run_directory, source, agent, evaluate_fn,
+                       evaluate_every, on_signal.poll)
+  tf.keras.utils.set_random_seed(seed)  # Evaluated or not, the run is the same.
   directory = os.path.join(run_directory, 'checkpoints')
   setting = reanalyse.service if reanalyse_fraction else ''
   start = checkpoints.find(directory, strategy_, has_position=not setting)
@@ -135,7 +137,7 @@ def train(
         keep_observations=keeps, seed=start.data_seed(seed))
   checkpoint = checkpoints.restore(trainer, start)
   if start.step >= num_steps:
-    logging.info('%s has all its %d steps.', run_directory, num_steps)
+    callbacks_lib.complete(evaluations, trainer)
     return trainer
 
   callbacks = [] if is_on_device else [callbacks_lib.PublishSnapshots(
@@ -148,13 +150,9 @@ def train(
         run_directory, reanalyse, service, log_every=log_every,
         num_steps=num_steps, batch_size=batch_size, unroll_steps=unroll_steps,
         num_reanalysed=mixing.count_reanalysed(reanalyse_fraction, batch_size),
-        skips=reading.skips, profiled=profiled)
-    if evaluate_fn and evaluate_every:
-      callbacks.append(callbacks_lib.Evaluate(
-          evaluate_every, run_directory, lambda step: evaluate_fn(
-              agent, source, trainer.target_network.variables, step)))
+        skips=reading.skips, profiled=profiled) + evaluations
   _log_start(trainer, source, run_directory)
-  with interruption.exiting() as on_signal:
+  with interruption.exiting(on_signal):
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
                 callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
   return trainer
@@ -219,15 +217,22 @@ def _open(
   return source
 
 
-def _begin(run_directory: str, source: evaluate.Source,
-           evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int
-           ) -> None:
-  """Checks that evaluations can be made, and writes down what the task is."""
-  if evaluate_every:
-    evaluate.check(evaluate_fn, source)
+def _begin(run_directory: str, source: evaluate.Source, agent: Agent,
+           evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int,
+           poll_fn: Callable[[], None]) -> list[callbacks_lib.Evaluate]:
+  """Writes down what the task is, and returns what evaluates, if anything.
+
+  Every worker makes it, so that all of them refuse what cannot be evaluated.
+  """
+  measure_fn = (evaluate_fn(agent, source)
+                if evaluate_fn and evaluate_every else None)
   if devices.is_chief():
     run_directory_lib.save_task(run_directory, run_directory_lib.Task(
         source.task, source.action_repeat, source.spec, source.num_steps))
+    if measure_fn:
+      return [callbacks_lib.Evaluate(
+          evaluate_every, run_directory, measure_fn, poll_fn)]
+  return []
 
 
 def make_trainer(

@@ -1,5 +1,6 @@
 """What is measured on held-out episodes, by hand and in a training."""
 
+import functools
 import json
 import os
 import types
@@ -14,10 +15,12 @@ from tf_muzero import cli
 from tf_muzero import collect
 from tf_muzero import evaluate
 from tf_muzero import train
+from tf_muzero.acting import modes
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.envs import behaviours
 from tf_muzero.learning import validation
+from tf_muzero.search import mcts
 from tf_muzero.types import Episode
 
 
@@ -121,20 +124,40 @@ def test_what_is_trained_on_is_not_held_out(dataset):
     validation.check_apart(open_split('train[:9]'), open_split('train[7:]'))
 
 
-def test_a_training_validates(dataset, tmp_path):
-  validate = validation.held_out(
+def _held_out():
+  return validation.held_out(
       reading=Reading(split='train[80%:]'), num_episodes=2,
       windows_per_episode=3, unroll_steps=2, seed=0)
+
+
+def test_a_wrong_split_is_refused_before_work_starts(dataset, tmp_path):
+  with pytest.raises(ValueError, match='2 of 2 held-out episodes'):
+    train_runs.run(
+        dataset, str(tmp_path / 'run'), 4, evaluate_every=2,
+        evaluate_fn=evaluate.together(evaluate_fns=[_held_out()]))
+  assert not (tmp_path / 'run').exists()
+
+
+def test_replicas_are_evaluated_and_validated_at_the_end_too(
+    dataset, tmp_path, monkeypatch):
+  listed = tf.config.list_logical_devices
+  monkeypatch.setattr(  # Two of them, which compile sooner than four.
+      tf.config, 'list_logical_devices', lambda kind: listed(kind)[:2])
+  played = evaluate.during_training(
+      modes=[modes.policy(), modes.mcts()], search_fn=functools.partial(
+          mcts.search, num_simulations=2), num_episodes=2, num_environments=2,
+      seed=0, random_start_steps=0, jit_compile=False)
   train_runs.run(
-      dataset, str(tmp_path), 4, reading=Reading(split='train[:80%]'),
-      evaluate_fn=evaluate.together(evaluate_fns=[
-          validate, lambda *_: {'evaluation/x': 1.0}]), evaluate_every=2)
+      dataset, str(tmp_path), 5, reading=Reading(split='train[:80%]'),
+      strategy='mirrored', evaluate_every=2, evaluate_fn=evaluate.together(
+          evaluate_fns=[_held_out(), played]))
   with open(os.path.join(tmp_path, 'evaluations.jsonl'),
             encoding='utf8') as file:
     lines = [json.loads(line) for line in file]
-  assert [line['step'] for line in lines] == [2, 4]
+  assert [line['step'] for line in lines] == [2, 4, 5]
   for line in lines:
-    assert line['evaluation/x'] == 1.0
+    for mode in ('policy', 'mcts'):
+      assert -1.0 <= line[f'evaluation/{mode}'] <= 1.0
     for name in ('reward_error_1', 'reward_error_2', 'value_error_0',
                  'value_error_2', 'agreement_1'):
       assert np.isfinite(line[f'validation/{name}'])

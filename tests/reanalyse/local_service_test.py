@@ -61,8 +61,8 @@ def test_training_outlives_its_worker_which_does_not_outlive_training(
   # More steps than windows of the first worker can be on their way.
   trainer = train_runs.run(
       dataset, directory, 300, service='local:1', deterministic=False,
-      snapshot_every=50, checkpoint_every=100, log_every=10, evaluate_fn=kill,
-      evaluate_every=10)
+      snapshot_every=50, checkpoint_every=100, log_every=10,
+      evaluate_fn=lambda *_: kill, evaluate_every=10)
   assert trainer.step == 300
   assert len(killed) == 1
   assert f'process {killed[0]}, ended with -9' in caplog.text

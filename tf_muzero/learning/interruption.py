@@ -2,8 +2,9 @@
 
 Machines that can be taken away send SIGTERM some seconds before. The execution
 under way is finished, the trainer saves itself and the data's position, and the
-process exits with `EXIT_CODE`; the same command resumes. A second signal ends
-the process at once, as it would without this.
+process exits with `EXIT_CODE`; the same command resumes. An evaluation under
+way is not finished: it asks now and then, with `StopOnSignal.poll`. A second
+signal ends the process at once, as it would without this.
 """
 
 import contextlib
@@ -22,6 +23,10 @@ EXIT_CODE = 75
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+class Interrupted(Exception):
+  """A signal came, and what can be done later is to end."""
+
+
 class StopOnSignal(keras.callbacks.Callback):
   """Stops training after the execution in which a signal came.
 
@@ -33,6 +38,7 @@ class StopOnSignal(keras.callbacks.Callback):
     """Creates the callback."""
     super().__init__()
     self._signal = 0
+    self._has_interrupted = False
     self.stopped = False
 
   def note(self, number: int, _) -> None:
@@ -43,22 +49,33 @@ class StopOnSignal(keras.callbacks.Callback):
     logging.warning('%s: saving after this execution; a second signal ends the '
                     'process at once.', signal.Signals(number).name)
 
+  def poll(self) -> None:
+    """Raises Interrupted if this process got a signal."""
+    if self._signal:
+      self._has_interrupted = True
+      raise Interrupted(signal.Signals(self._signal).name)
+
   def on_train_batch_end(self, batch, logs=None):
     """Stops, if any worker got a signal."""
     if devices.any_worker(self.model.distribute_strategy, bool(self._signal)):
       self.stopped = self.model.stop_training = True
 
+  def agree(self) -> None:
+    """Waits for all workers, whether or not one has still to evaluate."""
+    self.stopped = devices.any_worker(
+        self.model.distribute_strategy, self.stopped or self._has_interrupted)
+
 
 @contextlib.contextmanager
-def exiting() -> Iterator[StopOnSignal]:
-  """Gives a callback; raises SystemExit at the end if it stopped training."""
-  callback = StopOnSignal()
+def exiting(callback: StopOnSignal) -> Iterator[None]:
+  """Lets a callback handle signals; raises SystemExit at the end if it did."""
   # Python lets only the main thread handle signals.
   signals = _SIGNALS if (
       threading.current_thread() is threading.main_thread()) else ()
   previous = {x: signal.signal(x, callback.note) for x in signals}
   try:
-    yield callback
+    yield
+    callback.agree()
   finally:
     for number, handler in previous.items():
       signal.signal(number, handler or signal.SIG_DFL)

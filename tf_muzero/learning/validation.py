@@ -45,10 +45,11 @@ class HeldOut(NamedTuple):
 
 def held_out(
     *, reading: Reading, num_episodes: int, windows_per_episode: int,
-    unroll_steps: int, seed: int) -> Callable[..., dict[str, float]]:
-  """Returns a function that validates the weights of a running training.
+    unroll_steps: int, seed: int
+    ) -> Callable[[Agent, Any], Callable[..., dict[str, float]]]:
+  """Returns what validates the weights of a running training.
 
-  It is called as `evaluate.EvaluateFn`, and gives, for each k unrolled steps:
+  It is an `evaluate.EvaluateFn`, and gives, for each k unrolled steps:
   `validation/reward_error_k`, mean absolute error of the k-th reward;
   `validation/value_error_k`, mean absolute difference to the data's discounted
   return, which ends in the network's own value where an episode was cut off;
@@ -64,31 +65,29 @@ def held_out(
     unroll_steps: K.
     seed: of the places.
   """
-  made: list[tuple[HeldOut, Any]] = []  # With the network to unroll.
 
-  def validate(agent: Agent, source: episodes_lib.Dataset,
-               parameters: Parameters, step: int) -> dict[str, float]:
-    del step
-    if not made:
-      if not isinstance(source, episodes_lib.Dataset):
-        raise ValueError('Validation needs a dataset to hold episodes out of; '
-                         'this training has an environment alone.')
-      dataset = episodes_lib.open_dataset(
-          source.directory, dataclasses.replace(
-              reading, reward_alignment=source.reading.reward_alignment))
-      check_apart(source, dataset)
-      windows = cut(
-          list(itertools.islice(episodes_lib.iterate(dataset), num_episodes)),
-          windows_per_episode=windows_per_episode, unroll_steps=unroll_steps,
-          frame_stack=agent.frame_stack, discount=agent.discount, seed=seed)
-      made.append(
-          (windows, agent.make_network(source.spec, source.num_steps)))
-    windows, network = made[0]
-    for variable, value in zip(network.variables, parameters):
-      variable.assign(value)
-    return measure(network, agent, source.spec.action, windows)
+  def evaluate_fn(agent: Agent, source: Any):
+    if not isinstance(source, episodes_lib.Dataset):
+      raise ValueError('Validation needs a dataset to hold episodes out of; '
+                       'this training has an environment alone.')
+    dataset = episodes_lib.open_dataset(
+        source.directory, dataclasses.replace(
+            reading, reward_alignment=source.reading.reward_alignment))
+    check_apart(source, dataset)
+    windows = cut(
+        list(itertools.islice(episodes_lib.iterate(dataset), num_episodes)),
+        windows_per_episode=windows_per_episode, unroll_steps=unroll_steps,
+        frame_stack=agent.frame_stack, discount=agent.discount, seed=seed)
+    network = agent.make_network(source.spec, source.num_steps)
 
-  return validate
+    def validate(parameters: Parameters, _) -> dict[str, float]:
+      for variable, value in zip(network.variables, parameters):
+        variable.assign(value)
+      return measure(network, agent, source.spec.action, windows)
+
+    return validate
+
+  return evaluate_fn
 
 
 def check_apart(source: episodes_lib.Dataset, other: episodes_lib.Dataset
