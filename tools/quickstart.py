@@ -51,6 +51,7 @@ def main() -> None:
   arguments = parser.parse_args()
   directory = os.path.abspath(arguments.directory)
   os.makedirs(directory, exist_ok=True)
+  check_arguments(directory, arguments)
   steps = _run_all(directory, arguments)
   report = make_report(directory, arguments.seed, arguments.action_repeat,
                        steps)
@@ -60,6 +61,20 @@ def main() -> None:
   print('\n' + report)
   print(f'Look at {directory}: report.md, learning_curve.png, episode.gif, and '
         'the SavedModel in policy/.')
+
+
+def check_arguments(directory: str, arguments: argparse.Namespace) -> None:
+  """Writes the arguments down; exits if what is there is of others."""
+  settings = {name: value for name, value in vars(arguments).items()
+              if name != 'directory'}
+  path = os.path.join(directory, 'arguments.json')
+  if not os.path.exists(path):
+    with open(path, 'w', encoding='utf8') as file:
+      json.dump(settings, file)
+  there = _read_json(path)
+  if there != settings:
+    sys.exit(f'What is in {directory} was made with {there}, not with '
+             f'{settings}. Give another --directory, or remove it.')
 
 
 def _run_all(directory: str, arguments: argparse.Namespace) -> list[Step]:
