@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Callable, NamedTuple, Optional, Sequence
 
+import tensorflow as tf
+
 from tf_muzero import cli
 
 CALLS = []  # The arguments of every call of `command`.
@@ -45,6 +47,13 @@ def cli_fakes(number: int, part: Optional[Part] = None) -> int:
   return number
 
 
+@tf.function
+def fail_in_a_graph(number: tf.Tensor) -> tf.Tensor:
+  """Raises what TensorFlow does."""
+  tf.debugging.Assert(number != 15, ['Bad episode: the 15th.'])
+  return number
+
+
 def command(
     directory: str,
     *,
@@ -62,6 +71,8 @@ def command(
       part=part, validated=validated, sizes=sizes))
   if num_steps == 13:
     raise FileNotFoundError('There is no 13.')
+  if num_steps == 15:
+    fail_in_a_graph(tf.constant(num_steps))
   if num_steps == 14:
     return {}['missing']
   return scale_fn(num_steps * rate)

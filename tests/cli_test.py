@@ -234,12 +234,34 @@ def test_a_change_since_the_last_run_is_told(tmp_path, base, caplog):
   assert 'Changed since the last run here: + STEPS = 6' in caplog.text
 
 
+def test_of_a_run_that_is_done_the_record_stays(tmp_path, base):
+  def record(steps):
+    cli.call(cli.configure(
+        cli_fakes.command, [base], [f'DIRECTORY = {str(tmp_path)!r}',
+                                    f'STEPS = {steps}'], record_in='directory',
+        is_done_fn=lambda directory, value_fn: (
+            directory == str(tmp_path) and value_fn('num_steps') <= 5)))
+    return [path.read_text() for path in sorted(tmp_path.glob('*config.gin'))]
+  assert not [path for path in record(5) if 'STEPS' in path]
+  kept = record(6)
+  assert len(kept) == 2 and 'STEPS = 6' in kept[0]
+  assert record(4) == kept
+
+
+def test_the_home_directory_is_found(tmp_path, base, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert cli.configure(
+      cli_fakes.command, [base], ['DIRECTORY = "~/run"'], record_in='directory'
+  ).record_directory == str(tmp_path / 'run')
+
+
 def test_the_command_line(tmp_path, base):
-  """Four processes, side by side: each has to import TensorFlow."""
+  """Five processes, side by side: each has to import TensorFlow."""
   runs = {
       'fine': (),
       'config': ('--gin_bindings=cli_fakes.command.num_stepz=3',),
       'value': ('--gin_bindings=STEPS=13',),
+      'graph': ('--gin_bindings=STEPS=15',),
       'extra': ('another',),
   }
   processes = {
@@ -250,12 +272,14 @@ def test_the_command_line(tmp_path, base):
   said = {name: process.communicate()[1]
           for name, process in processes.items()}
   codes = {name: process.returncode for name, process in processes.items()}
-  assert codes == {'fine': 0, 'config': 1, 'value': 1, 'extra': 1}
+  assert codes == {'fine': 0, 'config': 1, 'value': 1, 'graph': 1, 'extra': 1}
   assert said['fine'] == ''
   assert said['config'].startswith('Error: --gin_bindings=')
   assert said['config'].count('\n') == 1
   assert said['value'] == (
       'Error: There is no 13.\n(TF_MUZERO_DEBUG=1 shows where.)\n')
+  assert said['graph'] == (
+      'Error: Bad episode: the 15th.\n(TF_MUZERO_DEBUG=1 shows where.)\n')
   assert said['extra'] == "Error: Unexpected argument 'another'.\n"
   assert (tmp_path / 'fine' / 'operative_config.gin').exists()
   assert not (tmp_path / 'config').exists()

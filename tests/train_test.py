@@ -119,11 +119,13 @@ def test_a_finished_run_is_left_as_it_is(dataset, tmp_path, monkeypatch):
   directory = str(tmp_path)
   train_runs.run(dataset, directory, 4)
   before = _metrics(directory)
+  os.remove(os.path.join(directory, 'task.json'))  # And none is written.
   monkeypatch.setattr(service_lib, 'connect', None)  # Waits for nothing.
   trainer = train_runs.run(
       dataset, directory, 4, service='grpc://localhost:1')
   assert trainer.step == 4
   assert _metrics(directory) == before
+  assert not os.path.exists(os.path.join(directory, 'task.json'))
 
 
 def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):

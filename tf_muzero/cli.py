@@ -15,7 +15,8 @@ import os
 import sys
 import tokenize
 import types
-from typing import Any, Callable, Mapping, NamedTuple, NoReturn, Sequence
+from typing import (
+    Any, Callable, Mapping, NamedTuple, NoReturn, Optional, Sequence)
 
 from absl import app
 from absl import flags
@@ -27,10 +28,13 @@ import tensorflow as tf
 from tf_muzero import devices
 from tf_muzero.config import annotations
 from tf_muzero.config import bindings as bindings_lib
+from tf_muzero.config import messages
 from tf_muzero.config import names
 from tf_muzero.config import recording
 
 ConfigError = bindings_lib.ConfigError
+# (run directory, name of an argument -> its value) -> whether all is done there
+IsDoneFn = Callable[[str, Callable[[str], Any]], bool]
 
 _GIN_FILE = flags.DEFINE_multi_string(
     'gin_file', [], 'A gin file; repeat for more, later ones win.')
@@ -67,6 +71,7 @@ def run(
     positional: Sequence[str] = (),
     options: Mapping[str, str] = types.MappingProxyType({}),
     record_in: str = '',
+    is_done_fn: Optional[IsDoneFn] = None,
 ) -> NoReturn:
   """Parses the command line, calls the command, and exits.
 
@@ -77,6 +82,8 @@ def run(
     options: help of other such arguments, that are given as `--name=text`.
     record_in: name of its argument that is the run directory, in which
       `config.gin` and `operative_config.gin` are written.
+    is_done_fn: tells where the command will do nothing; nothing is written
+      then.
   """
   given = {name: flags.DEFINE_string(name, None, text)
            for name, text in options.items()}
@@ -90,11 +97,12 @@ def run(
           arguments={
               **dict(zip(positional, argv[1:])),
               **{name: flag.value for name, flag in given.items()
-                 if flag.value is not None}}, record_in=record_in))
-    except (ValueError, ImportError, OSError) as error:
+                 if flag.value is not None}}, record_in=record_in,
+          is_done_fn=is_done_fn))
+    except messages.EXPECTED as error:
       if os.environ.get('TF_MUZERO_DEBUG'):
         raise
-      sys.exit(_one_message(error))
+      sys.exit(messages.of(error))
     except KeyboardInterrupt:
       sys.exit('Interrupted.')
 
@@ -109,6 +117,7 @@ def configure(
     *,
     arguments: Mapping[str, str] = types.MappingProxyType({}),
     record_in: str = '',
+    is_done_fn: Optional[IsDoneFn] = None,
 ) -> Configuration:
   """Returns the command's configuration; raises ConfigError if it is wrong.
 
@@ -118,6 +127,7 @@ def configure(
     gin_bindings: lines that follow the files.
     arguments: texts for some of the command's arguments, which follow all.
     record_in: as in `run`.
+    is_done_fn: as in `run`.
   """
   command_fn = _importable(command_fn)
   package, _, module = command_fn.__module__.rpartition('.')
@@ -141,10 +151,13 @@ def configure(
   _hand_over(gin_files, [preamble, *lines, *(
       f'{text} = None' for text in bindings_lib.unset(found))])
   is_bound = any(binding.target is command_fn for binding in found)
-  directory = record_in and bindings_lib.value_of(command_fn, record_in, found)
+  value_fn = lambda name: bindings_lib.value_of(command_fn, name, found)
+  directory = os.path.expanduser((record_in and value_fn(record_in)) or '')
+  if is_done_fn and is_done_fn(directory, value_fn):
+    directory = ''
   return Configuration(
       gin.get_configurable(command_fn) if is_bound else command_fn,
-      _config_text(used), directory or '')
+      _config_text(used), directory)
 
 
 def call(configuration: Configuration) -> Any:
@@ -282,12 +295,3 @@ def _bind(
   text = f'{scope}/{selector}.{parameter}' if scope else (
       f'{selector}.{parameter}')
   return bindings_lib.Binding(scope, target, parameter, value, text, where)
-
-
-def _one_message(error: Exception) -> str:
-  """Returns what an error says, without what gin added to it."""
-  lines = [line for line in str(error).splitlines()
-           if not line.startswith('  In call to configurable')]
-  if not isinstance(error, ConfigError):
-    lines.append('(TF_MUZERO_DEBUG=1 shows where.)')
-  return 'Error: ' + '\n'.join(lines)

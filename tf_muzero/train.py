@@ -101,11 +101,12 @@ def train(
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
   source = _open(reanalyse_fraction, dataset, reading, interaction)
+  run_directory = os.path.expanduser(run_directory)
   on_signal = interruption.StopOnSignal()
   evaluations = _begin(run_directory, source, agent, evaluate_fn,
-                       evaluate_every, on_signal.poll)
+                       evaluate_every, num_steps, on_signal.poll)
   tf.keras.utils.set_random_seed(seed)  # Evaluated or not, the run is the same.
-  directory = os.path.join(run_directory, 'checkpoints')
+  directory = checkpoints.directory_of(run_directory)
   setting = reanalyse.service if reanalyse_fraction else ''
   start = checkpoints.find(directory, strategy_, has_position=not setting)
   # A run that is done waits for no service.
@@ -219,7 +220,8 @@ def _open(
 
 def _begin(run_directory: str, source: evaluate.Source, agent: Agent,
            evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int,
-           poll_fn: Callable[[], None]) -> list[callbacks_lib.Evaluate]:
+           num_steps: int, poll_fn: Callable[[], None]
+           ) -> list[callbacks_lib.Evaluate]:
   """Writes down what the task is, and returns what evaluates, if anything.
 
   Every worker makes it, so that all of them refuse what cannot be evaluated.
@@ -227,8 +229,9 @@ def _begin(run_directory: str, source: evaluate.Source, agent: Agent,
   measure_fn = (evaluate_fn(agent, source)
                 if evaluate_fn and evaluate_every else None)
   if devices.is_chief():
-    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
-        source.task, source.action_repeat, source.spec, source.num_steps))
+    if not checkpoints.has_all_steps(run_directory, num_steps):
+      run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+          source.task, source.action_repeat, source.spec, source.num_steps))
     if measure_fn:
       return [callbacks_lib.Evaluate(
           evaluate_every, run_directory, measure_fn, poll_fn)]
@@ -279,5 +282,8 @@ def _check(reanalyse: pipeline.Reanalyse, reanalyse_fraction: float,
 
 
 if __name__ == '__main__':
-  cli.run(train, record_in='run_directory', options={
-      'profile': 'START:END, learner steps whose trace TensorBoard shows.'})
+  cli.run(
+      train, record_in='run_directory', options={
+          'profile': 'START:END, learner steps whose trace TensorBoard shows.'},
+      is_done_fn=lambda directory, value_fn: checkpoints.has_all_steps(
+          directory, value_fn('num_steps')))

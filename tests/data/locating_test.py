@@ -14,7 +14,7 @@ from tf_muzero.data import locating
 _NAME = 'rlu_control_suite/cartpole_swingup'
 
 
-def test_newest_version(tmp_path):
+def test_newest_version(tmp_path, monkeypatch):
   directory = public_test.prepare(
       tmp_path, _NAME, {'train': lambda f: [public_test.episode(f)]})
   find = lambda name: locating.find_directory(name, str(tmp_path), False)
@@ -26,6 +26,8 @@ def test_newest_version(tmp_path):
   (directory.parent / '2.0.0').mkdir()  # Was not finished.
   assert find(_NAME) == str(newer) and find(f'{_NAME}:1.0.0') == str(directory)
   assert find(str(directory)) == str(directory)
+  monkeypatch.setenv('HOME', str(directory.parent))
+  assert find('~/1.0.0') == str(directory)
 
 
 @pytest.mark.parametrize('name, needs_beam', [

@@ -27,6 +27,7 @@ def find_directory(name: str, data_dir: Optional[str], prepare: bool) -> str:
     data_dir: of TFDS; None for its own default.
     prepare: whether to prepare what is not there.
   """
+  name = os.path.expanduser(name)
   match = _NAME.fullmatch(name)
   if tf.io.gfile.isdir(name) or not match:
     files.check_exists(name)

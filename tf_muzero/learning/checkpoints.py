@@ -1,10 +1,11 @@
 """Checkpoints of the trainer, and of its position in the data."""
 
+import contextlib
 import os
 import re
 import shutil
 import tempfile
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 from absl import logging
 import tensorflow as tf
@@ -53,7 +54,7 @@ def find(directory: str, strategy: tf.distribute.Strategy,
   checkpoint = tf.train.latest_checkpoint(directory)
   if not checkpoint:
     return Start('', 0, '')
-  step = int(checkpoint.rsplit('-', 1)[1])
+  step = _step_of(checkpoint)
   position = os.path.join(directory, f'data-{step}')
   is_restored = (tf.io.gfile.exists(position + '.index')
                  and strategy is tf.distribute.get_strategy()
@@ -67,12 +68,47 @@ def restore(trainer: trainer_lib.Trainer, start: Start) -> tf.train.Checkpoint:
       network=trainer.network, target=trainer.target_network,
       optimizer=trainer.optimizer)
   if start.checkpoint:
-    checkpoint.restore(start.checkpoint).assert_consumed()
+    with _restoring(start.checkpoint, (
+        'Was the network or the optimiser changed? Set them as they were, or '
+        'give another run_directory. Is the file damaged? Remove the '
+        'checkpoint; the one before it is then resumed from.')):
+      checkpoint.restore(start.checkpoint).assert_consumed()
     logging.info('Resumed at step %d from %s.', start.step, start.checkpoint)
+
+  def restore_position(_):
+    with _restoring(start.position, (
+        'Was the data changed, or how it is read? Set it as it was; or remove '
+        'these files, and it is read on in a new order.')):
+      trainer.position().read(start.position).assert_consumed()
+
   if start.position:
-    trainer.restore_iterator_fn = lambda _: trainer.position().read(
-        start.position).assert_consumed()
+    trainer.restore_iterator_fn = restore_position
   return checkpoint
+
+
+@contextlib.contextmanager
+def _restoring(path: str, hint: str) -> Iterator[None]:
+  """Makes of all that TensorFlow raises a ValueError that says what to do."""
+  try:
+    yield
+  except (tf.errors.OpError, AssertionError, ValueError, IndexError) as error:
+    raise ValueError(f'{path} cannot be restored. {hint} TensorFlow says: '
+                     f'{str(error).splitlines()[0]}') from error
+
+
+def has_all_steps(run_directory: str, num_steps: int) -> bool:
+  """Returns whether a run has nothing left to learn."""
+  checkpoint = tf.train.latest_checkpoint(directory_of(run_directory))
+  return bool(checkpoint) and _step_of(checkpoint) >= num_steps
+
+
+def directory_of(run_directory: str) -> str:
+  """Returns the directory of a run's checkpoints."""
+  return os.path.join(run_directory, 'checkpoints')
+
+
+def _step_of(checkpoint: str) -> int:
+  return int(checkpoint.rsplit('-', 1)[1])
 
 
 class SaveCheckpoints(callbacks.Periodic):
@@ -122,7 +158,7 @@ class SaveCheckpoints(callbacks.Periodic):
         self._remove({step})
       raise
     self._remove(self._steps() - {
-        int(path.rsplit('-', 1)[1]) for path in self._manager.checkpoints})
+        _step_of(path) for path in self._manager.checkpoints})
 
   def _save(self, step: int) -> None:
     # The position first: the checkpoint makes the step one to resume from.
@@ -138,7 +174,7 @@ class SaveCheckpoints(callbacks.Periodic):
 
   def _latest_step(self) -> int:
     path = tf.train.latest_checkpoint(self._directory)
-    return int(path.rsplit('-', 1)[1]) if path else -1
+    return _step_of(path) if path else -1
 
   def _steps(self) -> set[int]:
     """Returns all steps that there are files of, half-written ones too."""

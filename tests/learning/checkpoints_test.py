@@ -1,0 +1,53 @@
+"""What of a checkpoint cannot be restored."""
+
+import types
+
+import pytest
+import tensorflow as tf
+
+from tf_muzero.learning import checkpoints
+
+
+def _trainer(size, cycle_length):
+  iterator = iter(tf.data.Dataset.range(9).interleave(
+      lambda x: tf.data.Dataset.range(2), cycle_length=cycle_length,
+      num_parallel_calls=1))
+  next(iterator)
+  return types.SimpleNamespace(
+      network=tf.Variable(tf.zeros(size)), target_network=tf.Variable(0.0),
+      optimizer=tf.Variable(0.0),
+      position=lambda: tf.train.Checkpoint(iterator=iterator))
+
+
+@pytest.fixture(name='start')
+def _start(tmp_path):
+  directory = str(tmp_path)
+  trainer = _trainer(3, 2)
+  trainer.position().write(directory + '/data-4')
+  tf.train.CheckpointManager(
+      checkpoints.restore(trainer, checkpoints.Start('', 0, '')), directory, 1
+      ).save(checkpoint_number=4)
+  return checkpoints.find(directory, tf.distribute.get_strategy())
+
+
+def test_what_was_saved_is_restored(start):
+  assert start.step == 4
+  trainer = _trainer(3, 2)
+  checkpoints.restore(trainer, start)
+  trainer.restore_iterator_fn(None)
+
+
+def test_another_network_or_a_damaged_file_is_told(start):
+  with pytest.raises(ValueError, match='(?s)ckpt-4 cannot.*network.*says: Rec'):
+    checkpoints.restore(_trainer(4, 2), start)
+  with open(start.checkpoint + '.data-00000-of-00001', 'r+b') as file:
+    file.truncate(2)
+  with pytest.raises(ValueError, match='ckpt-4 cannot be restored.*damaged'):
+    checkpoints.restore(_trainer(3, 2), start)
+
+
+def test_another_way_to_read_is_told(start):
+  trainer = _trainer(3, 4)
+  checkpoints.restore(trainer, start)
+  with pytest.raises(ValueError, match='data-4 cannot.*how it is read'):
+    trainer.restore_iterator_fn(None)
