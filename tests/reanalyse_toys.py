@@ -1,4 +1,4 @@
-"""Tiny settings of reanalysis, and networks whose searches tell actions apart."""
+"""Tiny settings of reanalysis, and networks that tell actions apart."""
 
 import functools
 

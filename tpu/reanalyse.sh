@@ -3,8 +3,8 @@
 # host, which search on its CPUs.
 #   bash tpu/reanalyse.sh [--dry-run]
 # What runs already is left alone. Prints the settings that make training use it;
-# tpu/train.sh puts the address of worker 0 for WORKER_0. Snapshots must be on gs:// where there is more than
-# one host, which RUN_DIRECTORY decides.
+# tpu/train.sh puts the address of worker 0 for WORKER_0. Snapshots must be on
+# gs:// where there is more than one host, which RUN_DIRECTORY decides.
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
 port="${DISPATCHER_PORT:-5050}"

@@ -71,6 +71,7 @@ def test_metrics_are_means_over_the_batch_and_the_steps():
 
 @pytest.mark.parametrize('slow', ['data', 'learner'])
 def test_only_waiting_for_data_counts_as_waiting(slow):
+  # pylint: disable=protected-access
   def sleep(x):
     return tf.ensure_shape(tf.numpy_function(
         lambda x: (time.sleep(0.2), x)[1], [x], x.dtype), x.shape)
@@ -81,7 +82,7 @@ def test_only_waiting_for_data_counts_as_waiting(slow):
     windows = windows.map(lambda w: w._replace(value=sleep(w.value)))
   else:
     windows = windows.prefetch(10)
-    loss_fn = trainer._loss_fn  # pylint: disable=protected-access
+    loss_fn = trainer._loss_fn
     trainer._loss_fn = lambda network, window: loss_fn(
         network, window._replace(value=sleep(window.value)))
   waited = trainer.fit(windows, steps_per_epoch=5, verbose=0).history[
