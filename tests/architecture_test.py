@@ -15,7 +15,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A folder imports only those left of it, and what has no folder.
 _PIPELINE = ['envs', 'data', 'networks', 'search', 'reanalyse', 'learning',
              'acting', 'reporting']
-_SHARED = {'types', 'rng', 'shapes', 'devices', 'metrics', 'json_lines'}
+_SHARED = {'types', 'actions', 'rng', 'shapes', 'devices', 'metrics',
+           'json_lines'}
 _CONFIG = {'config'}  # For cli alone.
 
 

@@ -73,7 +73,7 @@ def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
   assert metadata['step'] == 70
   assert metadata['num_simulations'] == 2
   assert metadata['observation']['position'] == {
-      'shape': [3], 'dtype': 'float32'}
+      'shape': [3], 'dtype': 'float32', 'name': 'position'}
   example = _EXAMPLE.replace("'runs/1/policy'", repr(output)) + (
       "import sys; print([name for name in sys.modules if name.split('.')[0]"
       " in ('tf_muzero', 'tf_agents', 'gin')])")

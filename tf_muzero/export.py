@@ -8,7 +8,6 @@ import os
 from typing import Any, Optional
 
 from absl import logging
-import numpy as np
 import tensorflow as tf
 
 import tf_muzero
@@ -87,11 +86,8 @@ def _metadata(task: run_directory.Task, mode: modes.Mode, step: int
       'action_repeat': task.action_repeat,
       'mode': mode.name,
       'step': step,
-      'observation': tf.nest.map_structure(
-          lambda x: {'shape': list(x.shape), 'dtype': np.dtype(x.dtype).name},
-          task.spec.observation),
-      'action': {'shape': list(task.spec.action.shape),
-                 'dtype': np.dtype(task.spec.action.dtype).name},
+      'observation': run_directory.nest_to_json(task.spec.observation),
+      'action': run_directory.nest_to_json(task.spec.action),
       'tf_muzero': tf_muzero.__version__,
       'tensorflow': tf.__version__,
   }

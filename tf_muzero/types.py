@@ -20,7 +20,8 @@ class EnvironmentSpec(NamedTuple):
     observation: nest of `dm_env.specs.Array`; for state environments a dict
       from name to a flat float32 vector, for pixels one uint8 frame [H, W, C].
     action: `dm_env.specs.DiscreteArray` (scalar int32) or
-      `dm_env.specs.BoundedArray` (float32 vector in [-1, 1]).
+      `dm_env.specs.BoundedArray` (float32 vector with finite bounds), both as
+      the environment has them; networks have others, see `actions`.
   """
   observation: Nest
   action: Any
@@ -35,7 +36,8 @@ class Episode(NamedTuple):
   Attributes:
     observation: [R, ...] float32 vector (the observation's entries concatenated
       in sorted order of their names) or uint8 frame [H, W, C].
-    action: [R] int32, or [R, n] float32; zero at the last record.
+    action: [R] int32 from 0, or [R, n] float32 in [-1, 1], as networks have
+      them (see `actions`); zero at the last record.
     reward: [R] float32; zero at the last record.
     discount: [R] float32; 0 after a terminal transition, else 1.
   """

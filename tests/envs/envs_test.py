@@ -110,7 +110,7 @@ def test_random_start_survives_ends():
     assert not environment.step(np.float32([0.0])).first()
 
 
-def test_actions_are_scaled_to_the_task():
+def test_actions_are_those_of_the_task():
   class Inner(Counter):
     """With bounds of its own."""
 
@@ -127,11 +127,12 @@ def test_actions_are_scaled_to_the_task():
   inner = Inner()
   inner.count = 0
   environment = control_suite.ControlSuite(inner)
-  for action in (-1.0, 0.0, 1.0):
+  for action in (2.0, 4.0, 6.0):
     observation = environment.step(np.float32([action])).observation
   assert inner.actions == [2.0, 4.0, 6.0]
   assert observation['x'].shape == (4,)
-  assert environment.action_spec().minimum == -1.0
+  assert environment.action_spec() == specs.BoundedArray(
+      [1], np.float32, 2.0, 6.0)
 
 
 @pytest.mark.parametrize('task', ['catch', 'dm_control:cartpole/swingup'])

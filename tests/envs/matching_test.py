@@ -51,7 +51,7 @@ def test_a_shape_that_differs_is_named(environment):
 
 
 @pytest.mark.parametrize('known, words', [
-    (specs.DiscreteArray(5), 'int32.* of 3 values.*of 5 values'),
+    (specs.DiscreteArray(5), 'int32.* of 0 to 2.*of 0 to 4'),
     (specs.BoundedArray([1], np.float32, -1, 1), r'int32\[\].*float32\[1\]')])
 def test_other_actions_are_refused(known, words):
   catch = envs.load('catch', seed=0)
@@ -67,3 +67,13 @@ def test_a_dict_is_not_an_array(environment):
   with pytest.raises(ValueError, match='is entries .*touch'):
     matching.match(environment, EnvironmentSpec(
         catch.observation_spec(), environment.action_spec()))
+
+
+def test_actions_within_the_environments_bounds_are_what_the_agent_does(
+    environment):
+  narrow = specs.BoundedArray([2], np.float32, -0.5, 0.5)
+  spec = envs.spec(environment)._replace(action=narrow)
+  assert matching.match(environment, spec).action_spec() == narrow
+  with pytest.raises(ValueError, match=r'Component 0 .*\[-1, 1\].*\[-1, 2\]'):
+    matching.match(environment, spec._replace(
+        action=specs.BoundedArray([2], np.float32, -1.0, 2.0)))

@@ -16,6 +16,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as time_steps
 
+from tf_muzero import actions
 from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.data import observations
@@ -49,7 +50,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     """Initialises the policy.
 
     Args:
-      act_fn: chooses actions for model inputs.
+      act_fn: chooses actions for model inputs, as networks have them.
       parameters: first weights; see `assign`.
       spec: what it sees and does.
       frame_stack: F, observations of a model input.
@@ -69,6 +70,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
         tf.Variable(x, trainable=False, name=f'parameter_{i}')
         for i, x in enumerate(parameters))
     self._act_fn = act_fn
+    self._own_action = spec.action
     self._observation_spec = observation_spec
     self._frame_stack = frame_stack
     self._seed = seed
@@ -89,6 +91,11 @@ class MuZeroPolicy(tf_policy.TFPolicy):
   def parameters(self) -> Parameters:
     """The weights that the policy acts with."""
     return tuple(v.read_value() for v in self._parameters)
+
+  @property
+  def own_action(self) -> specs.Array:
+    """The spec of the environment's actions, which are the policy's."""
+    return self._own_action
 
   @property
   def frame_stack(self) -> int:
@@ -119,6 +126,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
         observations.flatten(observation), is_first, state.frames)
     action = self._act_fn(
         tuple(v.read_value() for v in self._parameters), act_seed, model_input)
+    action = actions.to_environment(action, self._own_action)
     return action, PolicyState(
         _rows(next_seed, tf.shape(state.seed)[0]), frames)
 
@@ -222,7 +230,7 @@ def add_batch(spec: tf.TensorSpec) -> tf.TensorSpec:
 def _action_spec(spec: specs.Array) -> tensor_spec.BoundedTensorSpec:
   if isinstance(spec, specs.DiscreteArray):
     return tensor_spec.BoundedTensorSpec(
-        (), tf.int32, 0, spec.num_values - 1, 'action')
+        (), tf.int32, int(spec.minimum), int(spec.maximum), 'action')
   return tensor_spec.BoundedTensorSpec(
       spec.shape, tf.float32, spec.minimum, spec.maximum, 'action')
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tree
 
+from tf_muzero import actions
 from tf_muzero.acting import exploration
 from tf_muzero.data import observations
 from tf_muzero.data import segments as segments_lib
@@ -63,8 +64,9 @@ def play(
         tf.constant([number, len(records)], tf.int32)))
     reward, discount = np.zeros_like(noise[:, 0]), np.ones_like(noise[:, 0])
     is_running = np.array([not x.last() for x in time_steps])
+    taken = actions.to_environment(action, environments[0].action_spec())
     for i in np.flatnonzero(is_running):
-      time_steps[i] = environments[i].step(action[i])
+      time_steps[i] = environments[i].step(taken[i])
       reward[i], discount[i] = time_steps[i].reward, time_steps[i].discount
     action[~is_running] = 0
     records.append(Played(

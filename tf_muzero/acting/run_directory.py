@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import actions
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
@@ -42,8 +43,8 @@ def save_task(directory: str, task: Task) -> None:
       'task': task.name,
       'action_repeat': task.action_repeat,
       'num_datapoints': task.num_datapoints,
-      'observation': _nest_to_json(task.spec.observation),
-      'action': _spec_to_json(task.spec.action),
+      'observation': nest_to_json(task.spec.observation),
+      'action': nest_to_json(task.spec.action),
   }
   path = os.path.join(directory, _FILE)
   with tf.io.gfile.GFile(path + '.partial', 'w') as file:
@@ -61,8 +62,8 @@ def load_task(directory: str) -> Task:
     content = json.load(file)
   return Task(
       content['task'], content['action_repeat'],
-      EnvironmentSpec(_nest_from_json(content['observation']),
-                      _spec_from_json(content['action'])),
+      EnvironmentSpec(nest_from_json(content['observation']),
+                      nest_from_json(content['action'])),
       content['num_datapoints'])
 
 
@@ -83,16 +84,18 @@ def restore_network(directory: str, network: keras.Model) -> int:
   return int(checkpoint.rsplit('-', 1)[1])
 
 
-def _nest_to_json(nest: Nest) -> Any:
+def nest_to_json(nest: Nest) -> Any:
+  """Returns a nest of specs as JSON values."""
   if isinstance(nest, dict):
-    return {name: _nest_to_json(x) for name, x in nest.items()}
+    return {name: nest_to_json(x) for name, x in nest.items()}
   return _spec_to_json(nest)
 
 
-def _nest_from_json(content: dict) -> Nest:
-  if 'dtype' in content and 'shape' in content:
+def nest_from_json(content: dict) -> Nest:
+  """Returns what `nest_to_json` was given."""
+  if isinstance(content.get('shape'), list):  # An entry of that name is a dict.
     return _spec_from_json(content)
-  return {name: _nest_from_json(x) for name, x in content.items()}
+  return {name: nest_from_json(x) for name, x in content.items()}
 
 
 def _spec_to_json(spec: specs.Array) -> dict:
@@ -100,6 +103,8 @@ def _spec_to_json(spec: specs.Array) -> dict:
              'name': spec.name}
   if isinstance(spec, specs.DiscreteArray):
     content['num_values'] = spec.num_values
+    if actions.start_of(spec):
+      content['start'] = actions.start_of(spec)
   elif isinstance(spec, specs.BoundedArray):
     content['minimum'] = np.asarray(spec.minimum).tolist()
     content['maximum'] = np.asarray(spec.maximum).tolist()
@@ -109,6 +114,8 @@ def _spec_to_json(spec: specs.Array) -> dict:
 def _spec_from_json(content: dict) -> specs.Array:
   dtype, name = np.dtype(content['dtype']), content['name']
   if 'num_values' in content:
+    if 'start' in content:
+      return actions.Integers(content['num_values'], content['start'], name)
     return specs.DiscreteArray(content['num_values'], dtype, name)
   if 'minimum' in content:
     return specs.BoundedArray(content['shape'], dtype, content['minimum'],

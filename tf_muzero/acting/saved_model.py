@@ -16,13 +16,14 @@ import os
 from typing import Any, NamedTuple, Sequence
 
 from absl import logging
-from dm_env import specs
 import numpy as np
 import tensorflow as tf
 from tf_agents.policies import policy_saver
 from tf_agents.policies import py_tf_eager_policy
 from tf_agents.trajectories import time_step as time_steps
 
+from tf_muzero import actions
+from tf_muzero.acting import run_directory
 from tf_muzero.acting.policy import MuZeroPolicy, add_batch
 from tf_muzero.data import observations
 from tf_muzero.envs import matching
@@ -52,12 +53,8 @@ def read_metadata(directory: str) -> dict[str, Any]:
 
 def spec_of(metadata: dict[str, Any]) -> EnvironmentSpec:
   """Returns what an exported policy sees and does, of its metadata."""
-  def read(content, name):
-    if 'shape' in content and 'dtype' in content:
-      return specs.Array(content['shape'], np.dtype(content['dtype']), name)
-    return {key: read(x, key) for key, x in content.items()}
-  return EnvironmentSpec(*(
-      read(metadata[name], name) for name in ('observation', 'action')))
+  return EnvironmentSpec(*(run_directory.nest_from_json(metadata[name])
+                           for name in ('observation', 'action')))
 
 
 def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
@@ -164,7 +161,11 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
     if num_frames > 1:
       model_input = observations.stack(model_input, num_frames)[:, 0]
     root = model.root_fn(policy.parameters, seed, model_input)
-    return _named(root._replace(embedding=root.embedding[0]))
+    outputs = _named(root._replace(embedding=root.embedding[0]))
+    if 'candidates' in outputs:
+      outputs['candidates'] = actions.to_environment(
+          outputs['candidates'], policy.own_action)
+    return outputs
 
   @tf.function(input_signature=tf.nest.flatten(observation) + [seed])
   def initial_signature(*inputs):
@@ -179,10 +180,13 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
 
   @tf.function(input_signature=[embedding, action, seed])
   def recurrent_inference(embedding, action, seed):
-    step = model.recurrent_fn(policy.parameters, seed, action, (embedding, ()))
+    step = model.recurrent_fn(
+        policy.parameters, seed, actions.to_network(action, policy.own_action),
+        (embedding, ()))
     outputs = _named(step._replace(embedding=step.embedding[0]))
     if not policy.action_spec.dtype.is_integer:
-      outputs['candidates'] = _draw_all(model, step, seed)
+      outputs['candidates'] = actions.to_environment(
+          _draw_all(model, step, seed), policy.own_action)
     return outputs
 
   recurrent_inference.get_concrete_function()

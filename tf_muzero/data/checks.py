@@ -93,7 +93,7 @@ def _not_finite(x: tf.Tensor) -> tf.Tensor:
 
 def _out_of_bounds(action: tf.Tensor, spec: specs.Array) -> tf.Tensor:
   if isinstance(spec, specs.DiscreteArray):
-    return (action < 0) | (action >= spec.num_values)
+    return (action < spec.minimum) | (action > spec.maximum)
   return _any((action < spec.minimum - _TOLERANCE)
               | (action > spec.maximum + _TOLERANCE))
 

@@ -6,6 +6,7 @@ from typing import Any, Callable, Mapping, NamedTuple
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero import actions
 from tf_muzero.data import adapters
 from tf_muzero.data import checks
 from tf_muzero.data import layout
@@ -55,6 +56,8 @@ def make_decode_fn(spec: EnvironmentSpec, features: tfds.features.FeaturesDict,
         observations.flatten(steps['observation']), steps['action'],
         steps['reward'], steps['discount'])
     finding = checks.find(episode, steps['is_first'], steps['is_last'], spec)
+    episode = episode._replace(
+        action=actions.to_network(episode.action, spec.action))
     return Checked(_blank_end(episode), finding, where, tf.reduce_any(
         steps['is_terminal'][-1:]))
 

@@ -97,5 +97,6 @@ def mixture(behaviours: Sequence[Behaviour], weights: Sequence[float]
 def random_action(spec: Any, rng: np.random.Generator) -> np.ndarray:
   """Returns an action drawn uniformly from within its bounds."""
   if isinstance(spec, specs.DiscreteArray):
-    return np.asarray(rng.integers(spec.num_values), spec.dtype)
+    return np.asarray(
+        rng.integers(spec.minimum, spec.maximum + 1), spec.dtype)
   return rng.uniform(spec.minimum, spec.maximum, spec.shape).astype(spec.dtype)

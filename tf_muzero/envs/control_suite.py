@@ -8,12 +8,14 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
+from tf_muzero import actions
+
 
 class ControlSuite(dm_env.Environment):
   """A task of dm_control with float32 vectors to see and to do.
 
   Each entry of the observation is a flat float32 vector, scalars have one
-  element. Actions are in [-1, 1], mapped linearly to the task's own bounds.
+  element. Actions are within the task's own bounds.
   """
 
   def __init__(self, environment: Any):
@@ -23,17 +25,12 @@ class ControlSuite(dm_env.Environment):
       environment: a `dm_control.rl.control.Environment`.
     """
     self._environment = environment
-    self._own_action = environment.action_spec()
+    action = environment.action_spec()
+    self._action_spec = actions.bounded(
+        action.shape, action.minimum, action.maximum)
     self._observation_spec = {
         name: specs.Array([int(np.prod(spec.shape))], np.float32, name)
         for name, spec in environment.observation_spec().items()}
-    self._low = np.broadcast_to(
-        self._own_action.minimum, self._own_action.shape)
-    self._high = np.broadcast_to(
-        self._own_action.maximum, self._own_action.shape)
-    if not (np.isfinite(self._low) & np.isfinite(self._high)).all():
-      raise ValueError('The task must bound its actions, but its action spec '
-                       f'is {self._own_action}.')
 
   @property
   def physics(self) -> Any:
@@ -44,16 +41,13 @@ class ControlSuite(dm_env.Environment):
     return self._flat(self._environment.reset())
 
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
-    share = (np.asarray(action, np.float64) + 1.0) / 2.0
-    return self._flat(self._environment.step(
-        self._low + share * (self._high - self._low)))
+    return self._flat(self._environment.step(np.asarray(action, np.float64)))
 
   def observation_spec(self) -> dict[str, specs.Array]:
     return dict(self._observation_spec)
 
   def action_spec(self) -> specs.BoundedArray:
-    return specs.BoundedArray(
-        self._own_action.shape, np.float32, -1.0, 1.0, 'action')
+    return self._action_spec
 
   def close(self):
     self._environment.close()

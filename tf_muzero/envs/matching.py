@@ -15,23 +15,29 @@ from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
 
+_TOLERANCE = 1e-5  # Of the bounds, as a share of their range.
+
+
 def match(environment: dm_env.Environment, spec: EnvironmentSpec
           ) -> dm_env.Environment:
   """Returns the environment with observations as an agent expects them.
 
   Entries that the agent does not know are dropped. One that is missing, and
-  shapes, types or actions that differ, raise ValueError.
+  shapes, types or actions that differ, raise ValueError; so do actions of the
+  agent that are out of the environment's bounds.
 
   Args:
     environment: of the agent's task.
     spec: what the agent sees and does.
   """
   _check('action', environment.action_spec(), spec.action)
+  _check_bounds(environment.action_spec(), spec.action)
   own = environment.observation_spec()
   _check_all('observation', select(own, spec.observation), spec.observation)
-  if not isinstance(own, dict) or own.keys() == spec.observation.keys():
+  has_all = not isinstance(own, dict) or own.keys() == spec.observation.keys()
+  if has_all and environment.action_spec() == spec.action:
     return environment
-  return _Selected(environment, spec.observation)
+  return _Matched(environment, spec)
 
 
 def select(observation: Nest, known: Nest) -> Nest:
@@ -54,12 +60,12 @@ def select(observation: Nest, known: Nest) -> Nest:
   return {name: select(observation[name], x) for name, x in known.items()}
 
 
-class _Selected(wrappers.Wrapper):
-  """Shows only the entries of an observation that are known."""
+class _Matched(wrappers.Wrapper):
+  """Shows only the entries and takes only the actions that are known."""
 
-  def __init__(self, environment: dm_env.Environment, known: Nest):
+  def __init__(self, environment: dm_env.Environment, spec: EnvironmentSpec):
     super().__init__(environment)
-    self._known = known
+    self._spec = spec
 
   def reset(self) -> dm_env.TimeStep:
     return self._select(super().reset())
@@ -68,11 +74,14 @@ class _Selected(wrappers.Wrapper):
     return self._select(super().step(action))
 
   def observation_spec(self) -> Nest:
-    return select(super().observation_spec(), self._known)
+    return select(super().observation_spec(), self._spec.observation)
+
+  def action_spec(self) -> specs.Array:
+    return self._spec.action
 
   def _select(self, time_step: dm_env.TimeStep) -> dm_env.TimeStep:
     return time_step._replace(
-        observation=select(time_step.observation, self._known))
+        observation=select(time_step.observation, self._spec.observation))
 
 
 def _check_all(name: str, own: Nest, known: Nest) -> None:
@@ -92,9 +101,25 @@ def _check(name: str, own: Any, known: specs.Array) -> None:
     if isinstance(x, dict):
       return f'entries {", ".join(sorted(x))}'
     text = f'{np.dtype(x.dtype).name}{list(x.shape)}'
-    # An exported policy does not tell how many values there are.
-    return f'{text} of {x.num_values} values' if are_discrete else text
+    return f'{text} of {x.minimum} to {x.maximum}' if are_discrete else text
 
   if describe(own) != describe(known):
     raise ValueError(f'The {name} of the environment is {describe(own)}, but '
                      f'the agent was trained with {describe(known)}.')
+
+
+def _check_bounds(own: specs.Array, known: specs.Array) -> None:
+  """Raises ValueError where an agent acts out of an environment's bounds."""
+  if isinstance(own, specs.DiscreteArray):
+    return  # `_check` compares them.
+  low, high = (np.broadcast_to(x, own.shape)
+               for x in (own.minimum, own.maximum))
+  slack = _TOLERANCE * (high - low)
+  beyond = (known.minimum < low - slack) | (known.maximum > high + slack)
+  for i in np.flatnonzero(beyond):
+    raise ValueError(
+        f'Component {i} of the action is in [{low[i]:g}, {high[i]:g}] in the '
+        f'environment, but the agent was trained with actions in '
+        f'[{known.minimum[i]:g}, {known.maximum[i]:g}]. Tell the bounds that '
+        "the data's actions have, with action_minimum and action_maximum in "
+        'its metadata or in reading.Reading.')

@@ -46,7 +46,8 @@ def make_head(action_spec: specs.Array, *, num_candidates: int,
   """Returns the head for an action spec.
 
   Args:
-    action_spec: `DiscreteArray`, or `BoundedArray` over [-1, 1].
+    action_spec: `DiscreteArray`, or `BoundedArray`; the head's own actions are
+      as networks have them, see `actions`.
     num_candidates: K actions that a search draws at a node; continuous only.
     max_scale: largest scale of the Gaussian that actions are drawn from.
   """
