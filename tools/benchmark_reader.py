@@ -12,7 +12,8 @@ frames, `segments` is as far as each is held once: what a search gets. Beside
 it, in the same run and in turns:
 
   rlds    the recipe of RLDS for the same windows of state episodes:
-          `rlds.transformations.batch(steps, K + 1, shift=1)`; extra [benchmark]
+          `rlds.transformations.batch(steps, K + 1, shift=1)`, which
+          the ordinary install brings
   decode  for frames: `tf.io.decode_png` of each stored frame and nothing else,
           on all cores; no reader that decodes a frame once can be faster
 
@@ -256,7 +257,7 @@ def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
     from rlds import transformations
   except ImportError as error:
     raise ImportError(
-        'RLDS is missing: pip install -e .[benchmark]') from error
+        'RLDS is missing: there is none for this system.') from error
   builder = tfds.builder_from_directory(dataset.directory)
   read = tfds.ReadConfig(
       try_autocache=False, interleave_cycle_length=16, shuffle_seed=0)

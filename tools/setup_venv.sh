@@ -51,7 +51,8 @@ log=.venv/install.log
 echo "Installing into .venv; this takes some minutes once, see $log ..."
 # The variable, unlike an option, also holds where pip builds a package.
 if ! PIP_CONSTRAINT="$PWD/constraints.txt" PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    .venv/bin/python -m pip install -e '.[dev,atari]' setuptools \
+    .venv/bin/python -m pip install -e '.[dev,atari,gymnasium,convert]' \
+    setuptools \
     >"$log" 2>&1; then
   tail -n 20 "$log" >&2
   die "the installation failed; the whole log is in $log."
