@@ -6,7 +6,7 @@
 
 import json
 import os
-from typing import Any, Callable, Optional, Sequence, Union
+from typing import Any, Callable, Optional, Sequence
 
 from absl import logging
 import tensorflow as tf
@@ -15,20 +15,17 @@ from tf_muzero import cli
 from tf_muzero import envs
 from tf_muzero import progress
 from tf_muzero.acting import evaluation
-from tf_muzero.acting import interaction
 from tf_muzero.acting import modes as modes_lib
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.acting import video as video_lib
-from tf_muzero.data import episodes
+from tf_muzero.acting.sources import Source
 from tf_muzero.networks.agent import Agent
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Parameters
 from tf_muzero.types import SearchFn
 
-# What training learns from: stored episodes, or an environment alone.
-Source = Union[episodes.Dataset, interaction.Source]
 # (parameters, poll_fn) -> flat metrics. It may call `poll_fn()` now and then,
 # which raises if training was told to stop.
 MeasureFn = Callable[[Parameters, Callable[[], None]], dict[str, float]]

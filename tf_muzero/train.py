@@ -22,6 +22,7 @@ from tf_muzero import evaluate
 from tf_muzero.acting import batches
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
+from tf_muzero.acting import sources
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import skipping
 from tf_muzero.data import statistics as statistics_lib
@@ -100,7 +101,8 @@ def train(
   is_on_device = reanalyse.placement == 'device'
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
-  source = _open(reanalyse_fraction, dataset, reading, interaction)
+  source = sources.open_source(
+      reanalyse_fraction, dataset, reading, interaction)
   run_directory = os.path.expanduser(run_directory)
   on_signal = interruption.StopOnSignal()
   evaluations = _begin(run_directory, source, agent, evaluate_fn,
@@ -179,7 +181,7 @@ def _reporting_callbacks(
   return callbacks
 
 
-def _log_start(trainer: trainer_lib.Trainer, source: evaluate.Source,
+def _log_start(trainer: trainer_lib.Trainer, source: sources.Source,
                run_directory: str) -> None:
   logging.info(
       'TensorFlow %s, %s, %d parameters, %d stored episodes of %s, results in '
@@ -188,37 +190,7 @@ def _log_start(trainer: trainer_lib.Trainer, source: evaluate.Source,
       run_directory)
 
 
-def _open(
-    fraction: float, dataset: Optional[str], reading: Reading,
-    interaction: Optional[interaction_lib.Interaction]) -> evaluate.Source:
-  """Returns what windows come from, the environment only where it must."""
-  if fraction == 1.0:
-    interaction = None
-  elif not interaction:
-    raise ValueError('interaction must be given for a reanalyse_fraction of '
-                     f'{fraction}.')
-  elif fraction == 0.0:
-    return interaction_lib.open_task(interaction)
-  if not dataset:
-    raise ValueError('dataset must be given for a reanalyse_fraction of '
-                     f'{fraction}.')
-  source = episodes_lib.open_dataset(dataset, reading)
-  if interaction and interaction.action_repeat != source.action_repeat:
-    raise ValueError(
-        f'interaction.action_repeat must be {source.action_repeat}, as in '
-        f'{dataset!r}, got {interaction.action_repeat}.')
-  if interaction and source.task not in ('', interaction.task):
-    raise ValueError(f'interaction.task must be {source.task!r}, as in '
-                     f'{dataset!r}, got {interaction.task!r}.')
-  clips = source.metadata.get(
-      'clip_rewards', source.name.startswith('rlu_atari'))
-  if interaction and interaction.clip_rewards != clips:
-    raise ValueError(f'interaction.clip_rewards must be {clips}, as in '
-                     f'{dataset!r}, got {interaction.clip_rewards}.')
-  return source
-
-
-def _begin(run_directory: str, source: evaluate.Source, agent: Agent,
+def _begin(run_directory: str, source: sources.Source, agent: Agent,
            evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int,
            num_steps: int, poll_fn: Callable[[], None]
            ) -> list[callbacks_lib.Evaluate]:
@@ -239,7 +211,7 @@ def _begin(run_directory: str, source: evaluate.Source, agent: Agent,
 
 
 def make_trainer(
-    source: evaluate.Source, agent: Agent, loss_weights: losses.LossWeights,
+    source: sources.Source, agent: Agent, loss_weights: losses.LossWeights,
     batch_size: int, compute_dtype: str, **settings) -> trainer_lib.Trainer:
   """Returns a trainer of fresh networks, under the present strategy."""
   head = agent.make_head(source.spec)
