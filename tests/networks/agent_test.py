@@ -1,6 +1,8 @@
 """The state network, and networks as functions of parameters."""
 
 import functools
+import gc
+import weakref
 
 from dm_env import specs
 import numpy as np
@@ -158,6 +160,40 @@ def test_planning_model_works_for_any_batch_size_in_one_trace():
   assert [plan(tf.zeros([n, 5])).candidates.shape for n in (1, 4)] == [
       [1, 3, 2], [4, 3, 2]]
   assert plan.experimental_get_tracing_count() == 1
+
+
+def test_nothing_is_traced_again_in_eager_mode(spec, monkeypatch):
+  traced = []
+  imported = tf.graph_util.import_graph_def
+  monkeypatch.setattr(
+      tf.graph_util, 'import_graph_def', lambda *args, **kwargs: (
+          traced.append(args), imported(*args, **kwargs))[1])
+  agent = make_agent()
+  network = agent.make_network(spec)
+  for i in range(3):
+    model = agent.plan_with(network, spec, max_scale=0.1 * i + 0.1)
+    # Variables and tensors of them are the same to it.
+    parameters = network.variables if i else parameters_of(network)
+    root = model.root_fn(parameters, rng.seed(i), tf.zeros([6, 5]))
+    model.recurrent_fn(
+        parameters, rng.seed(i), _actions(spec, 6), root.embedding)
+    assert len(traced) == 2  # One for each function.
+  model.root_fn(parameters, rng.seed(0), tf.zeros([7, 5]))
+  assert len(traced) == 3
+
+
+def test_a_network_that_was_planned_with_can_be_freed(spec):
+  agent = make_agent()
+  network = agent.make_network(spec)
+  model = agent.plan_with(network, spec)
+  model.root_fn(parameters_of(network), rng.seed(0), tf.zeros([6, 5]))
+  is_alive = weakref.ref(network)
+  del network
+  gc.collect()
+  assert is_alive()  # It is in use.
+  del model
+  gc.collect()
+  assert not is_alive()
 
 
 def test_width_rule_of_the_paper():

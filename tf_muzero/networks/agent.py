@@ -1,6 +1,7 @@
 """The choices that make an agent, and its network as planning functions."""
 
 import dataclasses
+import weakref
 from typing import Callable, NamedTuple
 
 from dm_env import specs
@@ -18,6 +19,9 @@ from tf_muzero.types import Parameters
 from tf_muzero.types import RecurrentFn
 from tf_muzero.types import RootOutput
 from tf_muzero.types import StepOutput
+
+# What was traced of each network that is in use, for its two functions.
+_TRACES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class PlanningModel(NamedTuple):
@@ -116,8 +120,11 @@ class Agent:
       embedding, reward_logits = network.step(embedding, action)
       return (embedding, reward_logits) + network.predict_heads(embedding)
 
-    apply_initial = functional.functionalize(initial, network.variables)
-    apply_recurrent = functional.functionalize(recurrent, network.variables)
+    initial_traces, recurrent_traces = _traces_of(network)
+    apply_initial = functional.functionalize(
+        initial, network.variables, initial_traces)
+    apply_recurrent = functional.functionalize(
+        recurrent, network.variables, recurrent_traces)
 
     def root_fn(parameters, seed, observation):
       embedding, policy, value_logits = apply_initial(parameters, observation)
@@ -146,3 +153,9 @@ class Agent:
       return head.sample_fn(apply_initial(parameters, observation)[1], seed)
 
     return PlanningModel(root_fn, recurrent_fn, draw_fn, mode_fn, sample_fn)
+
+
+def _traces_of(network: keras.Model
+               ) -> tuple[functional.Traces, functional.Traces]:
+  """Returns the traces of a network, which all its planning models share."""
+  return _TRACES.setdefault(network, ({}, {}))

@@ -5,41 +5,56 @@ and a `tf.Variable` captured by a dataset cannot travel. So the network's graph
 is traced once, its variable reads are cut out, and tensors put in their place.
 """
 
-from typing import Callable, Sequence
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import tensorflow as tf
 
 from tf_muzero.types import Nest, Parameters
 
 
-def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable]
-                  ) -> Callable[..., Nest]:
+class Trace(NamedTuple):
+  """A function for inputs of one kind; it does not know whose it is.
+
+  Attributes:
+    in_graph_fn: (parameters, *inputs) -> nest, inside of a graph.
+    eager_fn: the same, compiled once.
+  """
+  in_graph_fn: Callable[..., Nest]
+  eager_fn: Callable[..., Nest]
+
+
+# From the specs of inputs to what was traced for them.
+Traces = dict[tuple, Trace]
+
+
+def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
+                  traces: Optional[Traces] = None) -> Callable[..., Nest]:
   """Returns `apply(parameters, *inputs)`, which is `fn(*inputs)` with them.
 
   Args:
     fn: function of tensors that reads no variables but `variables`.
     variables: in the order that `parameters` will have.
+    traces: what was traced of `fn` before, to which this one adds.
   """
-  traces: dict[tuple, Callable] = {}
+  traces = {} if traces is None else traces
 
-  def apply(parameters: Parameters, *inputs: tf.Tensor) -> Nest:
+  def call(parameters: Parameters, *inputs: tf.Tensor) -> Nest:
+    inputs = tuple(tf.convert_to_tensor(x) for x in inputs)
     specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in inputs)
     if specs not in traces:
       with tf.init_scope():
         traces[specs] = _trace(fn, variables, specs)
-    return traces[specs](parameters, *inputs)
-
-  def call(parameters: Parameters, *inputs: tf.Tensor) -> Nest:
-    inputs = tuple(tf.convert_to_tensor(x) for x in inputs)
-    if tf.executing_eagerly():
-      return tf.function(apply)(tuple(parameters), *inputs)
-    return apply(parameters, *inputs)
+    if not tf.executing_eagerly():
+      return traces[specs].in_graph_fn(parameters, *inputs)
+    # Tensors, since a variable of its own would be traced anew.
+    return traces[specs].eager_fn(
+        tuple(tf.convert_to_tensor(x) for x in parameters), *inputs)
 
   return call
 
 
 def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
-           specs: Sequence[tf.TensorSpec]) -> Callable[..., Nest]:
+           specs: Sequence[tf.TensorSpec]) -> Trace:
   """Returns `fn` for inputs of these specs, as a function of parameters."""
 
   @tf.function
@@ -60,6 +75,7 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
   inputs = [t.name for t in graph.inputs if t.dtype != tf.resource]
   outputs = [t.name for t in graph.outputs]
   graph_def = _without_variables(graph.as_graph_def())
+  structure = tf.nest.map_structure(lambda x: 0, concrete.structured_outputs)
 
   def apply(parameters, *args):
     # Identities, since tensors of an outer graph cannot be mapped to directly.
@@ -67,10 +83,9 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
     mapping.update((k, tf.identity(x)) for k, x in zip(inputs, args))
     results = tf.graph_util.import_graph_def(
         graph_def, input_map=mapping, return_elements=outputs, name='network')
-    return tf.nest.pack_sequence_as(
-        concrete.structured_outputs, results, expand_composites=True)
+    return tf.nest.pack_sequence_as(structure, results)
 
-  return apply
+  return Trace(apply, tf.function(apply))
 
 
 def _without_variables(graph_def):
