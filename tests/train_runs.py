@@ -13,26 +13,31 @@ import keras
 
 from tests import reanalyse_toys
 from tf_muzero import train
+from tf_muzero.acting import sources
 from tf_muzero.learning import losses
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 
 
-def run(dataset: str, run_directory: str, num_steps: int, kill_at: int = 0,
+def make_agent(frame_stack: int = 1) -> agent_lib.Agent:
+  """Returns a tiny network and what it means."""
+  support = value_transform.Support(-2.0, 2.0, 11)
+  return agent_lib.Agent(
+      functools.partial(state.StateNetwork, num_blocks=1, width=8),
+      support, support, 0.9, 2, frame_stack)
+
+
+def run(dataset: sources.Stored, run_directory: str, num_steps: int, kill_at: int = 0,
         frame_stack: int = 1, placement: str = 'host', service: str = '',
         **changes):
   """Trains a tiny network, deterministically; see `train.train`."""
-  support = value_transform.Support(-2.0, 2.0, 11)
-
   def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
   return train.train(**{
       'run_directory': run_directory, 'dataset': dataset,
-      'agent': agent_lib.Agent(
-          functools.partial(state.StateNetwork, num_blocks=1, width=8),
-          support, support, 0.9, 2, frame_stack),
+      'agent': make_agent(frame_stack),
       'reanalyse': reanalyse_toys.reanalyse(
           num_simulations=4, shuffle_windows=24, placement=placement,
           service=service),

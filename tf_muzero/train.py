@@ -52,7 +52,7 @@ def train(
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
     seed: int, compute_dtype: str = 'float32', intra_op_threads: int = 0,
     deterministic: bool = False,
-    dataset: Optional[str] = None, reading: Reading = Reading(),
+    dataset: Optional[sources.Stored] = None, reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
     evaluate_every: int = 0, profile: str = '') -> trainer_lib.Trainer:
@@ -87,8 +87,9 @@ def train(
     intra_op_threads: see `devices.limit_threads`.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
-    dataset: directory of an RLDS dataset, or a name of TFDS; needed where the
-      fraction is not 0.
+    dataset: directory of an RLDS dataset, a name of TFDS, or a
+      `tf.data.Dataset` of RLDS episodes, see `episodes.open_dataset`; needed
+      where the fraction is not 0.
     reading: what of the dataset is read, and how.
     interaction: how fresh episodes are played; needed where it is not 1.
     evaluate_fn: such as `evaluate.during_training`.

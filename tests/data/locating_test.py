@@ -10,6 +10,7 @@ from tests import data_toys
 from tests.data import public_test
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import locating
+from tf_muzero.data.reading import Reading
 
 _NAME = 'rlu_control_suite/cartpole_swingup'
 
@@ -77,7 +78,7 @@ class MuzeroTestRlds(tfds.core.GeneratorBasedBuilder):
 
 
 def test_prepared_when_asked(tmp_path):
-  reading = episodes_lib.Reading(data_dir=str(tmp_path), prepare=True)
+  reading = Reading(data_dir=str(tmp_path), prepare=True)
   for _ in range(2):  # Prepared, then found.
     dataset = episodes_lib.open_dataset('muzero_test_rlds', reading)
     assert dataset.directory == str(tmp_path / 'muzero_test_rlds' / '3.0.0')

@@ -9,6 +9,7 @@ from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from tests import train_runs
 from tf_muzero import cli
@@ -124,10 +125,29 @@ def test_what_is_trained_on_is_not_held_out(dataset):
     validation.check_apart(open_split('train[:9]'), open_split('train[7:]'))
 
 
-def _held_out():
-  return validation.held_out(
-      reading=Reading(split='train[80%:]'), num_episodes=2,
-      windows_per_episode=3, unroll_steps=2, seed=0)
+def _held_out(**changes):
+  return validation.held_out(**{
+      'reading': Reading(split='train[80%:]'), 'num_episodes': 2,
+      'windows_per_episode': 3, 'unroll_steps': 2, 'seed': 0, **changes})
+
+
+def test_what_python_has_is_held_out_by_another_dataset(dataset):
+  """Its episodes are chosen with the means of `tf.data`."""
+  builder = tfds.builder_from_directory(dataset)
+  open_split = lambda split: episodes_lib.from_rlds(
+      builder.as_dataset(split=split), metadata=builder.info.metadata)
+  source, other = open_split('train[:80%]'), open_split('train[80%:]')
+  agent = train_runs.make_agent()
+  with pytest.raises(ValueError, match='give held_out another one'):
+    _held_out(reading=Reading())(agent, source)
+  with pytest.raises(ValueError, match='8 of 8 held-out episodes'):
+    _held_out(reading=Reading(), dataset=source)(agent, source)
+  validate = _held_out(reading=Reading(), dataset=other)(agent, source)
+  of_files = _held_out()(agent, episodes_lib.open_dataset(
+      dataset, Reading(split='train[:80%]')))
+  weights = [v.numpy() for v in agent.make_network(
+      source.spec, source.num_steps).variables]
+  assert validate(weights, None) == of_files(weights, None)
 
 
 def test_a_wrong_split_is_refused_before_work_starts(dataset, tmp_path):

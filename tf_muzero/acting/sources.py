@@ -2,21 +2,25 @@
 
 from typing import Optional, Union
 
+import tensorflow as tf
+
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data.reading import Reading
 
 Source = Union[episodes_lib.Dataset, interaction_lib.Source]
+# What `episodes.open_dataset` takes.
+Stored = Union[str, episodes_lib.Dataset, tf.data.Dataset]
 
 
 def open_source(
-    fraction: float, dataset: Optional[str], reading: Reading,
+    fraction: float, dataset: Optional[Stored], reading: Reading,
     interaction: Optional[interaction_lib.Interaction]) -> Source:
   """Returns what windows come from, the environment only where it must.
 
   Args:
     fraction: the reanalyse fraction.
-    dataset: directory of an RLDS dataset, or a name of TFDS.
+    dataset: see `episodes.open_dataset`.
     reading: what of it is read, and how.
     interaction: how fresh episodes are played.
   """
@@ -27,20 +31,20 @@ def open_source(
                      f'{fraction}.')
   elif fraction == 0.0:
     return interaction_lib.open_task(interaction)
-  if not dataset:
+  if dataset is None or dataset == '':
     raise ValueError('dataset must be given for a reanalyse_fraction of '
                      f'{fraction}.')
   source = episodes_lib.open_dataset(dataset, reading)
   if interaction and interaction.action_repeat != source.action_repeat:
     raise ValueError(
         f'interaction.action_repeat must be {source.action_repeat}, as in '
-        f'{dataset!r}, got {interaction.action_repeat}.')
+        f'{source.place!r}, got {interaction.action_repeat}.')
   if interaction and source.task not in ('', interaction.task):
     raise ValueError(f'interaction.task must be {source.task!r}, as in '
-                     f'{dataset!r}, got {interaction.task!r}.')
+                     f'{source.place!r}, got {interaction.task!r}.')
   clips = source.metadata.get(
       'clip_rewards', source.name.startswith('rlu_atari'))
   if interaction and interaction.clip_rewards != clips:
     raise ValueError(f'interaction.clip_rewards must be {clips}, as in '
-                     f'{dataset!r}, got {interaction.clip_rewards}.')
+                     f'{source.place!r}, got {interaction.clip_rewards}.')
   return source

@@ -106,9 +106,11 @@ def undecodable(where: tf.Tensor, spec: Checked) -> Checked:
       tf.constant(checks.UNDECODABLE, tf.int64), tf.constant(0, tf.int64)))
 
 
-def _parse(features: tfds.features.FeaturesDict, example: tf.Tensor
+def _parse(features: tfds.features.FeaturesDict, example: Nest
            ) -> Mapping[str, Any]:
-  """Returns the steps of a serialised example as dense tensors."""
+  """Returns the steps of an example as dense tensors, serialised or not."""
+  if not tf.is_tensor(example):  # Of a `tf.data.Dataset`.
+    return {field: example[field] for field in features['steps'].feature}
   return features.deserialize_example(
       example, decoders={'steps': tfds.decode.SkipDecoding()})['steps']
 

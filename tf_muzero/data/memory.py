@@ -37,6 +37,12 @@ def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
   held = _load(
       dataclasses.replace(dataset, parts=files.shard(dataset.parts, *shard)),
       notes, _MOST_TRAVELLING if dealt else 2**63)
+  if held is None and dealt and dataset.elements is not None:
+    raise ValueError(
+        'The processes of a service share files, and a tf.data.Dataset has '
+        f'none; only what fits in {_MOST_TRAVELLING // 2**20} MiB of memory is '
+        'sent to them. Search in the training process (service = None), or '
+        'write the episodes to files.')
   if held is None:
     return episodes_lib.episodes(
         dataset, seed=seed, repeat=repeat, shard=shard, notes=notes,
@@ -70,5 +76,5 @@ def _load(dataset: episodes_lib.Dataset, notes: str, most: int
       return None
     held.append(episode)
   if not held:
-    raise ValueError(f'{dataset.directory!r} has not one good episode.')
+    raise ValueError(f'{dataset.place!r} has not one good episode.')
   return held

@@ -14,16 +14,20 @@ _FILES_AT_ONCE = 16  # That a shuffled pass reads from.
 _END = np.iinfo(np.int64).max  # Stands behind the last record of a file.
 
 
-def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
-         repeat: bool = False, shuffle_episodes: int = 1,
-         skip: Optional[bool] = None, notes: str = '', dealt: bool = False
-         ) -> tf.data.Dataset:
+def read(parts: Sequence[files.Part],
+         elements: Optional[tf.data.Dataset] = None, *,
+         seed: Optional[int] = None, repeat: bool = False,
+         shuffle_episodes: int = 1, skip: Optional[bool] = None,
+         notes: str = '', dealt: bool = False) -> tf.data.Dataset:
   """Returns passes over (where, serialised example): two scalar strings.
 
   A damaged file ends where the damage is: what is behind it cannot be found.
 
   Args:
     parts: which episodes of which files.
+    elements: what there is in place of the one file, see `dataset.Dataset`; its
+      elements then stand where serialised examples would. What fails in it is
+      raised as it is.
     seed: of the order; None keeps the stored order.
     repeat: whether to go on for ever; else there is one pass.
     shuffle_episodes: size of the shuffle buffer.
@@ -38,7 +42,9 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
 
   def read_file(path, start, stop):
     numbers = tf.constant(every_number)[start:stop]
-    if skip is None:
+    if elements is not None:
+      records = elements
+    elif skip is None:
       records = tf.data.TFRecordDataset(path)
     else:
       records = tf.data.TFRecordDataset(_if_exists(path)).ignore_errors(
@@ -47,7 +53,7 @@ def read(parts: Sequence[files.Part], *, seed: Optional[int] = None,
         numbers[-1] + 1 - numbers[0])
     records = records.filter(lambda number, _: tf.reduce_any(
         numbers[_find(numbers, number):][:1] == number))
-    if skip is not None:
+    if skip is not None and elements is None:
       records = _account(records, path, numbers, skip, notes)
     return records.map(lambda number, example: (_where(path, number), example))
 

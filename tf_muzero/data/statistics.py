@@ -26,7 +26,7 @@ def observation_statistics(dataset: episodes.Dataset
     mean = mean + difference * len(x) / total
     count = total
   if not count:
-    raise ValueError(f'{dataset.directory!r} has not one good episode.')
+    raise ValueError(f'{dataset.place!r} has not one good episode.')
   deviation = np.sqrt(squares / count)
   return (mean.astype(np.float32),
           np.where(deviation < 1e-6, 1.0, deviation).astype(np.float32))

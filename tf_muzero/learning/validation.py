@@ -8,7 +8,7 @@ error of rewards, or one that grows with each unrolled step, is the model's.
 
 import dataclasses
 import itertools
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
 from dm_env import specs
 import numpy as np
@@ -44,8 +44,9 @@ class HeldOut(NamedTuple):
 
 
 def held_out(
-    *, reading: Reading, num_episodes: int, windows_per_episode: int,
-    unroll_steps: int, seed: int
+    *, reading: Reading = Reading(), num_episodes: int,
+    windows_per_episode: int, unroll_steps: int, seed: int,
+    dataset: Optional[Union[str, episodes_lib.Dataset, tf.data.Dataset]] = None
     ) -> Callable[[Agent, Any], Callable[..., dict[str, float]]]:
   """Returns what validates the weights of a running training.
 
@@ -64,18 +65,26 @@ def held_out(
     windows_per_episode: at random places.
     unroll_steps: K.
     seed: of the places.
+    dataset: what is held out, see `episodes.open_dataset`; by default the
+      training's own. It must be given where that is a `tf.data.Dataset`, and
+      nothing then tells whether the two have episodes in common.
   """
 
   def evaluate_fn(agent: Agent, source: Any):
     if not isinstance(source, episodes_lib.Dataset):
       raise ValueError('Validation needs a dataset to hold episodes out of; '
                        'this training has an environment alone.')
-    dataset = episodes_lib.open_dataset(
-        source.directory, dataclasses.replace(
-            reading, reward_alignment=source.reading.reward_alignment))
-    check_apart(source, dataset)
+    if not (dataset or source.directory):
+      raise ValueError(
+          'What is trained on is a tf.data.Dataset: give held_out another one, '
+          'of the episodes to hold out, as its argument dataset.')
+    other = episodes_lib.open_dataset(
+        dataset or source.directory, dataclasses.replace(
+            reading, reward_alignment=source.reading.reward_alignment)
+        if isinstance(dataset or '', str) else reading)
+    check_apart(source, other)
     windows = cut(
-        list(itertools.islice(episodes_lib.iterate(dataset), num_episodes)),
+        list(itertools.islice(episodes_lib.iterate(other), num_episodes)),
         windows_per_episode=windows_per_episode, unroll_steps=unroll_steps,
         frame_stack=agent.frame_stack, discount=agent.discount, seed=seed)
     network = agent.make_network(source.spec, source.num_steps)
@@ -93,8 +102,12 @@ def held_out(
 def check_apart(source: episodes_lib.Dataset, other: episodes_lib.Dataset
                 ) -> None:
   """Raises ValueError where two datasets have episodes in common."""
+  if source.spec != other.spec:
+    raise ValueError(
+        f'{other.place!r} has other observations or actions than what is '
+        f'trained on: {other.spec}, not {source.spec}.')
   def episodes(dataset):
-    return {(part.path, number) for part in dataset.parts
+    return {(part.path, id(dataset.elements), number) for part in dataset.parts
             for number in part.numbers}
   common = episodes(source) & episodes(other)
   if common:
