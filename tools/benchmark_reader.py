@@ -256,8 +256,7 @@ def rlds_windows(dataset: episodes_lib.Dataset) -> tf.data.Dataset:
     # pylint: disable=import-outside-toplevel,import-error
     from rlds import transformations
   except ImportError as error:
-    raise ImportError(
-        'RLDS is missing: there is none for this system.') from error
+    raise ImportError('RLDS is missing for this system.') from error
   builder = tfds.builder_from_directory(dataset.directory)
   read = tfds.ReadConfig(
       try_autocache=False, interleave_cycle_length=16, shuffle_seed=0)
