@@ -63,7 +63,7 @@ def write(directory, played, spec, *, episodes_per_file=100, **metadata):
       str(directory), name='toy', spec=spec, metadata=metadata,
       episodes_per_file=episodes_per_file) as add:
     for time_steps, actions in played:
-      add(time_steps, actions)
+      add(writing.played(time_steps, actions, spec))
 
 
 def write_raw(directory, features, examples):

@@ -84,7 +84,7 @@ def _learn(name, directory):
       metadata={'task': _task(name), 'action_repeat': 1},
       episodes_per_file=10) as add:
     for _ in range(2):
-      add(*_play(environment, rng))
+      add(writing.played(*_play(environment, rng), spec))
   run = str(directory / 'run')
   tf.config.run_functions_eagerly(True)
   cli.call(cli.configure(

@@ -90,7 +90,9 @@ def test_another_game_is_refused(tmp_path):
   with writing.new_dataset(
       dataset, name='other', spec=data_toys.BOARD_SPEC,
       metadata={'task': 'atari:Pong'}, episodes_per_file=1) as add:
-    add(*data_toys.play(np.random.default_rng(0), data_toys.BOARD_SPEC, 3))
+    add(writing.played(*data_toys.play(
+        np.random.default_rng(0), data_toys.BOARD_SPEC, 3),
+                       data_toys.BOARD_SPEC))
   with pytest.raises(ValueError, match="task must be 'atari:Pong'.*'catch'"):
     _run(dataset, str(tmp_path / 'run'), 1, 0.5)
   assert not (tmp_path / 'run').exists()

@@ -6,7 +6,6 @@ Interrupting it (Ctrl-C) keeps the episodes that are complete.
 """
 
 import contextlib
-import re
 import signal
 import threading
 import time
@@ -65,7 +64,7 @@ def collect(*, task: str, directory: str, num_episodes: int,
   rng = np.random.default_rng(seed)
   returns, num_steps, start = [], 0, time.monotonic()
   writer = writing.new_dataset(
-      directory, name=_name(task), spec=setting.spec, metadata={
+      directory, name=writing.lower_snake(task), spec=setting.spec, metadata={
           'task': task, 'action_repeat': action_repeat, 'seed': seed,
           'clip_rewards': clip_rewards, 'behaviour': behaviour.name},
       episodes_per_file=episodes_per_file)
@@ -76,7 +75,7 @@ def collect(*, task: str, directory: str, num_episodes: int,
           environment, behaviour.start_fn(setting, rng), received)
       if played is None:
         break
-      add(*played)
+      add(writing.played(*played, setting.spec))
       returns.append(float(sum(t.reward for t in played[0][1:])))
       num_steps += len(played[1])
       shown.update()
@@ -135,11 +134,6 @@ def _deferred_signals() -> Iterator[list[int]]:
     yield received
   finally:
     restore()
-
-
-def _name(task: str) -> str:
-  """Returns the name of a dataset of the task, in lower_snake."""
-  return re.sub(r'[^a-z0-9]+', '_', task.lower()).strip('_')
 
 
 if __name__ == '__main__':

@@ -189,7 +189,7 @@ def test_records_must_fit():
   time_steps, actions = _played()[0]
   for bad in ((time_steps, actions[1:]), (time_steps[:1], [])):
     with pytest.raises(ValueError, match='action between each two'):
-      writing.records(*bad, data_toys.STATE_SPEC)
+      writing.played(*bad, data_toys.STATE_SPEC)
 
 
 def test_settings_are_checked(tmp_path):

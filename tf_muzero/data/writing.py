@@ -1,4 +1,4 @@
-"""Episodes that were played, written as an RLDS dataset: whole or not at all.
+"""Episodes written as an RLDS dataset: whole or not at all.
 
 Everything is written to a hidden directory beside the final one, which gets its
 name when it is complete. What kills the program before leaves no dataset, and
@@ -7,6 +7,7 @@ never a broken one.
 
 import contextlib
 import os
+import re
 import time
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
@@ -17,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero import actions as actions_lib
 from tf_muzero.data import checks
 from tf_muzero.data import layout
-from tf_muzero.data import observations
 from tf_muzero.types import Episode
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
@@ -27,8 +28,12 @@ from tf_muzero.types import Nest
 _VERSION = '1.0.0'
 _STEPS_AT_ONCE = 1000  # To write.
 
-# (time steps, actions) -> None; see `records`.
-AddFn = Callable[[Sequence[dm_env.TimeStep], Sequence[np.ndarray]], None]
+# (what `records` returns, what messages call the episode) -> None
+AddFn = Callable[..., None]
+
+
+class BadEpisode(ValueError):
+  """An episode that a reader would refuse; none of it was written."""
 
 
 @contextlib.contextmanager
@@ -37,27 +42,25 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
                 ) -> Iterator[AddFn]:
   """Makes a dataset of the episodes that are added in the context.
 
-  Yields a function that adds an episode. When the context is left, the dataset
-  appears at `directory`; when it is left by an exception, or without an
-  episode, nothing does.
+  Yields a function that adds an episode, or raises `BadEpisode`. When the
+  context is left, the dataset appears at `directory`; when it is left by an
+  exception, or without an episode, nothing does.
 
   Args:
     directory: of the dataset; must not exist, or be empty.
     name: of the dataset, in lower_snake.
     spec: of the environment.
-    metadata: JSON, told to readers; `num_steps`, `num_episodes`, that each
-      reward stands with its action (`reward_alignment`: in the public
-      `rlu_atari` it does not) and, for discrete actions, `num_actions` are
-      added.
+    metadata: JSON, told to readers, as it is when the context is left;
+      `num_steps`, `num_episodes`, that each reward stands with its action
+      (`reward_alignment`: in the public `rlu_atari` it does not) and the range
+      of the actions, where it has none, are added.
     episodes_per_file: number of them.
   """
   directory = os.path.expanduser(directory).rstrip('/')
   check_is_free(directory)
   partial = _partial_directory(directory)
   told = tfds.core.MetadataDict(
-      metadata, num_steps=0, num_episodes=0, reward_alignment='aligned')
-  if isinstance(spec.action, specs.DiscreteArray):
-    told['num_actions'] = spec.action.num_values
+      num_steps=0, num_episodes=0, reward_alignment='aligned')
 
   try:
     with _told(directory):
@@ -71,15 +74,13 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
         writer.add_examples({'train': pending})
       pending.clear()
 
-    def add(time_steps: Sequence[dm_env.TimeStep],
-            actions: Sequence[np.ndarray]) -> None:
-      steps = records(time_steps, actions, spec)
-      _check(steps, spec, told['num_episodes'])
+    def add(steps: Mapping[str, Nest], where: str = '') -> None:
+      _check(steps, spec, where or f'new episode {told["num_episodes"]}')
       pending.append({'steps': steps, **layout.episode_metadata(
           spec, number=told['num_episodes'],
           time_ms=time.time_ns() // 1_000_000,
           episode_return=steps['reward'].sum(dtype=np.float64))})
-      told['num_steps'] += len(actions)
+      told['num_steps'] += len(steps['reward']) - 1
       told['num_episodes'] += 1
       if sum(len(x['steps']['reward']) for x in pending) > _STEPS_AT_ONCE:
         write()
@@ -87,6 +88,7 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
     yield add
     if told['num_episodes']:
       write()
+      told.update({**describe_actions(spec.action), **metadata})
       with _told(directory):
         writer.close_all()
         tf.io.gfile.rename(partial, directory, overwrite=True)
@@ -95,10 +97,9 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
       tf.io.gfile.rmtree(partial)
 
 
-def records(time_steps: Sequence[dm_env.TimeStep],
-            actions: Sequence[np.ndarray], spec: EnvironmentSpec
-            ) -> dict[str, Nest]:
-  """Returns the R records of an episode, aligned as RLDS has them.
+def played(time_steps: Sequence[dm_env.TimeStep], actions: Sequence[np.ndarray],
+           spec: EnvironmentSpec) -> dict[str, Nest]:
+  """Returns the R records of an episode that was played.
 
   In `dm_env`, a time step brings the reward and the discount of the action
   before it. Here, and everywhere after, they stand with that action.
@@ -111,25 +112,59 @@ def records(time_steps: Sequence[dm_env.TimeStep],
   if len(time_steps) != len(actions) + 1 or not actions:
     raise ValueError('An episode needs an action between each two time steps, '
                      f'got {len(time_steps)} and {len(actions)} actions.')
-  num_records = len(time_steps)
-  is_terminal = time_steps[-1].discount == 0.0
-  blank_action = np.zeros(spec.action.shape, spec.action.dtype)
+  return records(
+      tf.nest.map_structure(_stack, spec.observation,
+                            *(step.observation for step in time_steps)),
+      np.stack(actions), np.array([step.reward for step in time_steps[1:]]),
+      np.array([step.discount for step in time_steps[1:]]), spec)
+
+
+def records(observation: Nest, action: np.ndarray, reward: np.ndarray,
+            discount: np.ndarray, spec: EnvironmentSpec) -> dict[str, Nest]:
+  """Returns the R records of an episode, aligned as RLDS has them.
+
+  Args:
+    observation: nest of [R, ...].
+    action: [R - 1, ...] between the observations.
+    reward: [R - 1] that follow the actions.
+    discount: [R - 1] that follow them, the last one 0 at a terminal end.
+    spec: of the environment.
+  """
+  num_records = len(action) + 1
+  is_terminal = discount[-1] == 0.0
+  blank_action = np.zeros([1, *spec.action.shape], spec.action.dtype)
   at_end = np.arange(num_records) == num_records - 1
   return {
       'observation': tf.nest.map_structure(
-          _stack, spec.observation,
-          *(time_step.observation for time_step in time_steps)),
-      'action': np.stack([*actions, blank_action]).astype(
+          lambda part, values: values.astype(part.dtype), spec.observation,
+          observation),
+      'action': np.concatenate([action, blank_action]).astype(
           np.int64 if isinstance(spec.action, specs.DiscreteArray)
           else np.float32),
-      'reward': np.array(
-          [*(t.reward for t in time_steps[1:]), 0.0], np.float32),
-      'discount': np.array([*(t.discount for t in time_steps[1:]),
-                            0.0 if is_terminal else 1.0], np.float32),
+      'reward': np.append(reward, 0.0).astype(np.float32),
+      'discount': np.append(discount, 0.0 if is_terminal else 1.0).astype(
+          np.float32),
       'is_first': np.arange(num_records) == 0,
       'is_last': at_end,
       'is_terminal': at_end & is_terminal,
   }
+
+
+def describe_actions(spec: specs.Array) -> dict[str, Any]:
+  """Returns the metadata of a dataset of such actions."""
+  if not isinstance(spec, specs.DiscreteArray):
+    low, high = (np.broadcast_to(x, spec.shape).tolist()
+                 for x in (spec.minimum, spec.maximum))
+    return {'action_minimum': low, 'action_maximum': high}
+  start = actions_lib.start_of(spec)
+  return {'num_actions': int(spec.num_values),
+          **({'action_start': start} if start else {})}
+
+
+def lower_snake(text: str) -> str:
+  """Returns the name of a dataset that is made of something of that name."""
+  name = re.sub(r'[^a-z0-9]+', '_', text.lower()).strip('_')
+  return name if name[:1].isalpha() else f'data_{name}'.rstrip('_')
 
 
 def _stack(spec: Nest, *values: np.ndarray) -> np.ndarray:
@@ -183,7 +218,7 @@ def _make_writer(directory: str, name: str, spec: EnvironmentSpec,
       module_name='')
   info = tfds.core.DatasetInfo(
       builder=identity, features=layout.features(spec),
-      description='Episodes recorded by tf_muzero.collect.',
+      description='Episodes written by tf_muzero.',
       metadata=metadata)
   writer = tfds.core.SequentialWriter(
       info, max_examples_per_shard=episodes_per_file, overwrite=True)
@@ -191,13 +226,18 @@ def _make_writer(directory: str, name: str, spec: EnvironmentSpec,
   return writer
 
 
-def _check(steps: Mapping[str, Nest], spec: EnvironmentSpec, number: int):
-  """Raises ValueError where a reader would."""
+def _check(steps: Mapping[str, Nest], spec: EnvironmentSpec, where: str):
+  """Raises BadEpisode where a reader would raise ValueError."""
+  num_records = len(steps['reward'])
+  numbers = [x.reshape([num_records, -1])  # Frames are always finite.
+             for x in tf.nest.flatten(steps['observation'])
+             if x.dtype != np.uint8]
   finding = checks.find(
-      Episode(observations.flatten(steps['observation']),
+      Episode(tf.constant(np.concatenate(
+          [*numbers, np.zeros([num_records, 0], np.float32)], axis=-1)),
               *(tf.constant(steps[field])
                 for field in ('action', 'reward', 'discount'))),
       tf.constant(steps['is_first']), tf.constant(steps['is_last']), spec)
   if finding.problem:
-    raise ValueError('Bad episode: ' + checks.describe(
-        finding, f'new episode {number}'.encode()))
+    raise BadEpisode(
+        'Bad episode: ' + checks.describe(finding, where.encode()))
