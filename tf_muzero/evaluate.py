@@ -73,9 +73,13 @@ def evaluate(
   task = task or source['task']
   environment_fn = evaluation.make_environment_fn(
       task, action_repeat=source['action_repeat'],
-      random_start_steps=random_start_steps, spec=spec, max_steps=max_steps)
+      random_start_steps=random_start_steps, spec=spec, max_steps=max_steps,
+      is_drawn=bool(video))
   environment = environment_fn(seed)
   protocol = envs.protocol(environment)
+  if video:  # Tells before work starts if there are no pictures.
+    environment.reset()
+    envs.render(environment)
   environment.close()
   evaluations = []
   for mode, policy in policies.items():

@@ -99,7 +99,8 @@ def _shown_specs(task: run_directory.Task) -> Nest:
     return ()
   try:
     environment = envs.load(task.name, seed=0)
-  except (ValueError, ImportError) as error:
+  # What a user's own function raises is anything.
+  except Exception as error:  # pylint: disable=broad-exception-caught
     logging.warning('The policy will take the entries that it was trained with '
                     'and no others: there is no environment. %s', error)
     return ()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from tf_muzero import envs
-from tf_muzero.envs import control_suite
 from tf_muzero.envs import rendering
 from tf_muzero.envs import wrappers
 
@@ -43,9 +42,12 @@ class Counter(dm_env.Environment):
     return specs.BoundedArray([1], np.float32, -1.0, 1.0)
 
 
-def test_load_names_the_suites():
-  with pytest.raises(ValueError, match='atari, catch, dm_control.*chess'):
-    envs.load('chess:blitz', seed=0)
+@pytest.mark.parametrize('task', [
+    'chess:blitz', 'chess', '', 'chess:', ':blitz', 'chess/blitz:x', 'a.b:c'])
+def test_load_names_what_a_task_may_be(task):
+  with pytest.raises(ValueError, match=(
+      "'catch'.*dm_control.*atari.*gymnasium.*module:function.*got '" + task)):
+    envs.load(task, seed=0)
 
 
 @pytest.mark.parametrize('task, words', [
@@ -58,7 +60,7 @@ def test_load_tells_what_there_is(task, words):
 
 def test_missing_package_names_the_extra(monkeypatch):
   monkeypatch.setitem(sys.modules, 'dm_control', None)
-  with pytest.raises(ImportError, match=r'pip install -e \.\[dm_control\]'):
+  with pytest.raises(ImportError, match='pip install dm-control'):
     envs.load('dm_control:cartpole/swingup', seed=0)
 
 
@@ -110,31 +112,6 @@ def test_random_start_survives_ends():
     assert not environment.step(np.float32([0.0])).first()
 
 
-def test_actions_are_those_of_the_task():
-  class Inner(Counter):
-    """With bounds of its own."""
-
-    def action_spec(self):
-      return specs.BoundedArray([1], np.float64, 2.0, 6.0)
-
-    def step(self, action):
-      time_step = super().step(action)
-      return time_step._replace(observation={'x': np.zeros([2, 2])})
-
-    def observation_spec(self):
-      return {'x': specs.Array([2, 2], np.float64)}
-
-  inner = Inner()
-  inner.count = 0
-  environment = control_suite.ControlSuite(inner)
-  for action in (2.0, 4.0, 6.0):
-    observation = environment.step(np.float32([action])).observation
-  assert inner.actions == [2.0, 4.0, 6.0]
-  assert observation['x'].shape == (4,)
-  assert environment.action_spec() == specs.BoundedArray(
-      [1], np.float32, 2.0, 6.0)
-
-
 @pytest.mark.parametrize('task', ['catch', 'dm_control:cartpole/swingup'])
 def test_pictures_change(task):
   environment = wrappers.RandomStart(envs.load(task, seed=0), 3, seed=0)
@@ -153,7 +130,7 @@ def test_pictures_without_opengl(monkeypatch):
   assert envs.render(environment).shape == (240, 320, 3)
   other = envs.load('dm_control:pendulum/swingup', seed=0)
   other.reset()
-  with pytest.raises(RuntimeError, match='OpenGL'):
+  with pytest.raises(ValueError, match='OpenGL'):
     envs.render(other)
 
 

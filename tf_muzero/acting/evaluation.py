@@ -69,8 +69,8 @@ def evaluate_policy(
 
 def make_environment_fn(
     task: str, *, action_repeat: int, random_start_steps: int,
-    spec: Optional[EnvironmentSpec] = None, max_steps: Optional[int] = None
-    ) -> Callable[[int], dm_env.Environment]:
+    spec: Optional[EnvironmentSpec] = None, max_steps: Optional[int] = None,
+    is_drawn: bool = False) -> Callable[[int], dm_env.Environment]:
   """Returns a function that makes an environment of a seed.
 
   Args:
@@ -82,10 +82,11 @@ def make_environment_fn(
       by default all of it.
     max_steps: decisions after which an episode is cut off; None for the task's
       own limit.
+    is_drawn: whether there will be pictures of it, see `envs.render`.
   """
 
   def environment_fn(seed: int) -> dm_env.Environment:
-    environment = envs.load(task, seed=seed)
+    environment = envs.load(task, seed=seed, is_drawn=is_drawn)
     if spec:
       environment = matching.match(environment, spec)
     if random_start_steps:

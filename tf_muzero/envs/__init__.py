@@ -1,17 +1,20 @@
 """Tasks as `dm_env.Environment`s.
 
-In comes a task's id, `suite:name`; out comes an environment whose observations
-are flat float32 vectors (or a dict of them) or one uint8 frame, and whose
-actions are a scalar int32 or a float32 vector in [-1, 1].
+In comes a task's id, such as `suite:name` or `module:function` of a user's own
+code; out comes an environment whose observations are flat float32 vectors (or
+dicts of them) or one uint8 frame, and whose actions are a scalar int32 or a
+float32 vector, both in the environment's own range.
 """
 
-from typing import Any
+from typing import Any, Callable
 
 import dm_env
 
 from tf_muzero.envs import atari
 from tf_muzero.envs import catch
 from tf_muzero.envs import control_suite
+from tf_muzero.envs import gymnasium_suite
+from tf_muzero.envs import own
 from tf_muzero.envs import rendering
 from tf_muzero.envs import wrappers
 from tf_muzero.types import EnvironmentSpec
@@ -19,7 +22,7 @@ from tf_muzero.types import EnvironmentSpec
 render = rendering.render
 
 # name of a suite -> (rest of the id, seed) -> environment
-_SUITES = {
+_SUITES: dict[str, Callable[[str, int], dm_env.Environment]] = {
     'atari': atari.load,
     'catch': catch.load,
     'dm_control': control_suite.load,
@@ -27,21 +30,27 @@ _SUITES = {
 
 
 def load(task: str, *, seed: int, action_repeat: int = 1,
-         clip_rewards: bool = False) -> dm_env.Environment:
+         clip_rewards: bool = False, is_drawn: bool = False
+         ) -> dm_env.Environment:
   """Returns the environment of a task.
 
   Args:
-    task: `catch`, `dm_control:<domain>/<task>`, or `atari:<Game>`.
+    task: `catch`, `dm_control:<domain>/<task>`, `atari:<Game>`,
+      `gymnasium:<EnvId>`, or `module:function` or `path/to/file.py:function`,
+      which returns a `dm_env.Environment` or a `gymnasium.Env`; see `own`.
     seed: of everything random in it.
     action_repeat: environment steps per action; see `wrappers.ActionRepeat`.
     clip_rewards: see `wrappers.ClippedRewards`.
+    is_drawn: whether there will be pictures of it, see `render`: environments
+      of Gymnasium must know beforehand.
   """
   suite, _, name = task.partition(':')
-  if suite not in _SUITES:
-    raise ValueError(
-        f'task must be of the suites {", ".join(sorted(_SUITES))}, such as '
-        f"'catch' or 'dm_control:cartpole/swingup'; got {task!r}.")
-  environment = _SUITES[suite](name, seed)
+  if suite in _SUITES:
+    environment = _SUITES[suite](name, seed)
+  elif suite == 'gymnasium':
+    environment = gymnasium_suite.load(name, seed, is_drawn)
+  else:
+    environment = own.load(task, seed, is_drawn)
   if action_repeat != 1:
     environment = wrappers.ActionRepeat(environment, action_repeat)
   return wrappers.ClippedRewards(environment) if clip_rewards else environment
@@ -59,6 +68,6 @@ def protocol(environment: dm_env.Environment) -> dict[str, Any]:
   Args:
     environment: what `load` returned, also within wrappers.
   """
-  while hasattr(environment, 'environment'):
-    environment = environment.environment
-  return dict(getattr(environment, 'protocol', {}))
+  inner = wrappers.innermost(environment)
+  is_ours = isinstance(inner, (atari.Atari, gymnasium_suite.Gymnasium))
+  return dict(inner.protocol) if is_ours else {}

@@ -83,5 +83,5 @@ def import_ale() -> Any:
     import ale_py.roms
   except ImportError as error:
     raise ImportError(
-        'Atari games need ale-py: pip install -e .[atari]') from error
+        'Atari games need ale-py: pip install tf-muzero[atari]') from error
   return ale_py

@@ -50,8 +50,9 @@ def noisy(behaviour: Behaviour, noise: float) -> Behaviour:
 
   Args:
     behaviour: to disturb.
-    noise: standard deviation of what is added to a continuous action, which
-      is then clipped to its bounds; probability that a discrete action is
+    noise: standard deviation of what is added to a continuous action, in halves
+      of its range: the noise itself where that is [-1, 1]. What comes out is
+      clipped to the bounds. Of discrete actions, the probability that one is
       replaced by a random one.
   """
   if noise < 0.0:
@@ -63,7 +64,8 @@ def noisy(behaviour: Behaviour, noise: float) -> Behaviour:
       action = act(time_step)
       if isinstance(spec, specs.DiscreteArray):
         return random_action(spec, rng) if rng.random() < noise else action
-      action = action + noise * rng.standard_normal(spec.shape)
+      half_range = 0.5 * (spec.maximum - spec.minimum)
+      action = action + noise * rng.standard_normal(spec.shape) * half_range
       return np.clip(action, spec.minimum, spec.maximum).astype(spec.dtype)
     return disturbed
   return Behaviour(f'noisy({behaviour.name}, {noise})', start)

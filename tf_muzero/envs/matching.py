@@ -34,8 +34,8 @@ def match(environment: dm_env.Environment, spec: EnvironmentSpec
   _check_bounds(environment.action_spec(), spec.action)
   own = environment.observation_spec()
   _check_all('observation', select(own, spec.observation), spec.observation)
-  has_all = not isinstance(own, dict) or own.keys() == spec.observation.keys()
-  if has_all and environment.action_spec() == spec.action:
+  if _has_same_entries(own, spec.observation) and (
+      environment.action_spec() == spec.action):
     return environment
   return _Matched(environment, spec)
 
@@ -84,6 +84,13 @@ class _Matched(wrappers.Wrapper):
         observation=select(time_step.observation, self._spec.observation))
 
 
+def _has_same_entries(own: Nest, known: Nest) -> bool:
+  if not isinstance(own, dict):
+    return True
+  return own.keys() == known.keys() and all(
+      _has_same_entries(entry, known[name]) for name, entry in own.items())
+
+
 def _check_all(name: str, own: Nest, known: Nest) -> None:
   """Checks every entry."""
   if isinstance(known, dict):
@@ -112,14 +119,14 @@ def _check_bounds(own: specs.Array, known: specs.Array) -> None:
   """Raises ValueError where an agent acts out of an environment's bounds."""
   if isinstance(own, specs.DiscreteArray):
     return  # `_check` compares them.
-  low, high = (np.broadcast_to(x, own.shape)
-               for x in (own.minimum, own.maximum))
+  low, high, lowest, highest = (np.broadcast_to(x, own.shape) for x in (
+      own.minimum, own.maximum, known.minimum, known.maximum))
   slack = _TOLERANCE * (high - low)
-  beyond = (known.minimum < low - slack) | (known.maximum > high + slack)
+  beyond = (lowest < low - slack) | (highest > high + slack)
   for i in np.flatnonzero(beyond):
     raise ValueError(
         f'Component {i} of the action is in [{low[i]:g}, {high[i]:g}] in the '
         f'environment, but the agent was trained with actions in '
-        f'[{known.minimum[i]:g}, {known.maximum[i]:g}]. Tell the bounds that '
+        f'[{lowest[i]:g}, {highest[i]:g}]. Tell the bounds that '
         "the data's actions have, with action_minimum and action_maximum in "
         'its metadata or in reading.Reading.')

@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import sys
 from typing import Any, Callable, Optional
 
 import dm_env
@@ -12,7 +13,7 @@ from PIL import ImageDraw
 
 from tf_muzero.envs import atari
 from tf_muzero.envs import catch
-from tf_muzero.envs import control_suite
+from tf_muzero.envs import wrappers
 
 _SIZE = 240, 320  # Height and width of pictures of dm_control.
 _CELL = 24  # Pixels of a cell of catch.
@@ -22,33 +23,62 @@ _SKY, _RAIL, _CART, _POLE = '#eef2f5', '#8a949c', '#3b6ea5', '#d0782d'
 def render(environment: dm_env.Environment) -> np.ndarray:
   """Returns a picture of the environment's state, [H, W, 3] uint8.
 
-  A game of Atari shows its own screen. Tasks of dm_control are drawn by MuJoCo
-  where EGL or OSMesa works, or the one of them that the variable MUJOCO_GL
-  names. Where none does, and for catch, the picture is a simple drawing, which
-  exists of cartpole only.
+  A game of Atari shows its own screen. Simulations of MuJoCo, of dm_control and
+  of Gymnasium, are drawn by MuJoCo where EGL or OSMesa works, or the one of
+  them that the variable MUJOCO_GL names. Where none does, and for catch, the
+  picture is a simple drawing, which exists of cartpole only. Other environments
+  have a method `render` that returns a picture, or there are none.
 
   Args:
-    environment: what `envs.load` returned, also within wrappers.
+    environment: what `envs.load` returned, also within wrappers; told that it
+      will be drawn.
   """
-  while hasattr(environment, 'environment'):
-    environment = environment.environment
+  environment = wrappers.innermost(environment)
   if isinstance(environment, atari.Atari):
     return environment.picture()
   if isinstance(environment, catch.Catch):
     return _draw_catch(environment.board())
-  if not isinstance(environment, control_suite.ControlSuite):
-    raise ValueError(f'There are no pictures of {type(environment).__name__}.')
-  physics = environment.physics
+  physics = getattr(environment, 'physics', None)
+  simulation = _simulation(environment, physics)
+  if simulation is None:
+    return _picture_of(environment)
   scene = _scene()
   if scene is not None:
-    return scene(physics.model.ptr, physics.data.ptr)
-  if _is_cartpole(physics):
+    return scene(*simulation)
+  if physics is not None and _is_cartpole(physics):
     return _draw_cartpole(physics.named.data.qpos['slider'][0],
                           physics.named.data.qpos['hinge_1'][0])
-  raise RuntimeError(
+  raise ValueError(
       'Pictures of this task need OpenGL without a screen: EGL or OSMesa '
       '(Debian: apt-get install libosmesa6), and MUJOCO_GL must be unset or '
       'name one that works.')
+
+
+def _simulation(environment: dm_env.Environment, physics: Any
+                ) -> Optional[tuple[Any, Any]]:
+  """Returns MuJoCo's model and data of an environment, None without such."""
+  if physics is not None:
+    return physics.model.ptr, physics.data.ptr
+  inner = getattr(environment, 'unwrapped', None)  # Of Gymnasium.
+  parts = getattr(inner, 'model', None), getattr(inner, 'data', None)
+  mujoco = sys.modules.get('mujoco')
+  is_mujoco = mujoco and isinstance(parts[0], mujoco.MjModel) and isinstance(
+      parts[1], mujoco.MjData)
+  return parts if is_mujoco else None
+
+
+def _picture_of(environment: Any) -> np.ndarray:
+  """Returns what an environment's own method `render` draws."""
+  name = type(environment).__name__
+  if not hasattr(environment, 'render'):
+    raise ValueError(f'There are no pictures of {name}: it has no method '
+                     'render() that returns [H, W, 3] uint8.')
+  picture = np.asarray(environment.render())
+  if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+    raise ValueError(
+        f'render() of {name} must return a picture of uint8 [H, W, 3], got '
+        f'{picture.dtype}{list(picture.shape)}.')
+  return picture.copy()
 
 
 def _is_cartpole(physics: Any) -> bool:

@@ -44,6 +44,13 @@ class Wrapper(dm_env.Environment):
     self._environment.close()
 
 
+def innermost(environment: dm_env.Environment) -> Any:
+  """Returns the environment that is within all wrappers."""
+  while isinstance(environment, Wrapper):
+    environment = environment.environment
+  return environment
+
+
 class ActionRepeat(Wrapper):
   """Holds each action for a number of steps.
 
