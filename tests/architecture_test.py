@@ -151,7 +151,7 @@ def test_the_folder_of_configurations_has_nothing_else():
 def test_a_gin_file_parses_and_says_what_it_is(path):
   assert _text(path).startswith('# ')
   # pylint: disable-next=protected-access
-  assert cli._read_file(path, 'test', {}, ())
+  assert cli._read_file(path, 'test', cli._Seen({}, []), ())
 
 
 def test_installing_without_the_repository_brings_every_gin_file():

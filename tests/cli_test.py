@@ -8,6 +8,7 @@ import pytest
 
 from tests import cli_fakes
 from tf_muzero import cli
+from tf_muzero.config import files
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _HEADER = 'from __gin__ import dynamic_registration\n'
@@ -71,11 +72,10 @@ def test_a_command_without_any_binding_is_called_as_it_is():
 
 def test_includes_are_found_in_the_repository_from_any_directory(
     tmp_path, monkeypatch, base):
-  monkeypatch.setattr(cli, '_ROOTS', ('', str(tmp_path)))
+  monkeypatch.setattr(files, 'ROOTS', ('', str(tmp_path)))
   monkeypatch.chdir('/')
   (tmp_path / 'own.gin').write_text(
       'include "base.gin"\nSTEPS = 7\n', encoding='utf-8')
-  cli.gin.add_config_file_search_path(str(tmp_path))
   del base
   _configure('own.gin').command_fn()
   assert cli_fakes.CALLS[-1]['num_steps'] == 7

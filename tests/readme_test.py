@@ -12,7 +12,9 @@ import pytest
 
 from tf_muzero import cli
 from tf_muzero import collect
+from tf_muzero import inspect
 from tf_muzero import train
+from tf_muzero.config import options
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What makes each command cheap; the rest of it runs as it stands.
@@ -95,15 +97,17 @@ def test_every_folder_and_file_that_is_named_is_there(path):
       assert os.path.exists(os.path.join(_ROOT, name)), f'{name} in {each}'
 
 
-@pytest.mark.parametrize('command_fn', [collect.collect, train.train])
-def test_the_command_of_a_docstring_is_configured(command_fn):
+@pytest.mark.parametrize('command_fn, positional', [
+    (collect.collect, ['directory']), (inspect.inspect, ['directory']),
+    (train.train, ['run_directory', 'dataset'])])
+def test_the_first_command_of_a_docstring_is_configured(
+    command_fn, positional):
   module = sys.modules[command_fn.__module__]
   text = module.__doc__.split('\n\n')[1].replace('\\\n', ' ')
-  python, _, name, *words = shlex.split(text)
-  assert (python, name) == ('python', module.__name__)
-  given = {flag: [word.partition('=')[2] for word in words
-                  if word.startswith(f'--{flag}=')]
-           for flag in ('gin_file', 'gin_bindings')}
+  program, name, *words = shlex.split(text.splitlines()[0])
+  assert (program, f'tf_muzero.{name}') == ('tf-muzero', module.__name__)
+  given = options.parse(command_fn, positional, [name, *words])
   cli.configure(
-      command_fn, given['gin_file'], given['gin_bindings'],
-      arguments={'directory': word for word in words if word[:2] != '--'})
+      command_fn, given.gin_files, given.gin_bindings,
+      arguments=given.arguments, default_files_fn=getattr(
+          module, 'default_files', lambda arguments, gin_files: ()))

@@ -1,16 +1,15 @@
 """Runs a command with its gin configuration; the one module that knows gin.
 
     if __name__ == '__main__':
-      cli.run(train, record_in='run_directory')
+      cli.run(train, positional=('run_directory',), record_in='run_directory')
 
-calls `train()` with the arguments that the files of `--gin_file` and the lines
-of `--gin_bindings` give it, after the whole configuration was checked. Files
-are found from the working directory, then from the repository's root. The
+calls `train()` with the arguments that gin files, the lines of `--gin_bindings`
+and the command line give it, after the whole configuration was checked.
+`config.files` finds gin files, `config.options` reads the command line. The
 modules that the files import, and the command's own, can be used in
 `--gin_bindings` without an import.
 """
 
-import importlib
 import os
 import sys
 import tokenize
@@ -23,33 +22,29 @@ from absl import flags
 from absl import logging
 import gin
 from gin import config_parser
-import tensorflow as tf
 
 from tf_muzero import devices
-from tf_muzero.config import annotations
 from tf_muzero.config import bindings as bindings_lib
+from tf_muzero.config import checking
+from tf_muzero.config import files
+from tf_muzero.config import help as help_lib
 from tf_muzero.config import messages
 from tf_muzero.config import names
+from tf_muzero.config import options
 from tf_muzero.config import recording
 
 ConfigError = bindings_lib.ConfigError
+files_of_run = files.of_run
+define_gin_flags = options.define_gin_flags
 # (run directory, name of an argument -> its value) -> whether all is done there
 IsDoneFn = Callable[[str, Callable[[str], Any]], bool]
+# (arguments of the command line, gin files that are given) -> gin files to read
+# before those. With neither, those that do not depend on them.
+DefaultFilesFn = Callable[[Mapping[str, Any], Sequence[str]], Sequence[str]]
 
-_GIN_FILE = flags.DEFINE_multi_string(
-    'gin_file', [], 'A gin file; repeat for more, later ones win.')
-_GIN_BINDINGS = flags.DEFINE_multi_string(
-    'gin_bindings', [], "A gin line, such as 'NUM_STEPS = 100'; repeatable.")
-
-# Where gin files are looked for: as given, in the repository, or as installed.
-_ROOTS = ('', os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-          os.path.join(sys.prefix, 'share', 'tf_muzero'))
 _SWITCH = 'from __gin__ import dynamic_registration'
 _ONE_LINE = 10_000  # Columns; gin breaks what is longer.
 _QUOTES_HINT = """ (A text needs quotes: --gin_bindings='NAME = "text"'.)"""
-for _root in _ROOTS[1:]:
-  gin.add_config_file_search_path(_root)
-gin.config.register_file_reader(tf.io.gfile.GFile, tf.io.gfile.exists)
 
 
 class Configuration(NamedTuple):
@@ -69,45 +64,45 @@ def run(
     command_fn: Callable,
     *,
     positional: Sequence[str] = (),
-    options: Mapping[str, str] = types.MappingProxyType({}),
+    default_files_fn: DefaultFilesFn = lambda arguments, gin_files: (),
     record_in: str = '',
     is_done_fn: Optional[IsDoneFn] = None,
 ) -> NoReturn:
   """Parses the command line, calls the command, and exits.
 
   Args:
-    command_fn: the command; its arguments come from gin.
-    positional: names of its arguments that are texts and may be given without
-      gin, in their order on the command line.
-    options: help of other such arguments, that are given as `--name=text`.
+    command_fn: the command; its arguments come from gin, and those of them that
+      are texts, numbers or bools also from options `--name=value`.
+    positional: names of arguments that may be given by their place; the last
+      takes the rest if it is a sequence.
+    default_files_fn: which gin files are read without being named.
     record_in: name of its argument that is the run directory, in which
       `config.gin` and `operative_config.gin` are written.
     is_done_fn: tells where the command will do nothing; nothing is written
       then.
   """
-  given = {name: flags.DEFINE_string(name, None, text)
-           for name, text in options.items()}
+  command_fn = names.importable(command_fn)
 
-  def main(argv: Sequence[str]) -> None:
-    try:
-      if len(argv) - 1 > len(positional):
-        raise ConfigError(f'Unexpected argument {argv[len(positional) + 1]!r}.')
-      call(configure(
-          command_fn, _GIN_FILE.value, _GIN_BINDINGS.value,
-          arguments={
-              **dict(zip(positional, argv[1:])),
-              **{name: flag.value for name, flag in given.items()
-                 if flag.value is not None}}, record_in=record_in,
-          is_done_fn=is_done_fn))
-    except messages.EXPECTED as error:
-      if os.environ.get('TF_MUZERO_DEBUG'):
-        raise
-      sys.exit(messages.of(error))
-    except KeyboardInterrupt:
-      sys.exit('Interrupted.')
+  def read(argv: Sequence[str]) -> options.Given:
+    if help_lib.wants_help(argv) or help_lib.needs_more(
+        command_fn, positional, argv):
+      print(help_lib.text(
+          command_fn, sys.modules[command_fn.__module__], positional,
+          help_lib.defaults_of(command_fn, {
+              file: _read_file(file, '--gin_file', _Seen({}, []), ())
+              for file in default_files_fn({}, ())})))
+      sys.exit(len(argv) == 1)
+    return options.parse(command_fn, positional, argv)
+
+  def main(given: options.Given) -> None:
+    call(configure(
+        command_fn, given.gin_files, given.gin_bindings,
+        arguments=given.arguments, default_files_fn=default_files_fn,
+        record_in=record_in, is_done_fn=is_done_fn))
 
   flags.FLAGS.set_default('verbosity', logging.INFO)
-  app.run(main)
+  app.run(lambda given: messages.exiting(main, given),
+          flags_parser=lambda argv: messages.exiting(read, argv))
 
 
 def configure(
@@ -115,7 +110,8 @@ def configure(
     gin_files: Sequence[str],
     gin_bindings: Sequence[str],
     *,
-    arguments: Mapping[str, str] = types.MappingProxyType({}),
+    arguments: Mapping[str, Any] = types.MappingProxyType({}),
+    default_files_fn: DefaultFilesFn = lambda arguments, gin_files: (),
     record_in: str = '',
     is_done_fn: Optional[IsDoneFn] = None,
 ) -> Configuration:
@@ -125,31 +121,35 @@ def configure(
     command_fn: the command.
     gin_files: names of gin files; later bindings win.
     gin_bindings: lines that follow the files.
-    arguments: texts for some of the command's arguments, which follow all.
-    record_in: as in `run`.
-    is_done_fn: as in `run`.
+    arguments: values of some of the command's arguments, which follow all.
+    default_files_fn, record_in, is_done_fn: as in `run`.
   """
-  command_fn = _importable(command_fn)
+  command_fn = names.importable(command_fn)
   package, _, module = command_fn.__module__.rpartition('.')
   own_import = f'from {package} import {module}' if package else (
       f'import {module}')
-  # The imports of all files and the command's own hold for the bindings.
-  imports: dict[str, None] = {}
+  seen = _Seen({}, [])
   found, typed = [], []
-  for file in gin_files:
-    found += _read_file(file, '--gin_file', imports, ())
-  preamble = '\n'.join([_SWITCH, *imports, own_import])
-  lines = [*gin_bindings, *(f'{module}.{command_fn.__name__}.{key} = {value!r}'
-                            for key, value in arguments.items())]
-  symbols = _symbols()
-  _read(preamble, 'command line', symbols, imports, ())
-  for line in lines:
-    typed += _read(line, f'--gin_bindings={line!r}', symbols, imports, ())
-  used = bindings_lib.check(command_fn, found, typed)
+  for file in files.merge(default_files_fn(arguments, gin_files), gin_files):
+    found += _read_file(file, '--gin_file', seen, ())
+  # The imports of all files and the command's own hold for the bindings.
+  scope = _Scope(_symbols(), [])
+  _read('\n'.join([_SWITCH, *seen.imports, own_import]), 'command line', scope,
+        seen, ())
+  for line in gin_bindings:
+    typed += _read(line, f'--gin_bindings={line!r}', scope, seen, ())
+  arguments = {**recording.place_of_run(command_fn, record_in, found, typed),
+               **arguments}
+  for name, value in arguments.items():
+    text = bindings_lib.macro_of(command_fn, name, [*found, *typed]) or (
+        f'{module}.{command_fn.__name__}.{name}')
+    typed += _read(
+        f'{text} = {value!r}', f'--{name}={value}', scope, seen, ())
+  used = checking.check(command_fn, found, typed)
   found += typed
   # What has no value is not in use, or `check` would have said so.
-  _hand_over(gin_files, [preamble, *lines, *(
-      f'{text} = None' for text in bindings_lib.unset(found))])
+  _hand_over([*seen.pieces, '\n'.join(scope.imports + [
+      f'{text} = None' for text in bindings_lib.unset(found)])])
   is_bound = any(binding.target is command_fn for binding in found)
   value_fn = lambda name: bindings_lib.value_of(command_fn, name, found)
   directory = os.path.expanduser((record_in and value_fn(record_in)) or '')
@@ -166,8 +166,8 @@ def call(configuration: Configuration) -> Any:
   if not devices.is_chief():
     directory = ''  # Of several trainers, one writes.
   if directory:
-    recording.warn_of_changes(directory, 'config.gin', configuration.text)
-    recording.write(directory, 'config.gin', configuration.text)
+    recording.warn_of_changes(directory, files.CONFIG, configuration.text)
+    recording.write(directory, files.CONFIG, configuration.text)
   try:
     return configuration.command_fn()
   finally:
@@ -176,35 +176,24 @@ def call(configuration: Configuration) -> Any:
           directory, 'operative_config.gin', gin.operative_config_str())
 
 
-def _hand_over(gin_files: Sequence[str], lines: Sequence[str]) -> None:
+def _hand_over(pieces: Sequence[str]) -> None:
   """Makes a configuration that was found right the one that gin uses."""
   gin.clear_config()
-  for file in gin_files:
-    gin.parse_config_file(file)
-  gin.parse_config(lines)
+  for piece in pieces:
+    gin.parse_config(piece)
   gin.finalize()
 
 
 def _config_text(used: set) -> str:
   """Returns gin's configuration without what is not in use, a line each."""
-  symbols = _symbols()
+  scope = _Scope(_symbols(), [])
   kept: list[str] = []
   for line in gin.config_str(max_line_length=_ONE_LINE).splitlines():
-    found = _read(line, 'gin', symbols, {}, ())
+    found = _read(line, 'gin', scope, _Seen({}, []), ())
     is_kept = found[0].key in used if found else not line.startswith('#')
     if is_kept and (line or kept[-1]):
       kept.append(line)
-  return '\n'.join(kept) + '\n'
-
-
-def _importable(command_fn: Callable) -> Callable:
-  """Returns the command as gin files import it, not as `__main__` has it."""
-  if command_fn.__module__ != '__main__':
-    return command_fn
-  spec = getattr(sys.modules['__main__'], '__spec__', None)
-  if spec is None or spec.name is None:
-    raise RuntimeError('A command runs as a module: python -m tf_muzero.train.')
-  return getattr(importlib.import_module(spec.name), command_fn.__name__)
+  return recording.MARK + '\n'.join(kept) + '\n'
 
 
 class _Names(config_parser.ParserDelegate):
@@ -218,19 +207,37 @@ class _Names(config_parser.ParserDelegate):
     return names.Name(macro_name, True, True)
 
 
+class _Scope(NamedTuple):
+  """What a file's statements, or those of a command line, have in common.
+
+  Attributes:
+    symbols: from name to imported module.
+    imports: the import statements.
+  """
+  symbols: dict[str, Any]
+  imports: list[str]
+
+
+class _Seen(NamedTuple):
+  """What was read.
+
+  Attributes:
+    imports: the import statements of all texts, as the keys of a dictionary.
+    pieces: what gin is to be given, in order: files as far as to an include,
+      what it includes, and the rest, so that gin has no files to look for.
+  """
+  imports: dict[str, None]
+  pieces: list[str]
+
+
 def _read_file(
-    name: str, where: str, imports: dict, parents: tuple
+    name: str, where: str, seen: _Seen, parents: tuple
 ) -> list[bindings_lib.Binding]:
   """Returns the bindings of a gin file and of what it includes."""
   if name in parents:
     raise ConfigError(f'{where}: {name} includes itself.')
-  for root in _ROOTS:
-    path = os.path.join(root, name)
-    if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
-      with tf.io.gfile.GFile(path) as file:
-        return _read(file.read(), name, _symbols(), imports, parents)
-  roots = [os.path.abspath(root) for root in _ROOTS]
-  raise ConfigError(f'{where}: no gin file {name} in any of {roots}.')
+  text = files.read(files.find(name, where))
+  return _read(text, name, _Scope(_symbols(), []), seen, parents)
 
 
 def _symbols() -> dict[str, Any]:
@@ -239,35 +246,33 @@ def _symbols() -> dict[str, Any]:
 
 
 def _read(
-    text: str, name: str, symbols: dict, imports: dict, parents: tuple
+    text: str, name: str, scope: _Scope, seen: _Seen, parents: tuple
 ) -> list[bindings_lib.Binding]:
   """Returns the bindings of a text, in order.
 
   Args:
     text: gin statements.
     name: the text's name in error messages.
-    symbols: from name to imported module; the text's imports are added.
-    imports: the import statements of all texts, as the keys of a dictionary.
+    scope: the text's imports are added.
+    seen: imports and the text are added.
     parents: names of the files that include this one.
   """
   found = []
+  lines, first, header = text.splitlines(), 0, list(scope.imports)
   try:
     for statement in config_parser.ConfigParser(text, _Names()):
       where = f'{name}:{statement.location.line_num}' if '\n' in text else name
       if isinstance(statement, config_parser.ImportStatement):
-        if not statement.module.startswith('__gin__.'):
-          imports[statement.format()] = None
-          module = names.import_module(statement.module, where)
-          symbols[statement.bound_name()] = module if (
-              statement.is_from or statement.alias) else (
-                  sys.modules[statement.module.split('.')[0]])
+        _import(statement, where, scope, seen)
       elif isinstance(statement, config_parser.IncludeStatement):
-        found += _read_file(statement.filename, where, imports,
-                            parents + (name,))
+        last = statement.location.line_num - 1
+        seen.pieces.append('\n'.join([*header, *lines[first:last]]))
+        first, header = last + 1, list(scope.imports)
+        found += _read_file(statement.filename, where, seen, parents + (name,))
       elif isinstance(statement, config_parser.BindingStatement):
-        found.append(_bind(statement, where, symbols))
+        found.append(names.bind(statement[:4], where, scope.symbols))
       else:
-        names.resolve(statement.selector, where, symbols)
+        names.resolve(statement.selector, where, scope.symbols)
   except SyntaxError as error:
     where = f'{name}:{error.lineno}' if '\n' in text else name
     reason = error.msg.splitlines()[-1].strip()
@@ -275,23 +280,17 @@ def _read(
   except tokenize.TokenError as error:
     where = f'{name}:{error.args[1][0]}' if '\n' in text else name
     raise ConfigError(f'{where}: {error.args[0]}.') from error
+  seen.pieces.append('\n'.join([*header, *lines[first:]]))
   return found
 
 
-def _bind(
-    statement: config_parser.BindingStatement, where: str, symbols: dict
-) -> bindings_lib.Binding:
-  """Returns a binding with its names resolved."""
-  scope, selector, parameter, value, _ = statement
-  value = names.resolve_value(value, where, symbols)
-  if not parameter:
-    text = f'{scope}/{selector}' if scope else selector
-    return bindings_lib.Binding(text, None, '', value, text, where)
-  target = names.resolve(selector, where, symbols)
-  if not bindings_lib.can_bind(target, parameter):
-    raise ConfigError(
-        f'{where}: {selector} has no parameter {parameter!r}.'
-        + annotations.did_you_mean(parameter, annotations.parameters(target)))
-  text = f'{scope}/{selector}.{parameter}' if scope else (
-      f'{selector}.{parameter}')
-  return bindings_lib.Binding(scope, target, parameter, value, text, where)
+def _import(statement: config_parser.ImportStatement, where: str,
+            scope: _Scope, seen: _Seen) -> None:
+  """Adds what a statement imports."""
+  scope.imports.append(statement.format())
+  if not statement.module.startswith('__gin__.'):
+    seen.imports[statement.format()] = None
+    module = names.import_module(statement.module, where)
+    scope.symbols[statement.bound_name()] = module if (
+        statement.is_from or statement.alias) else (
+            sys.modules[statement.module.split('.')[0]])

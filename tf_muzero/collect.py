@@ -1,7 +1,9 @@
 """Plays episodes and writes them as an RLDS dataset.
 
-  python -m tf_muzero.collect datasets/cartpole --gin_file=gin/collect.gin
+  tf-muzero collect datasets/catch --task=catch --num_episodes=500
+  tf-muzero collect datasets/cartpole --gin_file=gin/collect.gin
 
+Without a gin file that says otherwise, actions are drawn at random.
 Interrupting it (Ctrl-C) keeps the episodes that are complete.
 """
 
@@ -9,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 from absl import logging
 import dm_env
@@ -41,7 +43,8 @@ def collect(*, task: str, directory: str, num_episodes: int,
   """Writes a dataset of episodes that a behaviour plays.
 
   Args:
-    task: see `envs.load`.
+    task: environment id: `catch`, `dm_control:cartpole/swingup`, `atari:Pong`;
+      see `envs.load`.
     directory: of the dataset, which `tfds.builder_from_directory` reads; must
       not exist.
     num_episodes: to play.
@@ -136,5 +139,12 @@ def _deferred_signals() -> Iterator[list[int]]:
     restore()
 
 
+def default_files(
+    arguments: Mapping[str, Any], gin_files: Sequence[str]) -> list[str]:
+  """Returns the gin files that are read before those that are given."""
+  del arguments, gin_files
+  return ['gin/collect_uniform.gin']
+
+
 if __name__ == '__main__':
-  cli.run(collect, positional=('directory',))
+  cli.run(collect, positional=('directory',), default_files_fn=default_files)

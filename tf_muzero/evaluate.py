@@ -1,12 +1,15 @@
 """Evaluates a run directory or a SavedModel in its environment.
 
-  python -m tf_muzero.evaluate RUN --gin_file=RUN/config.gin \\
-      --gin_file=gin/evaluate.gin
+  tf-muzero evaluate runs/1
+  tf-muzero evaluate runs/1/policy --num_episodes=100 --video=episode.gif
+
+Settings come from the run's config.gin and from gin/evaluate.gin, then from
+what is given. Writes evaluation.json and prints a table.
 """
 
 import json
 import os
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from absl import logging
 import tensorflow as tf
@@ -46,7 +49,7 @@ def evaluate(
   """Returns what is also written as JSON, and prints a table.
 
   Args:
-    directory: of a run, or a SavedModel of `python -m tf_muzero.export`.
+    directory: of a run, or a SavedModel of `tf-muzero export`.
     num_episodes: for each mode.
     num_environments: episodes played at once.
     seed: of the environments and of the policy.
@@ -107,6 +110,15 @@ def evaluate(
   print(evaluation.format_table(evaluations))
   print(f'written: {output}' + (f', {video}' if video else ''))
   return result
+
+
+def default_files(
+    arguments: Mapping[str, Any], gin_files: Sequence[str]) -> list[str]:
+  """Returns the gin files that are read before those that are given."""
+  directory = arguments.get('directory')
+  if directory is None or saved_model.is_saved_model(directory):
+    return ['gin/evaluate.gin']  # A SavedModel brings all else.
+  return cli.files_of_run(directory, 'gin/evaluate.gin', gin_files)
 
 
 def _saved_model(
@@ -215,4 +227,4 @@ def together(*, evaluate_fns: Sequence[EvaluateFn]) -> EvaluateFn:
 
 
 if __name__ == '__main__':
-  cli.run(evaluate, positional=('directory',))
+  cli.run(evaluate, positional=('directory',), default_files_fn=default_files)

@@ -1,11 +1,14 @@
 """Exports a run's policy as a SavedModel that plans inside.
 
-  python -m tf_muzero.export RUN --gin_file=RUN/config.gin \\
-      --gin_file=gin/export.gin
+  tf-muzero export runs/1
+  tf-muzero export runs/1 --output=policy --overwrite
+
+Settings come from the run's config.gin and from gin/export.gin, then from what
+is given.
 """
 
 import os
-from typing import Any, Optional
+from typing import Any, Mapping, Optional, Sequence
 
 from absl import logging
 import tensorflow as tf
@@ -78,6 +81,14 @@ def export(
   return output
 
 
+def default_files(
+    arguments: Mapping[str, Any], gin_files: Sequence[str]) -> list[str]:
+  """Returns the gin files that are read before those that are given."""
+  if 'directory' not in arguments:
+    return ['gin/export.gin']
+  return cli.files_of_run(arguments['directory'], 'gin/export.gin', gin_files)
+
+
 def _metadata(task: run_directory.Task, mode: modes.Mode, step: int
               ) -> dict[str, Any]:
   """Returns what a user of the SavedModel has to know."""
@@ -115,4 +126,4 @@ def _remove(directory: str) -> None:
 
 
 if __name__ == '__main__':
-  cli.run(export, positional=('directory',))
+  cli.run(export, positional=('directory',), default_files_fn=default_files)

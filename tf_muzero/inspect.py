@@ -1,6 +1,8 @@
 """Prints what is in a dataset, and what is wrong with it.
 
-  python -m tf_muzero.inspect DIRECTORY
+  tf-muzero inspect datasets/cartpole
+  tf-muzero inspect rlu_control_suite/cheetah_run --gin_file=gin/inspect.gin \\
+      --gin_bindings='reading.Reading.split = "train[:100]"'
 
 Ends with exit status 1 if something makes the dataset unusable.
 """

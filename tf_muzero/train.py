@@ -1,15 +1,18 @@
 """Learns from logged episodes by planning with a learned model.
 
-  python -m tf_muzero.train --gin_file=gin/experiment/cartpole_swingup.gin \\
-      --gin_bindings='RUN_DIRECTORY="runs/1"' --gin_bindings='DATASET="..."'
+  tf-muzero train runs/1 datasets/cartpole \\
+      --gin_file=gin/experiment/cartpole_swingup.gin
+  tf-muzero train runs/2 datasets/mine --num_steps=20000 --seed=1
 
-The same command resumes a run that was interrupted. SIGTERM and SIGINT save
+Without a gin file, settings come from the run's own config.gin if it has one,
+else from gin/experiment/own_data.gin. The same command resumes a run that was
+interrupted, and so does `tf-muzero train runs/1`. SIGTERM and SIGINT save
 first; the exit code is then 75.
 """
 
 import functools
 import os
-from typing import Callable, Optional
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from absl import logging
 import keras
@@ -162,6 +165,17 @@ def train(
   return trainer
 
 
+def default_files(
+    arguments: Mapping[str, Any], gin_files: Sequence[str]) -> Sequence[str]:
+  """Returns the gin files that are read before those that are given."""
+  if gin_files:
+    return ()
+  own = os.path.join(os.path.expanduser(
+      arguments.get('run_directory', '')), 'config.gin')
+  return [own if 'run_directory' in arguments and tf.io.gfile.exists(own)
+          else 'gin/experiment/own_data.gin']
+
+
 def _reporting_callbacks(
     run_directory: str, reanalyse: pipeline.Reanalyse,
     service: Optional[service_lib.Service], *, log_every: int, num_steps: int,
@@ -256,7 +270,7 @@ def _check(reanalyse: pipeline.Reanalyse, reanalyse_fraction: float,
 
 if __name__ == '__main__':
   cli.run(
-      train, record_in='run_directory', options={
-          'profile': 'START:END, learner steps whose trace TensorBoard shows.'},
+      train, positional=('run_directory', 'dataset'),
+      default_files_fn=default_files, record_in='run_directory',
       is_done_fn=lambda directory, value_fn: checkpoints.has_all_steps(
           directory, value_fn('num_steps')))

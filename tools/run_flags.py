@@ -21,6 +21,8 @@ _ACTION_SIZE = flags.DEFINE_integer(
 _NUM_DATAPOINTS = flags.DEFINE_integer(
     'num_datapoints', 0, "Stored states, for the paper's rule of the width.")
 
+cli.define_gin_flags(flags.FLAGS)
+
 
 def settings() -> Mapping[str, Any]:
   """Returns the arguments that gin's flags give `train.train`, by name."""

@@ -90,12 +90,28 @@ def describe(annotation: Any) -> str:
   if typing.get_origin(annotation) in _UNIONS:
     options = typing.get_args(annotation)
     return ' or '.join(describe(option) for option in options)
+  if typing.get_origin(annotation) is Literal:
+    return ' or '.join(map(repr, typing.get_args(annotation)))
   if annotation is _NONE:
     return 'None'
   if inspect.isclass(annotation) and not typing.get_args(annotation):
     return annotation.__name__
   return str(annotation).replace('typing.', '').replace(
       'collections.abc.', '')
+
+
+def kinds(annotation: Any) -> tuple:
+  """Returns the types of the values that a text can be read as.
+
+  Of str, int, float, bool and None; () if the annotation has others too.
+  """
+  origin = typing.get_origin(annotation)
+  if origin in _UNIONS:
+    found = [kinds(option) for option in typing.get_args(annotation)]
+    return sum(found, ()) if all(found) and found != [(_NONE,)] else ()
+  if origin is Literal:
+    return tuple(dict.fromkeys(map(type, typing.get_args(annotation))))
+  return (annotation,) if annotation in (str, int, float, bool, _NONE) else ()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -143,11 +159,11 @@ def _elements_mismatch(value: Any, expected: type, arguments: tuple) -> str:
   if expected is tuple and arguments and arguments[-1] is not Ellipsis:
     if len(value) != len(arguments):
       return f'{value!r} of length {len(value)}'
-    kinds = arguments
+    expects = arguments
   else:
-    kinds = arguments[:1] * len(value)
+    expects = arguments[:1] * len(value)
   problems = [f'{mismatch(child, kind)} in {value!r}'
-              for child, kind in zip(value, kinds) if mismatch(child, kind)]
+              for child, kind in zip(value, expects) if mismatch(child, kind)]
   return next(iter(problems), '')
 
 

@@ -1,6 +1,9 @@
 """What a command says when it fails: one message instead of a traceback."""
 
+import os
 import re
+import sys
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -9,6 +12,18 @@ from tf_muzero.config import bindings
 # What is wrong with the settings, the data, the files or the numbers.
 EXPECTED = (ValueError, ImportError, OSError, FloatingPointError,
             tf.errors.OpError)
+
+
+def exiting(function: Callable[[Any], Any], argument: Any) -> Any:
+  """Returns the function's result; exits with what an expected error says."""
+  try:
+    return function(argument)
+  except EXPECTED as error:
+    if os.environ.get('TF_MUZERO_DEBUG'):
+      raise
+    sys.exit(of(error))
+  except KeyboardInterrupt:
+    sys.exit('Interrupted.')
 
 
 def of(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 import types
 from typing import Any, Callable, NamedTuple
 
@@ -16,6 +17,16 @@ class Name(NamedTuple):
   text: str
   is_called: bool
   is_macro: bool
+
+
+def importable(command_fn: Callable) -> Callable:
+  """Returns the command as gin files import it, not as `__main__` has it."""
+  if command_fn.__module__ != '__main__':
+    return command_fn
+  spec = getattr(sys.modules['__main__'], '__spec__', None)
+  if spec is None or spec.name is None:
+    raise RuntimeError('A command runs as a module: python -m tf_muzero.train.')
+  return getattr(importlib.import_module(spec.name), command_fn.__name__)
 
 
 def import_module(module: str, where: str) -> types.ModuleType:
@@ -67,6 +78,30 @@ def resolve(selector: str, where: str, symbols: Symbols) -> Callable:
   if not callable(found):
     raise bindings.ConfigError(f'{where}: {selector} is no function or class.')
   return found
+
+
+def bind(statement: tuple[str, str, str, Any], where: str, symbols: Symbols
+         ) -> bindings.Binding:
+  """Returns a binding with its names resolved.
+
+  Args:
+    statement: scope, selector, parameter and value.
+    where: file and line.
+    symbols: what the names stand for.
+  """
+  scope, selector, parameter, value = statement
+  value = resolve_value(value, where, symbols)
+  if not parameter:
+    text = f'{scope}/{selector}' if scope else selector
+    return bindings.Binding(text, None, '', value, text, where)
+  target = resolve(selector, where, symbols)
+  if not bindings.can_bind(target, parameter):
+    raise bindings.ConfigError(
+        f'{where}: {selector} has no parameter {parameter!r}.'
+        + annotations.did_you_mean(parameter, annotations.parameters(target)))
+  text = f'{scope}/{selector}.{parameter}' if scope else (
+      f'{selector}.{parameter}')
+  return bindings.Binding(scope, target, parameter, value, text, where)
 
 
 def _modules_in(package: str) -> list[str]:

@@ -2,9 +2,16 @@
 
 import difflib
 import os
+from typing import Callable
 
 from absl import logging
 import tensorflow as tf
+
+from tf_muzero.config import bindings
+from tf_muzero.config import files
+
+# The first line of what a run directory has as its config.gin.
+MARK = '# Written by a run, which is where this file is.\n'
 
 
 def warn_of_changes(directory: str, name: str, text: str) -> None:
@@ -26,3 +33,35 @@ def write(directory: str, name: str, text: str) -> None:
   with tf.io.gfile.GFile(f'{path}.part', 'w') as file:
     file.write(text)
   tf.io.gfile.rename(f'{path}.part', path, overwrite=True)
+
+
+def place_of_run(
+    command_fn: Callable, record_in: str, found: list[bindings.Binding],
+    typed: list[bindings.Binding]) -> dict[str, str]:
+  """Returns where a run is whose own `config.gin` stands elsewhere by now.
+
+  Args:
+    command_fn: the command.
+    record_in: name of its argument that is the run directory, or ''.
+    found: the bindings of all files.
+    typed: those that were given beside them, which win.
+
+  Returns:
+    From `record_in` to the directory; empty where that is what files say.
+  """
+  if not record_in:
+    return {}
+  binding = bindings.origin(command_fn, record_in, [*found, *typed])
+  if not binding or binding in typed or not isinstance(binding.value, str):
+    return {}
+  name = binding.where.rpartition(':')[0]
+  if os.path.basename(name) != files.CONFIG:
+    return {}
+  path = files.find(name, '--gin_file')
+  here = os.path.dirname(files.absolute(path))
+  if not files.read(path).startswith(MARK) or files.is_same_directory(
+      here, os.path.expanduser(binding.value)):
+    return {}
+  logging.warning('%s names %s, but a run directory is where its %s is: the '
+                  'run goes on in %s.', path, binding.value, files.CONFIG, here)
+  return {record_in: here}
