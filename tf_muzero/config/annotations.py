@@ -103,15 +103,16 @@ def describe(annotation: Any) -> str:
 def kinds(annotation: Any) -> tuple:
   """Returns the types of the values that a text can be read as.
 
-  Of str, int, float, bool and None; () if the annotation has others too.
+  Of str, int, float, bool, and beside one of these of None.
   """
   origin = typing.get_origin(annotation)
   if origin in _UNIONS:
-    found = [kinds(option) for option in typing.get_args(annotation)]
-    return sum(found, ()) if all(found) and found != [(_NONE,)] else ()
+    found = sum((kinds(option) or (option,) * (option is _NONE)
+                 for option in typing.get_args(annotation)), ())
+    return () if found == (_NONE,) else found
   if origin is Literal:
     return tuple(dict.fromkeys(map(type, typing.get_args(annotation))))
-  return (annotation,) if annotation in (str, int, float, bool, _NONE) else ()
+  return (annotation,) if annotation in (str, int, float, bool) else ()
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,12 +1,13 @@
 """What of a command's arguments a command line can give without gin.
 
-These are the arguments whose annotation is text, number, bool, or one of those
-or None: each is an option `--name=value`. Some commands take some of them by
-their place too.
+These are the arguments that may be a text, a number or a bool: each is an
+option `--name=value`. Some commands take some of them by their place too.
 """
 
+import collections.abc
 import inspect
 import math
+import typing
 from typing import Any, Callable, NamedTuple, Sequence
 
 from absl import flags
@@ -105,7 +106,8 @@ def _by_place(command_fn: Callable, positional: Sequence[str],
 
 def takes_many(command_fn: Callable, name: str) -> bool:
   """Returns whether an argument that is given by its place takes the rest."""
-  return name not in of_command(command_fn)
+  origin = typing.get_origin(annotations.of_parameter(command_fn, name))
+  return origin is collections.abc.Sequence
 
 
 def _read(name: str, value: Any, annotation: Any) -> Any:
