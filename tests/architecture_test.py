@@ -15,8 +15,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A folder imports only those left of it, and what has no folder.
 _PIPELINE = ['envs', 'data', 'networks', 'search', 'reanalyse', 'learning',
              'acting', 'reporting']
-_SHARED = {'types', 'actions', 'rng', 'shapes', 'devices', 'metrics',
-           'json_lines'}
+_SHARED = {'types', 'actions', 'rng', 'shapes', 'ranges', 'devices', 'metrics',
+           'json_lines', 'progress'}
 _CONFIG = {'config'}  # For cli alone.
 
 
@@ -169,7 +169,7 @@ def _datasets(tmp_path_factory):
     is_cartpole = 'cartpole' in name or 'control' in name
     repeat = 4 if is_cartpole and 'every_step' not in name else 1
     task = ('dm_control:cartpole/swingup' if is_cartpole else
-            'atari:Breakout/42' if 'breakout' in name else
+            'atari:Breakout/42' if 'breakout' in name or 'pixels' in name else
             'atari:Pong' if 'atari' in name else 'catch')
     if (task, repeat) not in made:
       directory = str(tmp_path_factory.mktemp('data') / 'dataset')
@@ -186,7 +186,7 @@ def _datasets(tmp_path_factory):
 @pytest.mark.parametrize('path', _files('gin/experiment', ending='.gin'))
 def test_an_experiment_learns_two_steps_at_smoke_size(
     path, datasets, tmp_path):
-  is_game = 'atari' in path or 'breakout' in path
+  is_game = any(word in path for word in ('atari', 'breakout', 'pixels'))
   smoke = 'smoke_pixels' if is_game else 'smoke'
   configuration = cli.configure(
       train.train, [path, f'gin/hardware/{smoke}.gin'],

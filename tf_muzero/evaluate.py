@@ -9,7 +9,7 @@ what is given. Writes evaluation.json and prints a table.
 
 import json
 import os
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from absl import logging
 import tensorflow as tf
@@ -18,22 +18,21 @@ from tf_muzero import cli
 from tf_muzero import envs
 from tf_muzero import progress
 from tf_muzero.acting import evaluation
+from tf_muzero.acting import fitting
 from tf_muzero.acting import modes as modes_lib
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.acting import video as video_lib
 from tf_muzero.acting.sources import Source
-from tf_muzero.learning import tensorboard
 from tf_muzero.networks.agent import Agent
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Parameters
 from tf_muzero.types import SearchFn
 
-# (parameters, poll_fn) -> flat metrics, and films. It may call `poll_fn()` now
-# and then, which raises if training was told to stop.
-MeasureFn = Callable[[Parameters, Callable[[], None]],
-                     dict[str, Union[float, tensorboard.Film]]]
+# (parameters, poll_fn) -> flat metrics. It may call `poll_fn()` now and then,
+# which raises if training was told to stop.
+MeasureFn = Callable[[Parameters, Callable[[], None]], dict[str, float]]
 # (agent, source) -> what will measure the weights of the training; raises
 # ValueError where that could not be done. It is called before the training and
 # outside of its strategy: all networks are made here, since a variable that is
@@ -143,7 +142,7 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
     raise ValueError('agent_fn and modes must be given for a run directory, '
                      f'got agent_fn={agent_fn} and modes={modes}.')
   task = run_directory.load_task(directory)
-  agent = agent_fn()
+  agent = fitting.load(directory, agent_fn())
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network)
   policies = {mode.name: policy_lib.make_policy(
@@ -165,7 +164,7 @@ def during_training(
 
   Policies are made once and get new weights at each evaluation: nothing is
   compiled again. The metrics are `evaluation/<mode>` and
-  `evaluation/<mode>_standard_error`.
+  `evaluation/<mode>_standard_error`; none where the data names no environment.
 
   Args:
     modes: how to act.
@@ -179,6 +178,10 @@ def during_training(
   """
 
   def evaluate_fn(agent: Agent, source: Source) -> MeasureFn:
+    if not source.task:
+      logging.warning('The data names no environment: nothing is played to '
+                      'evaluate what is learned.')
+      return lambda parameters, poll_fn: {}
     environment_fn = evaluation.make_environment_fn(
         source.task, action_repeat=source.action_repeat,
         random_start_steps=random_start_steps, spec=source.spec,

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tf_muzero
 from tf_muzero import cli
 from tf_muzero import envs
+from tf_muzero.acting import fitting
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
 from tf_muzero.acting import run_directory
@@ -53,6 +54,7 @@ def export(
     if not saved_model.is_saved_model(output):
       raise ValueError(f'output {output!r} exists and is no SavedModel.')
   task = run_directory.load_task(directory)
+  agent = fitting.load(directory, agent)
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network)
   policy = policy_lib.make_policy(

@@ -23,22 +23,19 @@ from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import evaluate
 from tf_muzero.acting import batches
+from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.acting import sources
-from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import skipping
-from tf_muzero.data import statistics as statistics_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoints
-from tf_muzero.learning import evaluations as evaluations_lib
 from tf_muzero.learning import feeding
 from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
 from tf_muzero.learning import profiling
 from tf_muzero.learning import service_watch
-from tf_muzero.learning import tensorboard
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
@@ -56,7 +53,7 @@ def train(
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
     seed: int, compute_dtype: str = 'float32', intra_op_threads: int = 0,
-    deterministic: bool = False,
+    deterministic: bool = False, clip_targets: bool = False,
     dataset: Optional[sources.Stored] = None, reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
@@ -92,6 +89,8 @@ def train(
     intra_op_threads: see `devices.limit_threads`.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
+    clip_targets: whether rewards and values that a support does not hold are
+      clipped; else stored ones that it does not hold are an error.
     dataset: directory of an RLDS dataset, a name of TFDS, or a
       `tf.data.Dataset` of RLDS episodes, see `episodes.open_dataset`; needed
       where the fraction is not 0.
@@ -104,16 +103,17 @@ def train(
   """
   profiled = _check(reanalyse, reanalyse_fraction, checkpoint_every,
                     snapshot_every, unroll_steps, profile, num_steps)
-  is_on_device = reanalyse.placement == 'device'
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
-  source = sources.open_source(
-      reanalyse_fraction, dataset, reading, interaction)
   run_directory = os.path.expanduser(run_directory)
+  fit = fitting.fit(run_directory, sources.open_source(
+      reanalyse_fraction, dataset, reading, interaction), agent,
+                    clip_targets=clip_targets)
+  source, agent = fit.source, fit.agent
+  reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
-  writer, evaluations = _begin(
-      run_directory, source, agent, evaluate_fn, evaluate_every, num_steps,
-      on_signal.poll)
+  evaluations = _begin(run_directory, fit, evaluate_fn, evaluate_every,
+                       num_steps, on_signal.poll)
   tf.keras.utils.set_random_seed(seed)  # Evaluated or not, the run is the same.
   directory = checkpoints.directory_of(run_directory)
   setting = reanalyse.service if reanalyse_fraction else ''
@@ -132,30 +132,30 @@ def train(
 
   with strategy_.scope():
     trainer = make_trainer(
-        source, agent, loss_weights, batch_size, compute_dtype,
+        source, agent, loss_weights, batch_size, compute_dtype, fit.statistics,
         target_period=target_period, target_decay=target_decay,
         jit_compile=jit_compile)
     trainer.compile(optimizer_fn(num_steps), steps_per_execution)
   searching_network = lambda: (
       trainer.target_network if search_with_target else trainer.network)
-  if is_on_device:
-    trainer.device_reanalyse = _search_on_device(
-        trainer, source, agent, reanalyse, compute_dtype, searching_network,
+  if reanalyse.placement == 'device':
+    _search_on_devices(
+        trainer, fit, reanalyse, searching_network, compute_dtype,
         batch_size=batch_size, unroll_steps=unroll_steps,
         keep_observations=keeps, seed=start.data_seed(seed))
   checkpoint = checkpoints.restore(trainer, start)
   if start.step >= num_steps:
-    evaluations_lib.complete(evaluations, trainer)
+    callbacks_lib.complete(evaluations, trainer)
     return trainer
 
-  callbacks = [] if is_on_device else [callbacks_lib.PublishSnapshots(
+  callbacks = [] if trainer.device_reanalyse else [callbacks_lib.PublishSnapshots(
       snapshot_every, os.path.join(run_directory, 'snapshots'),
       searching_network)]
   callbacks += [checkpoints.SaveCheckpoints(
       checkpoint_every, checkpoint, directory, has_position=not service)]
   if devices.is_chief():
     callbacks += _reporting_callbacks(
-        run_directory, writer, reanalyse, service, log_every=log_every,
+        run_directory, reanalyse, service, log_every=log_every,
         num_steps=num_steps, batch_size=batch_size, unroll_steps=unroll_steps,
         num_reanalysed=mixing.count_reanalysed(reanalyse_fraction, batch_size),
         skips=reading.skips, profiled=profiled) + evaluations
@@ -164,19 +164,6 @@ def train(
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
                 callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
   return trainer
-
-
-def _search_on_device(
-    trainer: trainer_lib.Trainer, source: sources.Source, agent: Agent,
-    reanalyse: pipeline.Reanalyse, compute_dtype: str,
-    searching_network: Callable[[], keras.Model], **settings
-    ) -> on_device.DeviceReanalyse:
-  """Returns what searches with the present weights between train steps."""
-  return on_device.DeviceReanalyse(
-      trainer.distribute_strategy, reanalyse, agent, source.spec,
-      agent.make_network(source.spec, source.num_steps, compute_dtype),
-      lambda: (searching_network().variables, trainer.optimizer.iterations),
-      **settings)
 
 
 def default_files(
@@ -190,21 +177,33 @@ def default_files(
           else 'gin/experiment/own_data.gin']
 
 
+def _search_on_devices(
+    trainer: trainer_lib.Trainer, fit: fitting.Fit,
+    reanalyse: pipeline.Reanalyse,
+    searching_network: Callable[[], keras.Model], compute_dtype: str,
+    **settings: Any) -> None:
+  """Makes a trainer search the segments that it is given."""
+  trainer.device_reanalyse = on_device.DeviceReanalyse(
+      trainer.distribute_strategy, reanalyse, fit.agent, fit.source.spec,
+      fit.agent.make_network(
+          fit.source.spec, fit.source.num_steps, compute_dtype),
+      lambda: (searching_network().variables, trainer.optimizer.iterations),
+      **settings)
+
+
 def _reporting_callbacks(
-    run_directory: str, writer: tf.summary.SummaryWriter,
-    reanalyse: pipeline.Reanalyse, service: Optional[service_lib.Service], *,
-    log_every: int, num_steps: int, batch_size: int, unroll_steps: int,
-    num_reanalysed: int, skips: bool, profiled: Optional[tuple[int, int]]
-    ) -> list[keras.callbacks.Callback]:
+    run_directory: str, reanalyse: pipeline.Reanalyse,
+    service: Optional[service_lib.Service], *, log_every: int, num_steps: int,
+    batch_size: int, unroll_steps: int, num_reanalysed: int, skips: bool,
+    profiled: Optional[tuple[int, int]]) -> list[keras.callbacks.Callback]:
   """Returns what tells how training goes."""
   callbacks: list[keras.callbacks.Callback] = [callbacks_lib.LogMetrics(
-      log_every, run_directory, writer, num_steps=num_steps,
-      batch_size=batch_size,
+      log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
       searches_per_window=reanalyse.searches_per_window(unroll_steps),
       notes=skipping.notes_of(run_directory) if skips else '')]
   if service:
     callbacks.append(service_watch.WatchService(
-        log_every, run_directory, writer, service,
+        log_every, run_directory, service,
         reanalyse.states_per_search(unroll_steps), num_reanalysed))
   if profiled:
     callbacks.append(profiling.Profile(
@@ -221,34 +220,34 @@ def _log_start(trainer: trainer_lib.Trainer, source: sources.Source,
       run_directory)
 
 
-def _begin(run_directory: str, source: sources.Source, agent: Agent,
+def _begin(run_directory: str, fit: fitting.Fit,
            evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int,
            num_steps: int, poll_fn: Callable[[], None]
-           ) -> tuple[tf.summary.SummaryWriter, list[evaluations_lib.Evaluate]]:
-  """Writes down what the task is; returns TensorBoard and what evaluates.
+           ) -> list[callbacks_lib.Evaluate]:
+  """Writes down what the task is, and returns what evaluates, if anything.
 
   Every worker makes it, so that all of them refuse what cannot be evaluated.
   """
-  measure_fn = (evaluate_fn(agent, source)
+  source = fit.source
+  measure_fn = (evaluate_fn(fit.agent, source)
                 if evaluate_fn and evaluate_every else None)
-  if not devices.is_chief():
-    return tf.summary.create_noop_writer(), []
-  writer = tensorboard.open_writer(run_directory)
-  if not checkpoints.has_all_steps(run_directory, num_steps):
-    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
-        source.task, source.action_repeat, source.spec, source.num_steps))
-  return writer, [evaluations_lib.Evaluate(
-      evaluate_every, run_directory, writer, measure_fn, poll_fn)
-                  ] if measure_fn else []
+  if devices.is_chief():
+    if not checkpoints.has_all_steps(run_directory, num_steps):
+      run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+          source.task, source.action_repeat, source.spec, source.num_steps))
+      fitting.save(run_directory, fit.content)
+    if measure_fn:
+      return [callbacks_lib.Evaluate(
+          evaluate_every, run_directory, measure_fn, poll_fn)]
+  return []
 
 
 def make_trainer(
     source: sources.Source, agent: Agent, loss_weights: losses.LossWeights,
-    batch_size: int, compute_dtype: str, **settings) -> trainer_lib.Trainer:
+    batch_size: int, compute_dtype: str,
+    statistics: Sequence[np.ndarray] = (), **settings) -> trainer_lib.Trainer:
   """Returns a trainer of fresh networks, under the present strategy."""
   head = agent.make_head(source.spec)
-  statistics = (statistics_lib.observation_statistics(source)
-                if isinstance(source, episodes_lib.Dataset) else ())
 
   def make_network():
     network = agent.make_network(
@@ -256,6 +255,7 @@ def make_trainer(
     if statistics:
       network.set_observation_statistics(
           *(np.tile(x, agent.frame_stack) for x in statistics))
+    agent.start_heads(network)
     return network
 
   def loss_fn(network, window):

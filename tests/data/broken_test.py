@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
-from tf_muzero.data import statistics as statistics_lib
+from tf_muzero.data import survey as survey_lib
 
 
 def test_bad_value_is_named(tmp_path):
@@ -18,7 +18,7 @@ def test_bad_value_is_named(tmp_path):
   with pytest.raises(ValueError, match=words):
     episodes_lib.load_episodes(dataset)
   with pytest.raises(ValueError, match=words):
-    statistics_lib.observation_statistics(dataset)
+    survey_lib.survey(dataset, 0.9)
   with pytest.raises(tf.errors.InvalidArgumentError, match='(?s)' + words):
     list(episodes_lib.episodes(dataset).as_numpy_iterator())
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
-from tf_muzero.data import statistics as statistics_lib
+from tf_muzero.data import survey as survey_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.data import segments as segments_lib
 
@@ -123,7 +123,8 @@ def test_position_is_restored_on_a_machine_with_other_cores(
 
 def test_statistics(directory):
   dataset = episodes_lib.open_dataset(directory)
-  mean, deviation = statistics_lib.observation_statistics(dataset)
+  survey = survey_lib.survey(dataset, 0.9)
+  mean, deviation = survey.observation_mean, survey.observation_deviation
   every = np.concatenate([
       episode.observation for episode in episodes_lib.load_episodes(dataset)])
   assert mean == pytest.approx(every.mean(0), rel=1e-5)
@@ -138,16 +139,17 @@ def test_statistics_of_far_and_constant_inputs(tmp_path):
                    actions))
   data_toys.write(tmp_path / 'toy', played, data_toys.BOARD_SPEC)
   dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'))
-  mean, deviation = statistics_lib.observation_statistics(dataset)
+  survey = survey_lib.survey(dataset, 0.9)
+  mean, deviation = survey.observation_mean, survey.observation_deviation
   assert mean == pytest.approx([1000.0, 7.0, 0.0], abs=0.1)
-  assert 0.03 < deviation[0] < 0.3 and deviation[1:].tolist() == [1.0, 1.0]
+  assert 0.03 < deviation[0] < 0.3 and deviation[1:] == [1.0, 1.0]
 
 
 def test_frames_have_no_statistics(tmp_path):
   spec = data_toys.FRAME_SPEC
   data_toys.write(tmp_path / 'toy', _played(spec), spec)
   dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'))
-  assert not statistics_lib.observation_statistics(dataset)
+  assert not survey_lib.survey(dataset, 0.9).observation_mean
 
 
 def _public(path):

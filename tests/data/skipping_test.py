@@ -7,7 +7,7 @@ import tensorflow as tf
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import skipping
-from tf_muzero.data import statistics as statistics_lib
+from tf_muzero.data import survey as survey_lib
 from tf_muzero.data.reading import Reading
 
 _LENGTHS = [3, 1, 8, 5, 2, 7, 4]  # In three files.
@@ -117,13 +117,12 @@ def test_one_transition_is_an_episode(tmp_path):
 
 def test_statistics_are_of_the_good_episodes(tmp_path):
   directory = _raw(tmp_path, {}, {'observation': np.full([3, 2, 2], np.inf)})
-  mean, _ = statistics_lib.observation_statistics(
-      episodes_lib.open_dataset(str(directory), _SKIP))
-  assert mean.tolist() == [4.0, 5.0, 6.0, 7.0]
+  survey = survey_lib.survey(
+      episodes_lib.open_dataset(str(directory), _SKIP), 0.9)
+  assert survey.observation_mean == [4.0, 5.0, 6.0, 7.0]
   nothing = _raw(tmp_path / 'other', {'reward': np.full(3, np.nan, np.float32)})
   with pytest.raises(ValueError, match='not one good episode'):
-    statistics_lib.observation_statistics(
-        episodes_lib.open_dataset(str(nothing), _SKIP))
+    survey_lib.survey(episodes_lib.open_dataset(str(nothing), _SKIP), 0.9)
 
 
 def test_wrong_dtype(tmp_path):

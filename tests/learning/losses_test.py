@@ -174,3 +174,19 @@ def test_masked_targets_do_not_matter():
 def test_negative_weight_is_refused():
   with pytest.raises(ValueError, match='value must be >= 0'):
     losses.LossWeights(1.0, -0.25, 1.0, 0.0, 0.0)
+
+
+def test_the_share_of_clipped_targets():
+  # The value's support holds -34 to 34, the reward's about -8 to 8.
+  value = np.zeros([_B, _K + 1], np.float32)
+  reward = np.zeros([_B, _K], np.float32)
+  value[0, 0], value[1, 1], value[2, 2] = 40.0, -40.0, 30.0
+  reward[0, 0], reward[4, 0] = 9.0, 9.0
+  mask = lambda x: np.ones_like(x)
+  window = _window()._replace(
+      value=value, reward=reward, value_mask=mask(value),
+      reward_mask=mask(reward))
+  window.value_mask[1, 1] = window.reward_mask[4, 0] = 0.0
+  metrics = _loss(_network(), window)[1]
+  assert float(metrics['target/value_clipped']) == pytest.approx(1 / 19)
+  assert float(metrics['target/reward_clipped']) == pytest.approx(1 / 14)

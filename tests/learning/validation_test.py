@@ -1,5 +1,6 @@
 """What is measured on held-out episodes, by hand and in a training."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tests import acting_toys
 from tests import train_runs
 from tf_muzero import cli
 from tf_muzero import collect
@@ -191,3 +193,26 @@ def test_the_gin_file_holds_a_tenth_out():
       ['RUN_DIRECTORY = "run"', 'DATASET = "data"']).text
   assert "validation/reading.Reading.split = 'train[90%:]'" in text
   assert "\nreading.Reading.split = 'train[:90%]'" in text
+
+
+def test_own_data_without_an_environment_is_validated_alone(dataset):
+  source = dataclasses.replace(episodes_lib.open_dataset(
+      dataset, Reading(held_out=0.2)), task='')
+  evaluate_fn = evaluate.together(evaluate_fns=[
+      evaluate.during_training(
+          modes=[modes.policy()], search_fn=None, num_episodes=1,
+          num_environments=1, seed=0, random_start_steps=0),
+      validation.held_out(num_episodes=2, windows_per_episode=3,
+                          unroll_steps=2, seed=0)])
+  agent = acting_toys.make_agent()
+  metrics = evaluate_fn(agent, source)(
+      agent.make_network(source.spec).variables, lambda: None)
+  assert 'validation/value_error_0' in metrics
+  assert not any(name.startswith('evaluation/') for name in metrics)
+
+
+def test_nothing_held_out_is_told(dataset):
+  source = episodes_lib.open_dataset(dataset)
+  with pytest.raises(ValueError, match='reading.Reading.held_out'):
+    validation.held_out(num_episodes=2, windows_per_episode=3, unroll_steps=2,
+                        seed=0)(None, source)

@@ -1,5 +1,6 @@
 """The state network, and networks as functions of parameters."""
 
+import dataclasses
 import functools
 import gc
 import weakref
@@ -208,3 +209,42 @@ def test_width_rule_of_the_paper():
 def test_bad_agent_is_refused(wrong):
   with pytest.raises(ValueError, match=next(iter(wrong))):
     make_agent(**wrong)
+
+
+@pytest.mark.parametrize('num_datapoints, width', [
+    (1, 16), (400, 20), (4_000_000, 32)])
+def test_width_within_limits(num_datapoints, width):
+  agent = dataclasses.replace(
+      make_agent(), network_fn=functools.partial(
+          state.StateNetwork, num_blocks=1, minimum_width=16,
+          maximum_width=32))
+  network = agent.make_network(SPECS['discrete'], num_datapoints)
+  assert network.represent(tf.zeros([1, 5])).shape == [1, width]
+
+
+@pytest.mark.parametrize('wrong', [
+    {'num_blocks': -1}, {'width': 0}, {'num_blocks': 0, 'width': None},
+    {'minimum_width': 0}, {'minimum_width': 9, 'maximum_width': 8,
+                           'width': None}])
+def test_sizes_that_no_network_has(wrong):
+  agent = dataclasses.replace(
+      make_agent(), network_fn=functools.partial(
+          state.StateNetwork, **{'num_blocks': 1, 'width': 8, **wrong}))
+  with pytest.raises(ValueError, match=' must be >= '):
+    agent.make_network(SPECS['discrete'], 100)
+
+
+def test_fresh_heads_say_what_the_supports_start_with(spec):
+  agent = dataclasses.replace(
+      make_agent(),
+      value_support=value_transform.Support(-5.0, 5.0, 21, start=-7.0),
+      reward_support=value_transform.Support(-2.0, 2.0, 9, start=0.5))
+  network = agent.make_network(spec)
+  agent.start_heads(network)
+  embedding, reward = network.step(
+      network.represent(tf.random.stateless_normal([4, 5], [0, 1])),
+      _actions(spec, 4))
+  np.testing.assert_allclose(
+      agent.reward_support.decode(reward), np.full(4, 0.5), rtol=1e-3)
+  np.testing.assert_allclose(agent.value_support.decode(
+      network.predict_heads(embedding)[1]), np.full(4, -7.0), rtol=1e-3)

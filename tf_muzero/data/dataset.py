@@ -39,6 +39,7 @@ class Dataset:
     elements: what is read in place of files, where it is a `tf.data.Dataset`:
       a dict of dense tensors for each episode. There is one part then, which
       has the dataset's name.
+    held_out_parts: which episodes `reading` holds out.
   """
   directory: str
   name: str
@@ -54,6 +55,7 @@ class Dataset:
   adapter: adapters.Adapter
   approximate_steps: int
   elements: Optional[tf.data.Dataset] = None
+  held_out_parts: Sequence[files.Part] = ()
 
   @property
   def place(self) -> str:

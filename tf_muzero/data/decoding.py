@@ -78,6 +78,26 @@ def make_length_fn(features: tfds.features.FeaturesDict,
   return length
 
 
+def make_outline_fn(features: tfds.features.FeaturesDict,
+                    adapter: adapters.Adapter
+                    ) -> Callable[[tf.Tensor, tf.Tensor],
+                                  tuple[tf.Tensor, tf.Tensor]]:
+  """Returns (where, serialised example) -> (reward, discount), [R - 1] each.
+
+  As in the `Episode` of `make_decode_fn`, without a look at observations.
+  """
+  features = layout.only(features, layout.LENGTH_FIELDS)
+
+  def outline(where: tf.Tensor, example: tf.Tensor
+              ) -> tuple[tf.Tensor, tf.Tensor]:
+    del where
+    steps = adapter(_parse(features, example))
+    flat = lambda x: tf.reshape(tf.cast(x, tf.float32), [-1])[:-1]
+    return flat(steps['reward']), flat(steps['discount'])
+
+  return outline
+
+
 def each(encoded: tf.data.Dataset, fn: Callable[[tf.Tensor, tf.Tensor], Nest],
          otherwise_fn: Callable[[tf.Tensor, Nest], Nest]) -> tf.data.Dataset:
   """Returns what a function makes of records, in their order.

@@ -191,12 +191,13 @@ def _count(elements: tf.data.Dataset, features: tfds.features.FeaturesDict,
 
 
 def _within_budget(dataset: Dataset) -> Dataset:
-  """Returns the dataset without the episodes that are over its budget."""
+  """Returns the dataset without what is over its budget or held out."""
   total, reading = dataset.num_episodes, dataset.reading
-  parts = subsets.draw(
-      dataset.parts, reading, lambda: dataset_lib.lengths(dataset))
+  parts, held_out_parts = subsets.hold_out(subsets.draw(
+      dataset.parts, reading, lambda: dataset_lib.lengths(dataset)), reading)
   chosen = dataclasses.replace(
-      dataset, parts=parts, approximate_steps=int(
+      dataset, parts=parts, held_out_parts=held_out_parts,
+      approximate_steps=int(
           dataset.approximate_steps * files.count(parts) / total))
   subset = subsets.describe(reading)
   if subset:

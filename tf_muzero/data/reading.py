@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Optional
 
+from tf_muzero import ranges
 from tf_muzero.data import adapters
 from tf_muzero.data import public
 
@@ -24,6 +25,8 @@ class Reading:
     max_episodes: budget; episodes are drawn with `seed`.
     max_steps: budget of transitions; episodes are drawn with `seed` for as long
       as all of their transitions fit.
+    held_out: share of these episodes that training leaves out, drawn with
+      `seed`, for `validation.held_out`; at least one episode, if it is not 0.
     seed: of what is drawn.
     reward_alignment: 'realigned' or 'as_stored', see `adapters.realign`; by
       default realigned for the public `rlu_atari*`, and for nothing else.
@@ -38,6 +41,7 @@ class Reading:
   percent: float = 100.0
   max_episodes: Optional[int] = None
   max_steps: Optional[int] = None
+  held_out: float = 0.0
   seed: int = 0
   reward_alignment: Optional[str] = None
   on_bad_episode: str = 'error'
@@ -50,11 +54,10 @@ class Reading:
       raise ValueError('percent is of whole splits, but split is '
                        f'{self.split!r}: give one of them.')
     for name in ('max_episodes', 'max_steps'):
-      number = getattr(self, name)
-      if number is not None and number < 1:
-        raise ValueError(f'{name} must be >= 1, got {number}.')
-    if self.memory_mib < 0:
-      raise ValueError(f'memory_mib must be >= 0, got {self.memory_mib}.')
+      if getattr(self, name) is not None:
+        ranges.at_least(1, **{name: getattr(self, name)})
+    ranges.from_to(0.0, 1.0, held_out=self.held_out)
+    ranges.at_least(0, memory_mib=self.memory_mib)
     for name, values in (('reward_alignment', (None, *_ALIGNMENTS)),
                          ('on_bad_episode', ('error', 'skip'))):
       if getattr(self, name) not in values:

@@ -62,6 +62,26 @@ def draw(parts: Sequence[files.Part], reading: Reading,
   return files.choose(parts, order[:num_chosen])
 
 
+def hold_out(parts: Sequence[files.Part], reading: Reading
+             ) -> tuple[Sequence[files.Part], Sequence[files.Part]]:
+  """Returns the episodes to train on, and those that are held out.
+
+  Of a single episode nothing is held out.
+
+  Args:
+    parts: N episodes.
+    reading: the settings.
+  """
+  total = files.count(parts)
+  if not reading.held_out or total < 2:
+    return parts, ()
+  number = min(max(round(reading.held_out * total), 1), total - 1)
+  # Not the numbers that a budget was drawn with.
+  order = np.random.default_rng([reading.seed, 1]).permutation(total)
+  return (files.choose(parts, order[number:]),
+          files.choose(parts, order[:number]))
+
+
 def describe(reading: Reading) -> str:
   """Returns what of the split is read, in words; '' where all of it is."""
   words = []
@@ -71,4 +91,6 @@ def describe(reading: Reading) -> str:
                        (reading.max_steps, 'steps')):
     if number is not None:
       words.append(f'at most {number} {unit}, drawn with seed {reading.seed}')
+  if reading.held_out:
+    words.append(f'without the {100.0 * reading.held_out:g}% that are held out')
   return '; '.join(words)

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.heads import PolicyHead
@@ -31,10 +32,7 @@ class LossWeights:
   reconstruction: float
 
   def __post_init__(self):
-    for field in dataclasses.fields(self):
-      if getattr(self, field.name) < 0.0:
-        raise ValueError(f'{field.name} must be >= 0, got '
-                         f'{getattr(self, field.name)}.')
+    ranges.at_least(0, **dataclasses.asdict(self))
 
 
 def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
@@ -61,11 +59,6 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     weights: of the terms.
     window: B windows of T = K + 1 states.
     global_batch_size: windows over all replicas.
-
-  Returns:
-    The loss, and its terms by the names in `metrics`. Those that are called
-    `distribution/` have a number of each window, or of each component of its
-    action, at the first state.
   """
   unroll_steps = window.action.shape[1]
   observation = observations.stack(window.observation, agent.frame_stack)
@@ -119,13 +112,20 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     loss += weights.reconstruction * terms['reconstruction']
   metrics = {f'loss/{name}': term for name, term in terms.items()}
   metrics['loss/total'] = loss
+  share = tf.cast(tf.shape(window.value)[0], tf.float32) / global_batch_size
+  metrics['target/value_clipped'] = share * _share_of(
+      agent.value_support.clips(window.value), window.value_mask)
+  if unroll_steps:
+    metrics['target/reward_clipped'] = share * _share_of(
+        agent.reward_support.clips(window.reward), window.reward_mask)
   metrics['policy/entropy'] = entropy / tf.reduce_sum(step_scale)
-  first = policy[:tf.shape(observation)[0]]  # States that are not unrolled.
-  if head.scale_fn:
-    metrics['distribution/policy_sigma'] = head.scale_fn(first)
-  else:
-    metrics['distribution/policy_entropy'] = head.entropy_fn(first)
   return loss, metrics
+
+
+def _share_of(is_so: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """Returns the share of those under the mask, [B, T] each."""
+  return tf.reduce_sum(tf.cast(is_so, tf.float32) * mask) / tf.maximum(
+      tf.reduce_sum(mask), 1.0)
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:

@@ -10,10 +10,12 @@ import dataclasses
 import itertools
 from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
+from absl import logging
 from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import observations
 from tf_muzero.data.reading import Reading
@@ -44,8 +46,8 @@ class HeldOut(NamedTuple):
 
 
 def held_out(
-    *, reading: Reading = Reading(), num_episodes: int,
-    windows_per_episode: int, unroll_steps: int, seed: int,
+    *, num_episodes: int, windows_per_episode: int, unroll_steps: int,
+    seed: int, reading: Optional[Reading] = None,
     dataset: Optional[Union[str, episodes_lib.Dataset, tf.data.Dataset]] = None
     ) -> Callable[[Agent, Any], Callable[..., dict[str, float]]]:
   """Returns what validates the weights of a running training.
@@ -60,29 +62,28 @@ def held_out(
   errors of saying the mean.
 
   Args:
-    reading: of the training's dataset, what it is not trained on.
-    num_episodes: read of that, at most.
+    num_episodes: that are looked at, at most.
     windows_per_episode: at random places.
     unroll_steps: K.
     seed: of the places.
-    dataset: what is held out, see `episodes.open_dataset`; by default the
-      training's own. It must be given where that is a `tf.data.Dataset`, and
-      nothing then tells whether the two have episodes in common.
+    reading: what of the training's dataset, or of another one, it is not
+      trained on; by default what the training's own reading holds out.
+    dataset: what is held out, see `episodes.open_dataset`; by default of the
+      training's own, all that `reading` says. Nothing tells whether two that
+      are `tf.data.Dataset`s have episodes in common.
   """
+  ranges.at_least(1, num_episodes=num_episodes, unroll_steps=unroll_steps,
+                  windows_per_episode=windows_per_episode)
 
   def evaluate_fn(agent: Agent, source: Any):
     if not isinstance(source, episodes_lib.Dataset):
       raise ValueError('Validation needs a dataset to hold episodes out of; '
                        'this training has an environment alone.')
-    if not (dataset or source.directory):
-      raise ValueError(
-          'What is trained on is a tf.data.Dataset: give held_out another one, '
-          'of the episodes to hold out, as its argument dataset.')
-    other = episodes_lib.open_dataset(
-        dataset or source.directory, dataclasses.replace(
-            reading, reward_alignment=source.reading.reward_alignment)
-        if isinstance(dataset or '', str) else reading)
-    check_apart(source, other)
+    other = _held_out_of(source, dataset, reading)
+    if not other.num_episodes:
+      logging.warning('%s has a single episode: nothing is held out to compare '
+                      'the model with.', source.place)
+      return lambda parameters, poll_fn: {}
     windows = cut(
         list(itertools.islice(episodes_lib.iterate(other), num_episodes)),
         windows_per_episode=windows_per_episode, unroll_steps=unroll_steps,
@@ -97,6 +98,31 @@ def held_out(
     return validate
 
   return evaluate_fn
+
+
+def _held_out_of(
+    source: episodes_lib.Dataset,
+    dataset: Optional[Union[str, episodes_lib.Dataset, tf.data.Dataset]],
+    reading: Optional[Reading]) -> episodes_lib.Dataset:
+  """Returns the episodes that are not trained on; for arguments `held_out`."""
+  if dataset is None and reading is None:
+    if source.reading.held_out:
+      return dataclasses.replace(
+          source, parts=source.held_out_parts, held_out_parts=())
+    raise ValueError('Nothing is held out to validate with: set '
+                     'reading.Reading.held_out, such as 0.1, or give '
+                     'validation.held_out a reading or a dataset.')
+  if dataset is None and not source.directory:
+    raise ValueError(
+        'What is trained on is a tf.data.Dataset: give held_out another one, '
+        'of the episodes to hold out, as its argument dataset.')
+  dataset, reading = dataset or source.directory, reading or Reading()
+  if isinstance(dataset, str):
+    reading = dataclasses.replace(
+        reading, reward_alignment=source.reading.reward_alignment)
+  other = episodes_lib.open_dataset(dataset, reading)
+  check_apart(source, other)
+  return other
 
 
 def check_apart(source: episodes_lib.Dataset, other: episodes_lib.Dataset

@@ -2,16 +2,18 @@
 
 import dataclasses
 import weakref
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Union
 
 from dm_env import specs
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero.data import observations
 from tf_muzero.networks import functional
 from tf_muzero.networks import heads
+from tf_muzero.networks.value_transform import FittedSupport
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.types import DrawFn
 from tf_muzero.types import EnvironmentSpec
@@ -44,34 +46,69 @@ class PlanningModel(NamedTuple):
   sample_fn: Callable[[Parameters, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
+class Fitted(NamedTuple):
+  """What of an agent was fitted to data.
+
+  Attributes:
+    value_support: bins of the value.
+    reward_support: bins of the reward.
+    num_datapoints: stored states, for networks that are as wide as these are
+      many.
+  """
+  value_support: Support
+  reward_support: Support
+  num_datapoints: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Agent:
   """What a network is and what its outputs mean.
 
   Attributes:
     network_fn: makes the Keras network, such as `state.StateNetwork`.
-    value_support: bins of the value.
-    reward_support: bins of the reward.
+    value_support: bins of the value, given or to be fitted to the data.
+    reward_support: bins of the reward, likewise.
     discount: factor per decision, in [0, 1].
     num_candidates: K actions that a search draws at a node; continuous only.
     frame_stack: F consecutive observations that make one model input; zeros
       stand for those before an episode.
+    num_datapoints: what `make_network` is to take for it, for good; 0 for what
+      it is given.
   """
   network_fn: Callable[..., keras.Model]
-  value_support: Support
-  reward_support: Support
+  value_support: Union[Support, FittedSupport]
+  reward_support: Union[Support, FittedSupport]
   discount: float
   num_candidates: int
   frame_stack: int = 1
+  num_datapoints: int = 0
 
   def __post_init__(self):
-    if not 0.0 <= self.discount <= 1.0:
-      raise ValueError(f'discount must be in [0, 1], got {self.discount}.')
-    if self.num_candidates < 1:
-      raise ValueError(
-          f'num_candidates must be >= 1, got {self.num_candidates}.')
-    if self.frame_stack < 1:
-      raise ValueError(f'frame_stack must be >= 1, got {self.frame_stack}.')
+    ranges.within(0.0, 1.0, discount=self.discount)
+    ranges.at_least(1, num_candidates=self.num_candidates,
+                    frame_stack=self.frame_stack)
+    ranges.at_least(0, num_datapoints=self.num_datapoints)
+
+  @property
+  def is_fitted(self) -> bool:
+    """Whether both supports have their limits."""
+    return not any(isinstance(x, FittedSupport) for x in (
+        self.value_support, self.reward_support))
+
+  def fitted(self, fitted: Fitted) -> 'Agent':
+    """Returns the agent with what was fitted to data; what was given stays."""
+    choose = lambda given, found: (
+        found if isinstance(given, FittedSupport) else given)
+    return dataclasses.replace(
+        self, value_support=choose(self.value_support, fitted.value_support),
+        reward_support=choose(self.reward_support, fitted.reward_support),
+        num_datapoints=fitted.num_datapoints)
+
+  def start_heads(self, network: keras.Model) -> None:
+    """Makes a fresh network say what the supports have it start with."""
+    if (self.value_support.start, self.reward_support.start) != (None, None):
+      network.start_heads(self.value_support.start_logits(),
+                          self.reward_support.start_logits())
 
   def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
                 ) -> heads.PolicyHead:
@@ -98,7 +135,8 @@ class Agent:
         self.model_input(spec), spec.action, self.make_head(spec),
         num_value_bins=self.value_support.num_bins,
         num_reward_bins=self.reward_support.num_bins,
-        num_datapoints=num_datapoints, compute_dtype=compute_dtype)
+        num_datapoints=self.num_datapoints or num_datapoints,
+        compute_dtype=compute_dtype)
 
   def plan_with(self, network: keras.Model, spec: EnvironmentSpec,
                 max_scale: float = np.inf) -> PlanningModel:

@@ -4,8 +4,10 @@ from typing import Sequence
 
 from dm_env import specs
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
 from tf_muzero.networks import precision
@@ -58,6 +60,11 @@ class PixelNetwork(keras.Model):
     if len(observation.shape) != 3:
       raise ValueError('PixelNetwork sees frames [H, W, C], got observations '
                        f'of shape {observation.shape}.')
+    ranges.at_least(1, planes=planes, head_planes=head_planes)
+    ranges.at_least(0, num_blocks=num_blocks)
+    for _, num_planes, num_following in downsampling:
+      ranges.at_least(1, planes_of_downsampling=num_planes)
+      ranges.at_least(0, blocks_of_downsampling=num_following)
     self._num_actions = (
         action.num_values if isinstance(action, specs.DiscreteArray) else 0)
     layers = _Layers(precision.policy(compute_dtype), head_planes)
@@ -72,6 +79,11 @@ class PixelNetwork(keras.Model):
     self._prediction = _prediction(
         layers, self._embedding_shape, head.num_parameters, num_value_bins)
     self.built = True
+
+  def start_heads(self, value_logits: np.ndarray, reward_logits: np.ndarray):
+    """Sets what the heads say before they have learned anything: [Z] each."""
+    self._prediction.get_layer('value').bias.assign(value_logits)
+    self._dynamics.get_layer('reward').bias.assign(reward_logits)
 
   def represent(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns the embedding [B, h, w, D] of frames [B, H, W, C]."""

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
 from tf_muzero.networks import precision
@@ -28,6 +29,7 @@ class StateNetwork(keras.Model):
       self, observation: specs.Array, action: specs.Array,
       head: heads.PolicyHead, *, num_value_bins: int, num_reward_bins: int,
       num_blocks: int, width: Optional[int] = None,
+      minimum_width: int = 8, maximum_width: Optional[int] = None,
       num_datapoints: Optional[int] = None, compute_dtype: str = 'float32'):
     """Creates the network and all its variables.
 
@@ -40,6 +42,8 @@ class StateNetwork(keras.Model):
       num_blocks: residual blocks of each of the three parts.
       width: units of each layer and of the embedding; by default the paper's
         rule `datapoints_width`.
+      minimum_width: what the rule may give at least.
+      maximum_width: what it may give at most; None for any.
       num_datapoints: stored states, for that rule.
       compute_dtype: `float32`, or `bfloat16` for all but variables,
         normalisation, embeddings and outputs.
@@ -49,7 +53,10 @@ class StateNetwork(keras.Model):
       raise ValueError('StateNetwork sees vectors, got observations of shape '
                        f'{observation.shape}; frames need a PixelNetwork.')
     observation_size = observation.shape[0]
-    width = width or datapoints_width(num_datapoints, num_blocks)
+    _check_sizes(num_blocks, width, minimum_width, maximum_width)
+    if width is None:
+      width = max(datapoints_width(num_datapoints, num_blocks), minimum_width)
+      width = min(width, maximum_width or width)
     self._num_actions = (
         action.num_values if isinstance(action, specs.DiscreteArray) else 0)
     self._observation_mean = self.add_weight(
@@ -76,6 +83,11 @@ class StateNetwork(keras.Model):
     """Sets what observations are normalised by: [size] each."""
     self._observation_mean.assign(mean)
     self._observation_std.assign(std)
+
+  def start_heads(self, value_logits: np.ndarray, reward_logits: np.ndarray):
+    """Sets what the heads say before they have learned anything: [Z] each."""
+    self._prediction.get_layer('value').bias.assign(value_logits)
+    self._dynamics.get_layer('reward').bias.assign(reward_logits)
 
   def normalise(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns observations [..., size] with zero mean and unit deviation."""
@@ -114,7 +126,20 @@ def datapoints_width(num_datapoints: Optional[int], num_blocks: int) -> int:
   if not num_datapoints:
     raise ValueError('Give `width`, or `num_datapoints` for the rule '
                      'width = sqrt(datapoints / layers).')
-  return max(round(math.sqrt(num_datapoints / num_blocks)), 8)
+  return round(math.sqrt(num_datapoints / num_blocks))
+
+
+def _check_sizes(num_blocks: int, width: Optional[int], minimum_width: int,
+                 maximum_width: Optional[int]) -> None:
+  """Raises ValueError for sizes that no network has."""
+  ranges.at_least(0, num_blocks=num_blocks)
+  ranges.at_least(1, minimum_width=minimum_width)
+  if width is not None:
+    ranges.at_least(1, width=width)
+  else:
+    ranges.at_least(1, num_blocks=num_blocks)  # The rule divides by it.
+  if maximum_width is not None:
+    ranges.at_least(minimum_width, maximum_width=maximum_width)
 
 
 class _Trunk:

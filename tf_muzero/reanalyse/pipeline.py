@@ -2,10 +2,12 @@
 
 import dataclasses
 import functools
-from typing import Callable, Optional
+import math
+from typing import Callable, Optional, Sequence
 
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.data import orders
 from tf_muzero.networks.agent import PlanningModel
@@ -20,6 +22,9 @@ from tf_muzero.types import SearchFn
 from tf_muzero.types import Segment
 from tf_muzero.types import Window
 
+_LONGEST = 125  # Windows of a segment that is fitted to the data.
+_STATES = 600  # That are searched at once then: four segments of the longest.
+
 
 @dataclasses.dataclass(frozen=True)
 class Reanalyse:
@@ -31,8 +36,10 @@ class Reanalyse:
     search_fn: such as `mcts.search`, its settings bound.
     td_steps: n, steps that a value target looks ahead.
     windows_per_segment: L. A segment has L + K + n states, each searched once,
-      and gives L windows: (L + K + n) / L searches per window.
-    segments_per_search: G; a search has G (L + K + n) roots.
+      and gives L windows: (L + K + n) / L searches per window. 0 for what suits
+      the lengths of the stored episodes, see `fitted`.
+    segments_per_search: G; a search has G (L + K + n) roots. 0 for about 600 of
+      them.
     sample_reuse: how often each window is trained on.
     shuffle_windows: size of the shuffle buffer after the search, in windows.
       The larger, the older are the weights that made a window's targets.
@@ -61,13 +68,11 @@ class Reanalyse:
   service: str = ''
 
   def __post_init__(self):
-    for name, low in (('td_steps', 0), ('windows_per_segment', 1),
-                      ('segments_per_search', 1), ('sample_reuse', 1),
-                      ('shuffle_windows', 1), ('parallel_searches', 0),
-                      ('shuffle_segments', 0)):
-      if getattr(self, name) < low:
-        raise ValueError(
-            f'{name} must be >= {low}, got {getattr(self, name)}.')
+    for low, names in (
+        (0, ('td_steps', 'windows_per_segment', 'segments_per_search',
+             'parallel_searches', 'shuffle_segments')),
+        (1, ('sample_reuse', 'shuffle_windows'))):
+      ranges.at_least(low, **{name: getattr(self, name) for name in names})
     if self.placement not in ('host', 'device'):
       raise ValueError(
           f"placement must be 'host' or 'device', got {self.placement!r}.")
@@ -75,6 +80,25 @@ class Reanalyse:
     if self.service and self.placement == 'device':
       raise ValueError("A service searches on hosts: with placement 'device' "
                        f"service must be '', got {self.service!r}.")
+
+  def fitted(self, lengths: Sequence[float], unroll_steps: int) -> 'Reanalyse':
+    """Returns it with segments that waste few searches on padding.
+
+    Of all L up to 125, the one with the fewest states to search for all
+    windows: an episode has ceil(length / L) segments of L + K + n states.
+
+    Args:
+      lengths: transitions of episodes; none where nothing is stored.
+      unroll_steps: K.
+    """
+    beyond = unroll_steps + self.td_steps
+    length = self.windows_per_segment or min(
+        range(_LONGEST, 0, -1), key=lambda length: (length + beyond) * sum(
+            math.ceil(x / length) for x in lengths or [_LONGEST]))
+    number = self.segments_per_search or max(
+        1, round(_STATES / (length + beyond)))
+    return dataclasses.replace(
+        self, windows_per_segment=length, segments_per_search=number)
 
   def host_search_fn(self) -> SearchFn:
     """Returns the search as it suits the host's CPU."""
