@@ -9,7 +9,7 @@ what is given. Writes evaluation.json and prints a table.
 
 import json
 import os
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from absl import logging
 import tensorflow as tf
@@ -25,14 +25,16 @@ from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.acting import video as video_lib
 from tf_muzero.acting.sources import Source
+from tf_muzero.learning import tensorboard
 from tf_muzero.networks.agent import Agent
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Parameters
 from tf_muzero.types import SearchFn
 
-# (parameters, poll_fn) -> flat metrics. It may call `poll_fn()` now and then,
-# which raises if training was told to stop.
-MeasureFn = Callable[[Parameters, Callable[[], None]], dict[str, float]]
+# (parameters, poll_fn) -> flat metrics, and films. It may call `poll_fn()` now
+# and then, which raises if training was told to stop.
+MeasureFn = Callable[[Parameters, Callable[[], None]],
+                     dict[str, Union[float, tensorboard.Film]]]
 # (agent, source) -> what will measure the weights of the training; raises
 # ValueError where that could not be done. It is called before the training and
 # outside of its strategy: all networks are made here, since a variable that is

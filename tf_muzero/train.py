@@ -31,11 +31,13 @@ from tf_muzero.data import skipping
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoints
+from tf_muzero.learning import evaluations as evaluations_lib
 from tf_muzero.learning import feeding
 from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
 from tf_muzero.learning import profiling
 from tf_muzero.learning import service_watch
+from tf_muzero.learning import tensorboard
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
@@ -112,8 +114,9 @@ def train(
   source, agent = fit.source, fit.agent
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
-  evaluations = _begin(run_directory, fit, evaluate_fn, evaluate_every,
-                       num_steps, on_signal.poll)
+  writer, evaluations = _begin(
+      run_directory, fit, evaluate_fn, evaluate_every, num_steps,
+      on_signal.poll)
   tf.keras.utils.set_random_seed(seed)  # Evaluated or not, the run is the same.
   directory = checkpoints.directory_of(run_directory)
   setting = reanalyse.service if reanalyse_fraction else ''
@@ -139,13 +142,13 @@ def train(
   searching_network = lambda: (
       trainer.target_network if search_with_target else trainer.network)
   if reanalyse.placement == 'device':
-    _search_on_devices(
-        trainer, fit, reanalyse, searching_network, compute_dtype,
+    trainer.device_reanalyse = _search_on_device(
+        trainer, source, agent, reanalyse, compute_dtype, searching_network,
         batch_size=batch_size, unroll_steps=unroll_steps,
         keep_observations=keeps, seed=start.data_seed(seed))
   checkpoint = checkpoints.restore(trainer, start)
   if start.step >= num_steps:
-    callbacks_lib.complete(evaluations, trainer)
+    evaluations_lib.complete(evaluations, trainer)
     return trainer
 
   callbacks = [] if trainer.device_reanalyse else [callbacks_lib.PublishSnapshots(
@@ -155,7 +158,7 @@ def train(
       checkpoint_every, checkpoint, directory, has_position=not service)]
   if devices.is_chief():
     callbacks += _reporting_callbacks(
-        run_directory, reanalyse, service, log_every=log_every,
+        run_directory, writer, reanalyse, service, log_every=log_every,
         num_steps=num_steps, batch_size=batch_size, unroll_steps=unroll_steps,
         num_reanalysed=mixing.count_reanalysed(reanalyse_fraction, batch_size),
         skips=reading.skips, profiled=profiled) + evaluations
@@ -164,6 +167,19 @@ def train(
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
                 callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
   return trainer
+
+
+def _search_on_device(
+    trainer: trainer_lib.Trainer, source: sources.Source, agent: Agent,
+    reanalyse: pipeline.Reanalyse, compute_dtype: str,
+    searching_network: Callable[[], keras.Model], **settings
+    ) -> on_device.DeviceReanalyse:
+  """Returns what searches with the present weights between train steps."""
+  return on_device.DeviceReanalyse(
+      trainer.distribute_strategy, reanalyse, agent, source.spec,
+      agent.make_network(source.spec, source.num_steps, compute_dtype),
+      lambda: (searching_network().variables, trainer.optimizer.iterations),
+      **settings)
 
 
 def default_files(
@@ -177,33 +193,21 @@ def default_files(
           else 'gin/experiment/own_data.gin']
 
 
-def _search_on_devices(
-    trainer: trainer_lib.Trainer, fit: fitting.Fit,
-    reanalyse: pipeline.Reanalyse,
-    searching_network: Callable[[], keras.Model], compute_dtype: str,
-    **settings: Any) -> None:
-  """Makes a trainer search the segments that it is given."""
-  trainer.device_reanalyse = on_device.DeviceReanalyse(
-      trainer.distribute_strategy, reanalyse, fit.agent, fit.source.spec,
-      fit.agent.make_network(
-          fit.source.spec, fit.source.num_steps, compute_dtype),
-      lambda: (searching_network().variables, trainer.optimizer.iterations),
-      **settings)
-
-
 def _reporting_callbacks(
-    run_directory: str, reanalyse: pipeline.Reanalyse,
-    service: Optional[service_lib.Service], *, log_every: int, num_steps: int,
-    batch_size: int, unroll_steps: int, num_reanalysed: int, skips: bool,
-    profiled: Optional[tuple[int, int]]) -> list[keras.callbacks.Callback]:
+    run_directory: str, writer: tf.summary.SummaryWriter,
+    reanalyse: pipeline.Reanalyse, service: Optional[service_lib.Service], *,
+    log_every: int, num_steps: int, batch_size: int, unroll_steps: int,
+    num_reanalysed: int, skips: bool, profiled: Optional[tuple[int, int]]
+    ) -> list[keras.callbacks.Callback]:
   """Returns what tells how training goes."""
   callbacks: list[keras.callbacks.Callback] = [callbacks_lib.LogMetrics(
-      log_every, run_directory, num_steps=num_steps, batch_size=batch_size,
+      log_every, run_directory, writer, num_steps=num_steps,
+      batch_size=batch_size,
       searches_per_window=reanalyse.searches_per_window(unroll_steps),
       notes=skipping.notes_of(run_directory) if skips else '')]
   if service:
     callbacks.append(service_watch.WatchService(
-        log_every, run_directory, service,
+        log_every, run_directory, writer, service,
         reanalyse.states_per_search(unroll_steps), num_reanalysed))
   if profiled:
     callbacks.append(profiling.Profile(
@@ -223,23 +227,24 @@ def _log_start(trainer: trainer_lib.Trainer, source: sources.Source,
 def _begin(run_directory: str, fit: fitting.Fit,
            evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int,
            num_steps: int, poll_fn: Callable[[], None]
-           ) -> list[callbacks_lib.Evaluate]:
-  """Writes down what the task is, and returns what evaluates, if anything.
+           ) -> tuple[tf.summary.SummaryWriter, list[evaluations_lib.Evaluate]]:
+  """Writes down what the task is; returns TensorBoard and what evaluates.
 
   Every worker makes it, so that all of them refuse what cannot be evaluated.
   """
   source = fit.source
   measure_fn = (evaluate_fn(fit.agent, source)
                 if evaluate_fn and evaluate_every else None)
-  if devices.is_chief():
-    if not checkpoints.has_all_steps(run_directory, num_steps):
-      run_directory_lib.save_task(run_directory, run_directory_lib.Task(
-          source.task, source.action_repeat, source.spec, source.num_steps))
-      fitting.save(run_directory, fit.content)
-    if measure_fn:
-      return [callbacks_lib.Evaluate(
-          evaluate_every, run_directory, measure_fn, poll_fn)]
-  return []
+  if not devices.is_chief():
+    return tf.summary.create_noop_writer(), []
+  writer = tensorboard.open_writer(run_directory)
+  if not checkpoints.has_all_steps(run_directory, num_steps):
+    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+        source.task, source.action_repeat, source.spec, source.num_steps))
+    fitting.save(run_directory, fit.content)
+  return writer, [evaluations_lib.Evaluate(
+      evaluate_every, run_directory, writer, measure_fn, poll_fn)
+                  ] if measure_fn else []
 
 
 def make_trainer(

@@ -3,8 +3,9 @@
 import json
 import types
 
-from tf_muzero.learning import callbacks
+from tf_muzero.learning import evaluations
 from tf_muzero.learning import interruption
+from tf_muzero.learning import tensorboard
 
 
 class _Evaluated:
@@ -23,8 +24,9 @@ class _Evaluated:
     model = types.SimpleNamespace(
         step=steps[0], stop_training=False,
         target_network=types.SimpleNamespace(variables=[]))
-    evaluate = callbacks.Evaluate(
-        4, str(self._directory), self._measure, self._poll)
+    evaluate = evaluations.Evaluate(
+        4, str(self._directory), tensorboard.open_writer(str(self._directory)),
+        self._measure, self._poll)
     evaluate.set_model(model)
     evaluate.on_train_begin()
     for model.step in steps[1:]:

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_muzero.learning import service_watch
+from tf_muzero.learning import tensorboard
 from tf_muzero.reanalyse import service as service_lib
 
 
@@ -17,7 +18,8 @@ def _service():
 
 def _watch(service, directory):
   callback = service_watch.WatchService(
-      10, str(directory), service, states_per_search=100, windows_per_step=4)
+      10, str(directory), tensorboard.open_writer(str(directory)), service,
+      states_per_search=100, windows_per_step=4)
   callback.set_model(types.SimpleNamespace(step=20))
   callback.on_train_begin()
   callback.run(30, {})

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import time
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Callable, Iterator, Optional
 
 from absl import logging
 import keras
@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_muzero import devices
 from tf_muzero import json_lines
 from tf_muzero.data import skipping
-from tf_muzero.learning import interruption
+from tf_muzero.learning import tensorboard
 from tf_muzero.reanalyse import snapshots
 
 
@@ -106,14 +106,16 @@ class PublishSnapshots(Periodic):
 class LogMetrics(Periodic):
   """One progress line, TensorBoard and metrics.jsonl every so many steps."""
 
-  def __init__(self, every: int, run_directory: str, *, num_steps: int,
+  def __init__(self, every: int, run_directory: str,
+               writer: tf.summary.SummaryWriter, *, num_steps: int,
                batch_size: int, searches_per_window: float,
                notes: str = ''):
     """Creates the callback.
 
     Args:
       every: learner steps.
-      run_directory: where `metrics.jsonl` and `tensorboard/` are.
+      run_directory: where `metrics.jsonl` is.
+      writer: see `tensorboard`.
       num_steps: learner steps of the whole run, for the ETA.
       batch_size: windows per learner step.
       searches_per_window: states that are searched for each window.
@@ -121,13 +123,13 @@ class LogMetrics(Periodic):
     """
     super().__init__(every)
     self._path = os.path.join(run_directory, 'metrics.jsonl')
-    self._writer = tf.summary.create_file_writer(
-        os.path.join(run_directory, 'tensorboard'))
+    self._writer = writer
     self._num_steps = num_steps
     self._batch_size = batch_size
     self._searches_per_window = searches_per_window
     self._notes = notes
     self._begun: Optional[tuple[float, int]] = None  # Time and step.
+    self._zero = 0.0  # Time at which the run's wall time was zero.
     self._busy = self._busy_since = 0.0
     self._seen = self._counted = 0  # Step of now, and of the last line.
     self._waited = 0.0  # Seconds since the last line.
@@ -135,7 +137,9 @@ class LogMetrics(Periodic):
   def on_train_begin(self, logs=None):
     """Forgets the metrics that a resumed run will write again."""
     super().on_train_begin(logs)
-    json_lines.drop_from(self._path, 'step', self.model.step + 1)
+    lines = json_lines.drop_from(self._path, 'step', self.model.step + 1)
+    self._zero = time.perf_counter() - (
+        lines[-1].get('time/elapsed_seconds', 0.0) if lines else 0.0)
 
   def on_train_batch_begin(self, batch, logs=None):
     """Notes when an execution starts."""
@@ -160,6 +164,9 @@ class LogMetrics(Periodic):
     self._counted, self._busy, self._waited = step, 0.0, 0.0
     metrics = {name: float(value) for name, value in logs.items()}
     metrics.update({
+        'optimizer/learning_rate': float(
+            tf.convert_to_tensor(self.model.optimizer.learning_rate)),
+        'time/elapsed_seconds': time.perf_counter() - self._zero,
         'time/steps_per_second': rate,
         'time/windows_per_second': rate * self._batch_size,
         'time/searches_per_second': (
@@ -173,6 +180,9 @@ class LogMetrics(Periodic):
     if self._notes:
       metrics['data/skipped_episodes'] = skipping.count(self._notes)
     write_metrics(self._path, self._writer, step, metrics)
+    with saving(f'The histograms of step {step}'):
+      tensorboard.write_histograms(self._writer, step, {
+          name: x.numpy() for name, x in self.model.samples.items()})
     begun, begun_step = self._begun
     remaining = (self._num_steps - step) * (time.perf_counter() - begun) / max(
         step - begun_step, 1)
@@ -187,94 +197,13 @@ class LogMetrics(Periodic):
         time.strftime('%H:%M:%S', time.gmtime(remaining)))
 
 
-class Evaluate(Periodic):
-  """Evaluates the target network periodically and at the end.
-
-  An evaluation that is missing, since a signal or the end of the process came
-  in between, is made when the run goes on.
-  """
-
-  def __init__(self, every: int, run_directory: str,
-               measure_fn: Callable[..., dict[str, float]],
-               poll_fn: Callable[[], None]):
-    """Creates the callback.
-
-    Args:
-      every: learner steps.
-      run_directory: where `evaluations.jsonl` and `tensorboard/` are.
-      measure_fn: (parameters, poll_fn) -> flat metrics.
-      poll_fn: raises `interruption.Interrupted` if there is no time for it.
-    """
-    super().__init__(every)
-    self._path = os.path.join(run_directory, 'evaluations.jsonl')
-    self._writer = tf.summary.create_file_writer(
-        os.path.join(run_directory, 'tensorboard'))
-    self._measure_fn = measure_fn
-    self._poll_fn = poll_fn
-    self._evaluated = 0
-
-  def on_train_begin(self, logs=None):
-    """Forgets what a resumed run will do again, makes what it lacks."""
-    lines = json_lines.drop_from(self._path, 'step', self.model.step + 1)
-    self._last = self._evaluated = lines[-1]['step'] if lines else 0
-    self.on_train_batch_end(0, logs)
-
-  def on_train_end(self, logs=None):
-    """Evaluates the last weights, if that was not done."""
-    if self._evaluated != self.model.step:
-      self.run(self.model.step, logs)
-
-  def run(self, step, logs):
-    """Evaluates, unless training was told to stop."""
-    if self.model.stop_training:
-      return
-    start = time.perf_counter()
-    try:
-      metrics = self._measure_fn(
-          [v.read_value() for v in self.model.target_network.variables],
-          self._poll_fn)
-    except interruption.Interrupted as signal:
-      logging.warning('%s: no evaluation at step %d; the same command makes '
-                      'one when it resumes.', signal, step)
-      return
-    self._evaluated = step
-    if not metrics:  # Nothing to evaluate by.
-      return
-    write_metrics(self._path, self._writer, step, metrics)
-    logging.info('evaluation at step %d: %s (%.0f s)', step, '  '.join(
-        _describe(name, value, metrics) for name, value in metrics.items()
-        if not name.endswith('_standard_error')), time.perf_counter() - start)
-
-
-def complete(evaluations: Sequence[Evaluate], model: keras.Model) -> None:
-  """Makes the evaluations that a run lacks that has all its steps."""
-  logging.info('The run has all its %d steps.', model.step)
-  for evaluate in evaluations:
-    evaluate.set_model(model)
-    evaluate.on_train_begin()
-    evaluate.on_train_end()
-  # No worker leaves while the chief evaluates.
-  devices.any_worker(model.distribute_strategy, False)
-
-
-def _describe(name: str, value: float, metrics: dict[str, float]) -> str:
-  """Returns a metric with its standard error, if it has one."""
-  error, short = metrics.get(f'{name}_standard_error'), name.split('/')[-1]
-  if error is None:
-    return f'{short} {value:.3g}'
-  return f'{short} {value:.1f} ± {error:.1f}'
-
-
 def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,
                   metrics: dict[str, float]) -> None:
   """Appends flat metrics to a JSON-lines file and to TensorBoard."""
   with saving(f'The metrics of step {step}'):
     with tf.io.gfile.GFile(path, 'a') as file:
       file.write(json.dumps({'step': step, **metrics}) + '\n')
-    with writer.as_default(step):
-      for name, value in metrics.items():
-        tf.summary.scalar(name, value)
-      writer.flush()
+    tensorboard.write_scalars(writer, step, metrics)
 
 
 @contextlib.contextmanager

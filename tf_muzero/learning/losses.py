@@ -59,6 +59,11 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     weights: of the terms.
     window: B windows of T = K + 1 states.
     global_batch_size: windows over all replicas.
+
+  Returns:
+    The loss, and its terms by the names in `metrics`. Those that are called
+    `distribution/` have a number of each window, or of each component of its
+    action, at the first state.
   """
   unroll_steps = window.action.shape[1]
   observation = observations.stack(window.observation, agent.frame_stack)
@@ -119,6 +124,11 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     metrics['target/reward_clipped'] = share * _share_of(
         agent.reward_support.clips(window.reward), window.reward_mask)
   metrics['policy/entropy'] = entropy / tf.reduce_sum(step_scale)
+  first = policy[:tf.shape(observation)[0]]  # States that are not unrolled.
+  if head.scale_fn:
+    metrics['distribution/policy_sigma'] = head.scale_fn(first)
+  else:
+    metrics['distribution/policy_entropy'] = head.entropy_fn(first)
   return loss, metrics
 
 

@@ -26,21 +26,22 @@ class WatchService(callbacks.Periodic):
   """
 
   def __init__(self, every: int, run_directory: str,
+               writer: tf.summary.SummaryWriter,
                service: service_lib.Service, states_per_search: int,
                windows_per_step: int):
     """Creates the callback.
 
     Args:
       every: learner steps between the lines of rates.
-      run_directory: where `service.jsonl` and `tensorboard/` are.
+      run_directory: where `service.jsonl` is.
+      writer: see `tensorboard`.
       service: what is watched; closed when training ends.
       states_per_search: states in what a worker returns at once.
       windows_per_step: reanalysed ones of a learner step.
     """
     super().__init__(every)
     self._path = os.path.join(run_directory, 'service.jsonl')
-    self._writer = tf.summary.create_file_writer(
-        os.path.join(run_directory, 'tensorboard'))
+    self._writer = writer
     self._service = service
     self._counts = service.arrivals is not None
     self._arrivals = service.arrivals or Arrivals()

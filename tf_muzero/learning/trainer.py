@@ -10,6 +10,7 @@ from tf_muzero.types import Nest
 from tf_muzero.types import Window
 
 # window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
+# Terms that are no scalars are samples, which only histograms are made of.
 LossFn = Callable[[keras.Model, Window],
                   tuple[tf.Tensor, dict[str, tf.Tensor]]]
 
@@ -26,6 +27,8 @@ class Trainer(keras.Model):
     execute: the compiled function of an iterator that runs one execution.
     iterator: of the running `fit`, for checkpoints of the data's position.
     device_reanalyse: searches what `fit` takes then, batches of segments.
+    samples: of the last execution's last step, on the first replica: name ->
+      numbers for a histogram. They stay on the device until they are read.
   """
 
   def __init__(self, network: keras.Model, target_network: keras.Model,
@@ -55,6 +58,7 @@ class Trainer(keras.Model):
     self.iterator: Optional[tf.data.Iterator] = None
     self.restore_iterator_fn: Optional[Callable] = None
     self.device_reanalyse: Optional[on_device.DeviceReanalyse] = None
+    self.samples: dict[str, tf.Tensor] = {}
     self._loss_fn = loss_fn
     self._target_period = target_period
     self._target_decay = target_decay
@@ -83,8 +87,13 @@ class Trainer(keras.Model):
     return tf.train.Checkpoint(iterator=self.iterator, **beside)
 
   def train_step(self, data: Window) -> dict[str, tf.Tensor]:
-    """Returns the metrics of one step, for which this replica has windows."""
-    metrics, gradients = self._loss_and_gradients(data)
+    """Returns the metrics of one step, for which this replica has windows.
+
+    Among them are the samples of this replica alone.
+    """
+    terms, gradients = self._loss_and_gradients(data)
+    metrics, samples = _split(terms)
+    samples['distribution/value_target'] = data.value[:, 0]
     share = tf.cast(tf.shape(data.value)[0], tf.float32
                     ) / self._global_batch_size
     metrics['search/age'] = share * tf.reduce_mean(tf.cast(
@@ -104,7 +113,7 @@ class Trainer(keras.Model):
         skip_gradients_aggregation=True)
     self._update_target()
     return {**dict(zip(metrics, tf.unstack(sums))),
-            'gradient/norm': tf.linalg.global_norm(gradients)}
+            'gradient/norm': tf.linalg.global_norm(gradients), **samples}
 
   def make_train_function(self, force: bool = False):
     """Returns the function of an iterator that runs one execution."""
@@ -119,21 +128,21 @@ class Trainer(keras.Model):
       # They may have been there before the last step ended.
       waited = tf.maximum(_time_of(windows) - ended, 0.0)
       metrics = self.distribute_strategy.run(self.train_step, (windows,))
-      # Every replica has the same.
-      metrics = {
+      # Every replica has the same metrics.
+      metrics, samples = _split({
           name: self.distribute_strategy.experimental_local_results(x)[0]
-          for name, x in metrics.items()}
+          for name, x in metrics.items()})
       return _time_of(metrics), {
-          'time/waited': tf.cast(waited, tf.float32), **metrics}
+          'time/waited': tf.cast(waited, tf.float32), **metrics}, samples
 
     @tf.function
     def execute(iterator):
-      ended, totals = one_step(iterator, tf.timestamp())
+      ended, totals, samples = one_step(iterator, tf.timestamp())
       for _ in tf.range(self._steps_per_execution - 1):
-        ended, metrics = one_step(iterator, ended)
+        ended, metrics, samples = one_step(iterator, ended)
         totals = tf.nest.map_structure(tf.add, totals, metrics)
       num_steps = tf.cast(self._steps_per_execution, tf.float32)
-      return {name: x / num_steps for name, x in totals.items()}
+      return {name: x / num_steps for name, x in totals.items()}, samples
 
     self.execute = execute
 
@@ -144,7 +153,8 @@ class Trainer(keras.Model):
           pass  # Its end waits for the iterators that other hosts make.
         if self.restore_iterator_fn:
           self.restore_iterator_fn(iterator)
-      return self.execute(iterator)
+      metrics, self.samples = self.execute(iterator)
+      return metrics
 
     self.train_function = train_function
     return train_function
@@ -164,6 +174,13 @@ class Trainer(keras.Model):
                               self.target_network.trainable_variables):
       target.assign(tf.where(
           is_due, source + self._target_decay * (target - source), target))
+
+
+def _split(terms: dict[str, tf.Tensor]
+           ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+  """Returns scalars, and what is none."""
+  return ({name: x for name, x in terms.items() if x.shape.rank == 0},
+          {name: x for name, x in terms.items() if x.shape.rank != 0})
 
 
 def _time_of(made: Nest) -> tf.Tensor:

@@ -1,6 +1,6 @@
 """Policy heads: what the numbers of a network's policy output mean."""
 
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from dm_env import specs
 import numpy as np
@@ -29,6 +29,8 @@ class PolicyHead(NamedTuple):
     mode_fn: policy_parameters [B, P] -> most probable action [B, ...].
     entropy_fn: policy_parameters [..., P] -> entropy [...].
     num_candidates: A.
+    scale_fn: policy_parameters [..., P] -> standard deviation [..., n] of each
+      component before the tanh; continuous only.
   """
   num_parameters: int
   is_discrete: bool
@@ -39,6 +41,7 @@ class PolicyHead(NamedTuple):
   mode_fn: Callable[[tf.Tensor], tf.Tensor]
   entropy_fn: Callable[[tf.Tensor], tf.Tensor]
   num_candidates: int
+  scale_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
 
 
 def make_head(action_spec: specs.Array, *, num_candidates: int,
@@ -135,7 +138,8 @@ def squashed_gaussian(
       log_prob_fn=log_prob,
       sample_fn=sample,
       mode_fn=lambda parameters: tf.tanh(split(parameters)[0]),
-      entropy_fn=entropy, num_candidates=num_candidates)
+      entropy_fn=entropy, num_candidates=num_candidates,
+      scale_fn=lambda parameters: tf.exp(split(parameters)[1]))
 
 
 def _argmax(logits: tf.Tensor) -> tf.Tensor:
