@@ -109,14 +109,12 @@ def train(
   strategy_ = devices.make_strategy(strategy)
   run_directory = os.path.expanduser(run_directory)
   fit = fitting.fit(run_directory, sources.open_source(
-      reanalyse_fraction, dataset, reading, interaction), agent,
-                    clip_targets=clip_targets)
+      reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
   source, agent = fit.source, fit.agent
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
-  writer, evaluations = _begin(
-      run_directory, fit, evaluate_fn, evaluate_every, num_steps,
-      on_signal.poll)
+  writer, evaluations = _begin(run_directory, fit, evaluate_fn, evaluate_every,
+                               num_steps, on_signal.poll)
   tf.keras.utils.set_random_seed(seed)  # Evaluated or not, the run is the same.
   directory = checkpoints.directory_of(run_directory)
   setting = reanalyse.service if reanalyse_fraction else ''
@@ -151,9 +149,9 @@ def train(
     evaluations_lib.complete(evaluations, trainer)
     return trainer
 
-  callbacks = [] if trainer.device_reanalyse else [callbacks_lib.PublishSnapshots(
-      snapshot_every, os.path.join(run_directory, 'snapshots'),
-      searching_network)]
+  callbacks = [] if trainer.device_reanalyse else [
+      callbacks_lib.PublishSnapshots(snapshot_every, os.path.join(
+          run_directory, 'snapshots'), searching_network)]
   callbacks += [checkpoints.SaveCheckpoints(
       checkpoint_every, checkpoint, directory, has_position=not service)]
   if devices.is_chief():

@@ -45,7 +45,7 @@ class Fit(NamedTuple):
   content: dict[str, Any]
 
 
-def fit(run_directory: str, source: sources.Source, agent: Agent, *,
+def fit(run_directory: str, source: sources.Source, agent: Agent,
         clip_targets: bool = False) -> Fit:
   """Returns what a run starts or goes on with; `save` writes it down.
 

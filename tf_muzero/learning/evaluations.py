@@ -68,7 +68,7 @@ class Evaluate(callbacks.Periodic):
                       'one when it resumes.', signal, step)
       return
     self._evaluated = step
-    if not metrics:  # Nothing to evaluate by.
+    if not measured:  # Nothing to evaluate by.
       return
     films = {name: x for name, x in measured.items()
              if isinstance(x, tensorboard.Film)}
