@@ -54,6 +54,11 @@ def test_noise_is_of_its_size_and_stays_in_bounds():
   actions = np.stack([act(None) for _ in range(1000)])
   assert actions[:, 0].std() == pytest.approx(0.2, rel=0.1)
   assert actions.max() == 1.0
+  wide = specs.BoundedArray([2], np.float32, [-1.0, 10.0], [1.0, 30.0])
+  act = behaviours.noisy(constant(np.float32([0.0, 20.0])), 0.2).start_fn(
+      setting(wide), np.random.default_rng(0))
+  actions = np.stack([act(None) for _ in range(1000)])
+  assert actions.std(axis=0) == pytest.approx([0.2, 2.0], rel=0.1)
   behaviour = behaviours.noisy(constant(np.int32(1)), 0.3)
   act = behaviour.start_fn(setting(_DISCRETE), np.random.default_rng(0))
   others = np.mean([act(None) != 1 for _ in range(1000)])

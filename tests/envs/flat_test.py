@@ -9,6 +9,8 @@ import pytest
 
 from tf_muzero import actions
 from tf_muzero.envs import flat
+from tf_muzero.envs import flat_actions
+from tf_muzero.envs import flat_observations
 from tf_muzero.envs import wrappers
 
 
@@ -72,7 +74,7 @@ def test_an_array_that_the_environment_writes_into_again_is_copied():
 
 
 @pytest.mark.parametrize('shape, seen', [
-    ([8, 9, 3], (8, 9, 3)), ([8, 9], (8, 9, 1))])
+    ([8, 9, 3], (8, 9, 3)), ([24, 25], (24, 25, 1)), ([8, 9], (72,))])
 def test_frames_stay_frames(shape, seen):
   frame = np.arange(np.prod(shape)).reshape(shape).astype(np.uint8)
   environment = flat.Flat(
@@ -82,13 +84,23 @@ def test_frames_stay_frames(shape, seen):
       environment.reset().observation, frame.reshape(seen))
 
 
+def test_a_picture_of_truth_values_is_black_and_white():
+  frame = np.arange(10 * 10 * 4).reshape([10, 10, 4]) % 3 == 0
+  environment = flat.Flat(
+      Own(specs.Array(frame.shape, bool), values=[frame]), 'own')
+  seen = environment.reset().observation
+  assert seen.dtype == environment.observation_spec().dtype == np.uint8
+  np.testing.assert_array_equal(seen, 255 * frame)
+
+
 @pytest.mark.parametrize('spec, words', [
     ({'arm': {'pos': specs.Array([0], np.float32)}},
      r"own: observation 'arm/pos' is float32\[0\], which has no elements"),
     ({'said': specs.StringArray([])}, "'said' is object.* no array of numbers"),
     ({'z': specs.Array([1], np.complex64)}, "'z' is complex64"),
     ({'arm': ()}, "'arm' is a tuple"), ({}, 'no entries'),
-    (specs.Array([3, 64, 64], np.uint8), 'channels first'),
+    (specs.Array([3, 64, 64], np.uint8), r'\[3, 64, 64\].*do not come last'),
+    (specs.Array([9, 9, 40], np.uint8), 'do not come last'),
 ])
 def test_an_entry_that_cannot_be_used_is_named(spec, words):
   environment = Own()
@@ -98,7 +110,7 @@ def test_an_entry_that_cannot_be_used_is_named(spec, words):
 
 
 def test_a_picture_of_floats_is_told(caplog):
-  flat.seen({'eye': specs.Array([64, 64, 3], np.float32)})
+  flat_observations.seen({'eye': specs.Array([64, 64, 3], np.float32)})
   assert 'a vector of 12288 numbers' in caplog.text
 
 
@@ -170,11 +182,11 @@ def test_the_environment_gets_actions_as_it_asks_for_them(spec, given, own):
 
 
 def test_action_specs_have_the_environments_bounds():
-  spec = flat.taken({'b': specs.BoundedArray([], np.float64, 0.0, 5.0),
+  spec = flat_actions.taken({'b': specs.BoundedArray([], np.float64, 0.0, 5.0),
                      'a': specs.BoundedArray([1, 2], np.float32, -1.0, 2.0)})
   assert spec == specs.BoundedArray(
       [3], np.float32, [-1.0, -1.0, 0.0], [2.0, 2.0, 5.0])
-  spec = flat.taken(specs.BoundedArray([], np.int64, -1, 1))
+  spec = flat_actions.taken(specs.BoundedArray([], np.int64, -1, 1))
   assert isinstance(spec, actions.Integers)
   assert (spec.start, spec.num_values) == (-1, 3)
 

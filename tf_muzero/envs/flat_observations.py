@@ -1,0 +1,102 @@
+"""Observations of an environment as agents see them: flat, or one frame."""
+
+from typing import Mapping, Sequence
+
+from absl import logging
+from dm_env import specs
+import numpy as np
+
+from tf_muzero.types import Nest
+
+# What counts as a picture; the same as of what is stored, see `data.entries`.
+_MOST_CHANNELS = 16
+_SIDE = 24  # Both sides of a picture without channels: a board of Go has 19.
+_LEAST_SIDE = 8  # Two sides as long as this, of other numbers: as if a picture.
+
+
+def seen(spec: Nest, path: str = '') -> Nest:
+  """Returns the spec of what an agent sees of an environment's observations.
+
+  A float32 vector of each entry; but of uint8 and truth values [H, W, C] or
+  [H, W], if it is no small board, a uint8 frame [H, W, C].
+
+  Args:
+    spec: of the environment: an array's, or dicts of them.
+    path: of the entry within the observation.
+  """
+  if isinstance(spec, Mapping):
+    if not spec:
+      raise ValueError(f'{_named(path)} has no entries.')
+    return {name: seen(entry, f'{path}/{name}' if path else str(name))
+            for name, entry in spec.items()}
+  if not isinstance(spec, specs.Array):
+    raise ValueError('the observation must be an array or dicts of arrays; '
+                     f'{_named(path)} is a {type(spec).__name__}.')
+  shape, dtype = tuple(spec.shape), np.dtype(spec.dtype)
+  said = f'{_named(path)} is {dtype.name}{list(shape)}'
+  if dtype.kind not in 'fiub':
+    raise ValueError(f'{said}, which is no array of numbers.')
+  if 0 in shape:
+    raise ValueError(f'{said}, which has no elements: leave it out.')
+  name = path.rpartition('/')[2] or spec.name or 'observation'
+  if dtype in (np.uint8, np.bool_) and (
+      len(shape) == 3 or len(shape) == 2 and min(shape) >= _SIDE):
+    if len(shape) == 3 and not _is_channels_last(shape):
+      raise ValueError(f'{said}, which looks like a picture whose channels do '
+                       'not come last; give it as [H, W, C].')
+    return specs.BoundedArray((*shape, 1)[:3], np.uint8, 0, 255, name)
+  if (min(shape) >= _SIDE if len(shape) == 2 else
+      len(shape) > 2 and sorted(shape)[-2] >= _LEAST_SIDE):
+    logging.log_first_n(
+        logging.WARNING, '%s: it is seen as a vector of %d numbers. If it is a '
+        'picture, give it as uint8 [H, W, C].', 1, said, np.prod(shape))
+  return specs.Array([int(np.prod(shape))], np.float32, name)
+
+
+def see(observation: Nest, spec: Nest, path: str = '') -> Nest:
+  """Returns copies of an observation's entries as `seen` says they are.
+
+  Raises ValueError where they are not as it says, or not finite.
+
+  Args:
+    observation: as the environment gives it.
+    spec: what `seen` returned.
+    path: of the entry within the observation.
+  """
+  if isinstance(spec, dict):
+    if not isinstance(observation, Mapping) or (
+        observation.keys() != spec.keys()):
+      got = (sorted(observation) if isinstance(observation, Mapping)
+             else type(observation).__name__)
+      raise ValueError(f'{_named(path)} must have the entries {sorted(spec)} '
+                       f'of its spec, got {got}.')
+    return {name: see(observation[name], entry,
+                      f'{path}/{name}' if path else str(name))
+            for name, entry in spec.items()}
+  given = np.asarray(observation)
+  if spec.dtype == np.uint8 and given.dtype == np.bool_:
+    given = np.where(given, np.uint8(255), np.uint8(0))
+  if given.size != np.prod(spec.shape) or (
+      spec.dtype == np.uint8 != given.dtype):
+    raise ValueError(
+        f'{_named(path)} must have {np.prod(spec.shape)} elements'
+        f'{" of uint8" * (spec.dtype == np.uint8)}, as its spec says; got '
+        f'{given.dtype}{list(given.shape)}.')
+  copied = np.array(given, spec.dtype).reshape(spec.shape)
+  if spec.dtype != np.uint8 and not np.isfinite(copied).all():
+    i = int(np.argmin(np.isfinite(copied)))
+    raise ValueError(
+        f'{_named(path)} is not finite: element {i} is {copied[i]}.')
+  return copied
+
+
+def _is_channels_last(shape: Sequence[int]) -> bool:
+  """Returns whether that is likely of three sides."""
+  first, middle, last = shape
+  is_first = last > 4 and first < min(middle, last) and (
+      first <= 4 or middle == last)
+  return last <= _MOST_CHANNELS and not is_first
+
+
+def _named(path: str) -> str:
+  return f'observation {path!r}' if path else 'the observation'
