@@ -51,9 +51,11 @@ def test_load_names_what_a_task_may_be(task):
 
 
 @pytest.mark.parametrize('task, words', [
+    ('dm_control:quadruped/escape', 'MUJOCO_GL to egl'),
     ('dm_control:cartpole/swing', 'swingup'), ('dm_control:car/go', 'cartpole'),
     ('catch:big', 'catch')])
-def test_load_tells_what_there_is(task, words):
+def test_load_tells_what_there_is(task, words, monkeypatch):
+  monkeypatch.delenv('MUJOCO_GL', raising=False)
   with pytest.raises(ValueError, match=words):
     envs.load(task, seed=0)
 

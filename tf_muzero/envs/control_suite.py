@@ -8,10 +8,17 @@ from tf_muzero.envs import flat
 from tf_muzero.envs import mujoco_gl
 
 
+_DRAWS = {('quadruped', 'escape')}  # Make what they show with OpenGL.
+
+
 def load(name: str, seed: int) -> flat.Flat:
   """Returns the task `<domain>/<task>`."""
   suite = _import_suite()
   domain, _, task = name.partition('/')
+  if (domain, task) in _DRAWS and not mujoco_gl.is_chosen():
+    raise ValueError(f'The task dm_control:{name} makes its ground with OpenGL: '
+                     'set the variable MUJOCO_GL to egl or to osmesa, whichever '
+                     'works on this machine.')
   if (domain, task) not in suite.ALL_TASKS:
     known = sorted(t for d, t in suite.ALL_TASKS if d == domain)
     raise ValueError(
@@ -29,9 +36,9 @@ def _import_suite() -> Any:
   logging.set_verbosity(logging.WARNING)  # It tells what we just set.
   try:
     # Else it looks for a screen, and warns if it finds none.
-    with mujoco_gl.ignored():
+    with mujoco_gl.unless_chosen():
       from dm_control import suite  # pylint: disable=import-outside-toplevel
-  except ImportError as error:
+  except ModuleNotFoundError as error:
     raise ImportError(
         'Tasks of dm_control need it: pip install dm-control') from error
   finally:

@@ -34,9 +34,17 @@ def settle() -> None:
     os.environ[_VARIABLE] = _OFF
 
 
+def is_chosen() -> bool:
+  """Returns whether the variable names what draws without a screen."""
+  return os.environ.get(_VARIABLE) in ('egl', 'osmesa')
+
+
 @contextlib.contextmanager
-def ignored() -> Iterator[None]:
-  """Has what is imported meanwhile look for no screen."""
+def unless_chosen() -> Iterator[None]:
+  """Has what is imported meanwhile look for no screen, if it is not told to."""
+  if is_chosen():
+    yield
+    return
   before = os.environ.get(_VARIABLE)
   os.environ[_VARIABLE] = _OFF
   try:
