@@ -1,10 +1,15 @@
 """A task of a user's own, as the text of a file of his."""
 
+import contextlib
+import sys
+
 # A mass that is to be pushed to the middle.
 PUSH = '''
 import dm_env
 from dm_env import specs
 import numpy as np
+
+TAKEN = []  # Forces of all steps.
 
 
 class Push(dm_env.Environment):
@@ -18,6 +23,7 @@ class Push(dm_env.Environment):
     return dm_env.restart(self._observe())
 
   def step(self, action):
+    TAKEN.append(float(action))
     self._steps += 1
     self._x += 0.1 * float(action)
     end = (dm_env.termination if abs(self._x) > 2.0 else
@@ -51,3 +57,21 @@ def make_alike():
 def make_badly():
   return object()
 '''
+
+
+@contextlib.contextmanager
+def folder(path, monkeypatch):
+  """Has `push_task.py` in the working directory, and no module afterwards.
+
+  Args:
+    path: of the directory.
+    monkeypatch: of pytest.
+  """
+  (path / 'push_task.py').write_text(PUSH)
+  monkeypatch.chdir(path)
+  monkeypatch.setattr(sys, 'path', [x for x in sys.path if x])
+  before = set(sys.modules)
+  yield
+  for name in set(sys.modules) - before:
+    if str(path) in str(getattr(sys.modules[name], '__file__', '')):
+      del sys.modules[name]

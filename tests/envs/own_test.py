@@ -25,15 +25,11 @@ def make(render_mode=None):
 @pytest.fixture(name='folder')
 def _folder(tmp_path, monkeypatch):
   """The working directory, with modules that go when the test does."""
-  monkeypatch.chdir(tmp_path)
-  monkeypatch.setattr(sys, 'path', [x for x in sys.path if x])
-  (tmp_path / 'push_task.py').write_text(own_toys.PUSH)
   (tmp_path / 'deep').mkdir()
   (tmp_path / 'deep' / 'my_pole.py').write_text(_CARTPOLE)
   (tmp_path / 'deep' / 'beside.py').write_text('NAME = "CartPole-v1"')
-  yield tmp_path
-  for name in ('push_task', 'beside', 'failing'):
-    sys.modules.pop(name, None)
+  with own_toys.folder(tmp_path, monkeypatch):
+    yield tmp_path
 
 
 def _first(task, seed):

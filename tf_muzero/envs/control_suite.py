@@ -16,8 +16,8 @@ def load(name: str, seed: int) -> flat.Flat:
   suite = _import_suite()
   domain, _, task = name.partition('/')
   if (domain, task) in _DRAWS and not mujoco_gl.is_chosen():
-    raise ValueError(f'The task dm_control:{name} makes its ground with OpenGL: '
-                     'set the variable MUJOCO_GL to egl or to osmesa, whichever '
+    raise ValueError(f'The task dm_control:{name} draws its ground with OpenGL:'
+                     ' set the variable MUJOCO_GL to egl or osmesa, whichever '
                      'works on this machine.')
   if (domain, task) not in suite.ALL_TASKS:
     known = sorted(t for d, t in suite.ALL_TASKS if d == domain)
