@@ -1,6 +1,5 @@
 """Tasks of Gymnasium and of a user's own are played, learned and exported."""
 
-import json
 import sys
 
 import acting_toys
@@ -10,14 +9,15 @@ from PIL import Image
 import pytest
 import tensorflow as tf
 
-from tests import train_runs
 from tf_muzero import envs
 from tf_muzero import evaluate
 from tf_muzero import export
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import modes
+from tf_muzero.acting import rounds
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
+from tf_muzero.types import Improved
 
 _AGENT = acting_toys.make_agent()
 _SETTINGS = {'num_episodes': 2, 'num_environments': 2, 'seed': 3,
@@ -77,16 +77,27 @@ def test_a_missing_environment_does_not_keep_a_policy_from_export(
 
 
 def test_fresh_episodes_are_played_in_the_range_of_the_task(folder):
+  del folder
   interaction = interaction_lib.Interaction(
-      'push_task:make', 2, num_environments=3, temperature=1.0,
+      'push_task:make', 2, num_environments=2, temperature=1.0,
       root_noise_fraction=0.25, root_noise_alpha=0.5, sample_reuse=2,
       shuffle_windows=4)
-  run = str(folder / 'run')
-  train_runs.run(None, run, 2, reanalyse_fraction=0.0, interaction=interaction)
-  taken = sys.modules['push_task'].TAKEN
-  assert -3.0 <= min(taken) < -1.0 and 2.0 < max(taken) <= 5.0
-  with open(run + '/interaction.jsonl', encoding='utf-8') as file:
-    assert all(json.loads(line)['length'] <= 5 for line in file)
-  task = run_directory.load_task(run)
-  assert task.name == 'push_task:make'
-  assert task.spec.action == envs.load('push_task:make', seed=0).action_spec()
+  source = interaction_lib.open_task(interaction)
+  assert source.spec.action.minimum == [-3.0]
+  chosen = tf.constant([[-1.0], [1.0]])
+
+  def decide(vector, observation, noise, numbers):
+    del vector, noise, numbers
+    nothing = tf.zeros([2])
+    assert observation.shape == (2, 1, 2)
+    return chosen, Improved(
+        chosen, tf.ones([2, 1]), nothing, nothing, diagnostics={})
+
+  played = rounds.play(
+      # pylint: disable-next=protected-access
+      interaction_lib._environment_fn(interaction, source.spec), decide,
+      tf.constant(0.0), 0, num_environments=2, num_candidates=1,
+      root_noise_alpha=0.5, frame_stack=1, seed=1)
+  for (episode, _), action in zip(played, (-1.0, 1.0)):
+    assert (episode.action[:-1] == action).all()  # As networks have it.
+  assert set(sys.modules['push_task'].TAKEN) == {-3.0, 5.0}
