@@ -65,7 +65,19 @@ def command(
     sizes: Sequence[int] = (),
     scale_fn: Callable[[float], float] = double,
 ) -> float:
-  """Returns a number made of all its arguments."""
+  """Returns a number made of all its arguments.
+
+  Args:
+    directory: of the run.
+    num_steps: a number.
+    rate: another, which
+      is explained at length.
+    is_fast: whether it is.
+    part: of it.
+    validated: another part.
+    sizes: of parts.
+    scale_fn: what is done to the number.
+  """
   CALLS.append(dict(
       directory=directory, num_steps=num_steps, rate=rate, is_fast=is_fast,
       part=part, validated=validated, sizes=sizes))

@@ -64,6 +64,44 @@ def test_positional_arguments_win(base):
   assert cli_fakes.CALLS[-1]['directory'] == 'it\'s "here"'
 
 
+@pytest.mark.parametrize('name, value, line', [
+    ('num_steps', 7, 'STEPS = 7'),
+    ('directory', 'runs/y', "DIRECTORY = 'runs/y'"),
+    ('rate', 2.5, 'cli_fakes.command.rate = 2.5'),
+    ('is_fast', True, 'cli_fakes.command.is_fast = True'),
+])
+def test_an_option_wins_over_files_and_lines(base, name, value, line):
+  configuration = cli.configure(
+      cli_fakes.command, [base],
+      ['STEPS = 6', 'cli_fakes.command.rate = 2.0'], arguments={
+          'directory': 'runs/x', name: value})
+  configuration.command_fn()
+  assert cli_fakes.CALLS[-1][name] == value
+  assert f'\n{line}\n' in configuration.text
+
+
+def test_an_option_wins_over_a_line_that_replaces_a_macro(base):
+  text = cli.configure(
+      cli_fakes.command, [base], ['cli_fakes.command.num_steps = 6'],
+      arguments={'directory': 'x', 'num_steps': 7}).text
+  assert 'cli_fakes.command.num_steps = 7' in text and 'STEPS' not in text
+
+
+def test_default_files_come_first(base, tmp_path):
+  (tmp_path / 'more.gin').write_text('STEPS = 7\n', encoding='utf-8')
+  seen = []
+
+  def default_files(arguments, gin_files):
+    seen.append((dict(arguments), list(gin_files)))
+    return [base]
+
+  more = str(tmp_path / 'more.gin')
+  cli.configure(cli_fakes.command, [more], [], arguments={'directory': 'x'},
+                default_files_fn=default_files).command_fn()
+  assert cli_fakes.CALLS[-1]['num_steps'] == 7
+  assert seen == [({'directory': 'x'}, [more])]
+
+
 def test_a_command_without_any_binding_is_called_as_it_is():
   def command(number: int = 3):
     return number
@@ -157,6 +195,9 @@ def test_a_missing_value_is_an_error(base, line, said):
 def test_a_macro_that_the_user_must_give_is_named(base):
   with pytest.raises(cli.ConfigError, match='base.gin:4: DIRECTORY must be g'):
     cli.configure(cli_fakes.command, [base], [])
+  with pytest.raises(cli.ConfigError, match=(
+      "given: --directory=... or --gin_bindings='DIRECTORY = ...'")):
+    cli.configure(cli_fakes.command, [base], [])
 
 
 @pytest.mark.parametrize('line, said', [
@@ -224,6 +265,57 @@ def test_the_recorded_configuration_gives_the_same_run(tmp_path, base):
     assert 'cli_fakes.command.is_fast = False' in file.read()
 
 
+def _recorded(base, place, *lines, **arguments):
+  configuration = cli.configure(
+      cli_fakes.command, [str(base)], lines, arguments=arguments,
+      record_in='directory')
+  cli.call(configuration)
+  assert cli_fakes.CALLS[-1]['directory'] == str(place)
+
+
+def test_a_run_directory_is_where_its_configuration_is(
+    tmp_path, base, caplog, monkeypatch):
+  was, now, other = (tmp_path / name for name in ('was', 'now', 'other'))
+  _recorded(base, was, directory=str(was))
+  _recorded(was / 'config.gin', was)
+  os.rename(was, now)
+  assert not caplog.text
+  _recorded(now / 'config.gin', now)
+  assert (f'names {was}, but a run directory is where its config.gin is: the '
+          f'run goes on in {now}.') in caplog.text
+  assert not was.exists()
+  os.rename(now, was)
+  monkeypatch.chdir(was)
+  _recorded('config.gin', was)
+  _recorded('config.gin', other, f'DIRECTORY = {str(other)!r}')
+  _recorded('config.gin', other, directory=str(other))
+
+
+def test_a_file_of_ones_own_may_be_called_config(tmp_path, base):
+  own = tmp_path / 'config.gin'
+  own.write_text(f'include {base!r}\nDIRECTORY = "{tmp_path}/run"\n',
+                 encoding='utf-8')
+  _recorded(own, tmp_path / 'run')
+
+
+def test_gin_looks_for_no_files_itself(tmp_path, monkeypatch, caplog):
+  monkeypatch.chdir(tmp_path)
+  caplog.set_level('INFO')
+  (tmp_path / 'own.gin').write_text(
+      'STEPS = 1\ninclude "gin/included.gin"\nSTEPS = 4\n', encoding='utf-8')
+  root = tmp_path / 'root'
+  (root / 'gin').mkdir(parents=True)
+  (root / 'gin' / 'included.gin').write_text(
+      _BASE + 'STEPS = 3\n', encoding='utf-8')
+  monkeypatch.setattr(files, 'ROOTS', ('', str(root)))
+  for gin_files, lines in ((['own.gin'], []), (['own.gin'], [
+      'include "gin/included.gin"', 'STEPS = 4'])):
+    cli.configure(cli_fakes.command, gin_files, lines,
+                  arguments={'directory': 'x'}).command_fn()
+    assert cli_fakes.CALLS[-1]['num_steps'] == 4
+  assert not caplog.text
+
+
 def test_a_change_since_the_last_run_is_told(tmp_path, base, caplog):
   line = f'DIRECTORY = {str(tmp_path)!r}'
   for steps in (5, 6):
@@ -262,17 +354,19 @@ def test_the_command_line(tmp_path, base):
       'config': ('--gin_bindings=cli_fakes.command.num_stepz=3',),
       'value': ('--gin_bindings=STEPS=13',),
       'graph': ('--gin_bindings=STEPS=15',),
-      'extra': ('another',),
+      'nothing': None,
   }
   processes = {
       name: subprocess.Popen(  # pylint: disable=consider-using-with
-          [sys.executable, '-m', 'tests.cli_fakes', str(tmp_path / name),
-           f'--gin_file={base}', *arguments], cwd=_ROOT, text=True,
-          stderr=subprocess.PIPE) for name, arguments in runs.items()}
-  said = {name: process.communicate()[1]
-          for name, process in processes.items()}
+          [sys.executable, '-m', 'tests.cli_fakes', *(
+              [] if arguments is None else
+              [str(tmp_path / name), f'--gin_file={base}', *arguments])],
+          cwd=_ROOT, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+               for name, arguments in runs.items()}
+  texts = {name: process.communicate() for name, process in processes.items()}
+  said = {name: text[1] for name, text in texts.items()}
   codes = {name: process.returncode for name, process in processes.items()}
-  assert codes == {'fine': 0, 'config': 1, 'value': 1, 'graph': 1, 'extra': 1}
+  assert codes == {'fine': 0, 'config': 1, 'value': 1, 'graph': 1, 'nothing': 1}
   assert said['fine'] == ''
   assert said['config'].startswith('Error: --gin_bindings=')
   assert said['config'].count('\n') == 1
@@ -280,7 +374,8 @@ def test_the_command_line(tmp_path, base):
       'Error: There is no 13.\n(TF_MUZERO_DEBUG=1 shows where.)\n')
   assert said['graph'] == (
       'Error: Bad episode: the 15th.\n(TF_MUZERO_DEBUG=1 shows where.)\n')
-  assert said['extra'] == "Error: Unexpected argument 'another'.\n"
+  assert said['nothing'] == ''
+  assert texts['nothing'][0].startswith('tf-muzero cli_fakes DIRECTORY [--op')
   assert (tmp_path / 'fine' / 'operative_config.gin').exists()
   assert not (tmp_path / 'config').exists()
 

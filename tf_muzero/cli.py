@@ -143,8 +143,8 @@ def configure(
   for name, value in arguments.items():
     text = bindings_lib.macro_of(command_fn, name, [*found, *typed]) or (
         f'{module}.{command_fn.__name__}.{name}')
-    typed += _read(
-        f'{text} = {value!r}', f'--{name}={value}', scope, seen, ())
+    typed += [binding._replace(text=f'--{name}') for binding in _read(
+        f'{text} = {value!r}', f'--{name}={value}', scope, seen, ())]
   used = checking.check(command_fn, found, typed)
   found += typed
   # What has no value is not in use, or `check` would have said so.

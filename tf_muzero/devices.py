@@ -1,9 +1,14 @@
 """Where training runs."""
 
+import functools
 import os
+import sys
+import tempfile
 
 from absl import logging
 import tensorflow as tf
+
+_XLA_SAYS = (b'Compiled cluster using XLA!', b'before absl::InitializeLog()')
 
 
 def limit_threads(intra_op_threads: int) -> None:
@@ -48,6 +53,31 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
   raise ValueError(
       f"strategy must be 'cpu', 'mirrored', 'multi_worker' or 'tpu', got "
       f'{name!r}.')
+
+
+@functools.lru_cache(maxsize=None)
+def start_compiler() -> None:
+  """Compiles something small and keeps back what XLA says of its first time.
+
+  It says in two lines, one of them a warning, that it is in use, and has no
+  switch for that. What else is written meanwhile is passed on. TensorFlow runs
+  afterwards: `limit_threads` comes before.
+  """
+  if os.environ.get('TF_CPP_MIN_LOG_LEVEL') != '3':
+    return  # Whoever set it wants to see more.
+  sys.stderr.flush()
+  with tempfile.TemporaryFile() as kept:
+    stream = os.dup(2)
+    os.dup2(kept.fileno(), 2)
+    try:
+      tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
+    finally:
+      os.dup2(stream, 2)
+      os.close(stream)
+    kept.seek(0)
+    for line in kept:
+      if not any(text in line for text in _XLA_SAYS):
+        os.write(2, line)
 
 
 def is_chief() -> bool:

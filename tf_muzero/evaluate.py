@@ -15,6 +15,7 @@ from absl import logging
 import tensorflow as tf
 
 from tf_muzero import cli
+from tf_muzero import devices
 from tf_muzero import envs
 from tf_muzero import progress
 from tf_muzero.acting import evaluation
@@ -71,6 +72,7 @@ def evaluate(
   """
   if video:
     video_lib.check_path(video)
+  devices.start_compiler()
   if saved_model.is_saved_model(directory):
     source, spec, policies = _saved_model(directory)
   else:

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import tf_muzero
 from tf_muzero import cli
+from tf_muzero import devices
 from tf_muzero import envs
 from tf_muzero.acting import fitting
 from tf_muzero.acting import modes
@@ -53,6 +54,7 @@ def export(
       raise ValueError(f'output {output!r} exists; set overwrite = True.')
     if not saved_model.is_saved_model(output):
       raise ValueError(f'output {output!r} exists and is no SavedModel.')
+  devices.start_compiler()
   task = run_directory.load_task(directory)
   agent = fitting.load(directory, agent)
   network = agent.make_network(task.spec, task.num_datapoints)

@@ -1,6 +1,7 @@
 """Plans one state of a toy model and draws the tree.
 
-  python -m tf_muzero.search_demo --output=tree.png
+  tf-muzero search_demo --output=tree.png
+  tf-muzero search_demo --simulations=20 --min_visits=1
 
 The toy is a corridor of nine cells. A coin worth 0.3 lies two steps to the left
 of the start, one worth 1 four steps to its right; each step costs 0.02 and a
@@ -8,25 +9,16 @@ coin ends the walk. The network's prior prefers the left, and its value rises a
 little to the right. With enough simulations the search goes right.
 """
 
-from typing import Sequence
-
-from absl import app
-from absl import flags
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import cli
 from tf_muzero import rng
 from tf_muzero.search import drawing
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
 from tf_muzero.types import RootOutput, StepOutput
 
-_OUTPUT = flags.DEFINE_string(
-    'output', 'tree.png', 'PNG or SVG file.',
-    allow_override=True)  # `report` has one of that name.
-_SIMULATIONS = flags.DEFINE_integer('simulations', 200, 'At least 1.')
-_MIN_VISITS = flags.DEFINE_integer(
-    'min_visits', 4, 'Nodes with fewer visits are not drawn.')
 _ACTIONS = ('left', 'stay', 'right')
 _START, _COINS = 4, {2: 0.3, 8: 1.0}
 _STEP_COST, _DISCOUNT, _VALUE_SLOPE = 0.02, 0.97, 0.08
@@ -67,22 +59,27 @@ def plan(num_simulations: int) -> mcts.Forest:
       prior_fn=tf.nn.softmax, score_fn=score_fn, root_score_fn=score_fn)
 
 
-def main(argv: Sequence[str]) -> None:
-  if len(argv) > 1:
-    raise app.UsageError(f'Unknown arguments {argv[1:]}.')
-  if _SIMULATIONS.value < 1:
-    raise app.UsageError('--simulations must be at least 1.')
-  records = drawing.tree_records(plan(_SIMULATIONS.value), 0)
+def search_demo(*, output: str = 'tree.png', simulations: int = 200,
+                min_visits: int = 4) -> None:
+  """Draws the tree, and prints a table of the root's actions.
+
+  Args:
+    output: PNG or SVG file.
+    simulations: of the search, at least 1.
+    min_visits: nodes with fewer visits are not drawn.
+  """
+  if simulations < 1:
+    raise ValueError(f'simulations must be >= 1, got {simulations}.')
+  records = drawing.tree_records(plan(simulations), 0)
   drawing.draw(
-      records, _OUTPUT.value, min_visits=_MIN_VISITS.value,
-      name_fn=_ACTIONS.__getitem__,
-      title=f'A corridor with two coins, {_SIMULATIONS.value} simulations')
+      records, output, min_visits=min_visits, name_fn=_ACTIONS.__getitem__,
+      title=f'A corridor with two coins, {simulations} simulations')
   print(f'{"action":8}{"prior":>7}{"visits":>8}{"Q":>8}')
   for r in records:
     if r.parent == 0:
       print(f'{_ACTIONS[r.candidate]:8}{r.prior:7.2f}{r.visits:8}{r.q:8.3f}')
-  print(f'The tree is in {_OUTPUT.value}.')
+  print(f'The tree is in {output}.')
 
 
 if __name__ == '__main__':
-  app.run(main)
+  cli.run(search_demo)

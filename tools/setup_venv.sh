@@ -32,7 +32,7 @@ find_python() {
       "Install one, or name it: PYTHON=/path/to/python3.11 bash $0"
 }
 
-requirements() { cat constraints.txt setup.cfg pyproject.toml "$0" | cksum; }
+requirements() { cat constraints.txt setup.cfg setup.py pyproject.toml "$0" | cksum; }
 
 if [[ -e .venv ]] && .venv/bin/python -c '' 2>/dev/null; then
   is_supported .venv/bin/python || die ".venv is of $(

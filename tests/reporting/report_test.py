@@ -4,7 +4,6 @@ import json
 import os
 import re
 
-from absl import flags
 import numpy as np
 from PIL import Image
 import pytest
@@ -178,12 +177,18 @@ def test_bad_runs(tmp_path, spoil, words):
 
 
 def test_the_command_tells_what_is_wrong(tmp_path, directories):
-  flags.FLAGS(['report', f'--output={tmp_path / "report"}'])
   for arguments, words in (
-      ([], 'Error: Name one or more'),
+      ([], 'Name one or more'),
       ([str(tmp_path)], 'is not a run directory'),
       ([directories[0]] * 2, 'named twice')):
-    with pytest.raises(SystemExit, match=words):
-      report.main(['report', *arguments])
-  report.main(['report', directories[0]])
+    with pytest.raises(ValueError, match=words):
+      report.report(arguments)
+
+
+def test_the_report_of_one_run_is_in_its_directory(tmp_path, monkeypatch):
+  run = _make(tmp_path / 'run', 'catch', [0.1])
+  assert report.report([run]) == os.path.join(run, 'report', 'report.html')
+  other = _make(tmp_path / 'other', 'catch', [0.2])
+  monkeypatch.chdir(tmp_path)
+  assert report.report([run, other]) == os.path.join('report', 'report.html')
   assert (tmp_path / 'report' / 'report.html').exists()

@@ -115,6 +115,11 @@ def kinds(annotation: Any) -> tuple:
   return (annotation,) if annotation in (str, int, float, bool) else ()
 
 
+def is_many(annotation: Any) -> bool:
+  """Returns whether the values are sequences."""
+  return typing.get_origin(annotation) is collections.abc.Sequence
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
   """Returns ' Did you mean ...?' if there are names close to this one."""
   close = difflib.get_close_matches(name, sorted(set(known)))

@@ -80,12 +80,15 @@ def value_of(
 
 def origin(command_fn: Callable, parameter: str, bindings: list[Binding]
            ) -> Optional[Binding]:
-  """Returns the binding that has the value of a command's parameter."""
+  """Returns the binding that has the value of a command's parameter.
+
+  None if nothing binds it, or it by a macro that nothing binds.
+  """
   effective = {binding.key: binding for binding in bindings}
   binding = effective.get(('', command_fn, parameter))
   seen = set()
   while binding and isinstance(binding.value, Macro) and (
-      binding.key not in seen):
+      binding.value != REQUIRED and binding.key not in seen):
     seen.add(binding.key)
     binding = effective.get((binding.value.name, None, ''))
   return binding

@@ -27,11 +27,14 @@ def of_arguments(function: Callable) -> dict[str, str]:
 
 
 def how_to_give(command_fn: Callable, name: str) -> str:
-  """Returns what to say of a missing argument, '' if it is no option."""
-  if not annotations.kinds(annotations.of_parameter(command_fn, name)):
+  """Returns what to say of a missing argument, '' if it is gin's alone."""
+  annotation = annotations.of_parameter(command_fn, name)
+  is_option = bool(annotations.kinds(annotation))
+  if not is_option and not annotations.is_many(annotation):
     return ''
-  said = of_arguments(command_fn).get(name, '')
-  return f'{name} must be given: --{name}=...' + (f' ({said})' * bool(said))
+  said = of_arguments(command_fn).get(name, '').rstrip('.')
+  return (f'{name} must be given' + f': --{name}=...' * is_option
+          + f' ({said})' * bool(said) + '.')
 
 
 def first_line(text: str) -> str:

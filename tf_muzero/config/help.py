@@ -3,7 +3,9 @@
 import inspect
 import textwrap
 import types
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+import typing
+from typing import (
+    Any, Callable, Iterator, Literal, Mapping, NamedTuple, Sequence)
 
 from tf_muzero.config import annotations
 from tf_muzero.config import bindings
@@ -104,9 +106,13 @@ def _place(command_fn: Callable, name: str,
 
 def _option(command_fn: Callable, name: str) -> str:
   """Returns how an option is given."""
-  kinds = annotations.kinds(annotations.of_parameter(command_fn, name))
-  return f'--[no]{name}' if bool in kinds else (
-      f'--{name}={next(_PLACEHOLDERS[kind] for kind in kinds)}')
+  annotation = annotations.of_parameter(command_fn, name)
+  kinds = annotations.kinds(annotation)
+  if bool in kinds:
+    return f'--[no]{name}'
+  if typing.get_origin(annotation) is Literal:
+    return f'--{name}={"|".join(map(str, typing.get_args(annotation)))}'
+  return f'--{name}={_PLACEHOLDERS[kinds[0]]}'
 
 
 def _described(

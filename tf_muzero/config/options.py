@@ -4,10 +4,8 @@ These are the arguments that may be a text, a number or a bool: each is an
 option `--name=value`. Some commands take some of them by their place too.
 """
 
-import collections.abc
 import inspect
 import math
-import typing
 from typing import Any, Callable, NamedTuple, Sequence
 
 from absl import flags
@@ -106,8 +104,7 @@ def _by_place(command_fn: Callable, positional: Sequence[str],
 
 def takes_many(command_fn: Callable, name: str) -> bool:
   """Returns whether an argument that is given by its place takes the rest."""
-  origin = typing.get_origin(annotations.of_parameter(command_fn, name))
-  return origin is collections.abc.Sequence
+  return annotations.is_many(annotations.of_parameter(command_fn, name))
 
 
 def _read(name: str, value: Any, annotation: Any) -> Any:
