@@ -7,6 +7,19 @@ import tensorflow as tf
 
 from tf_muzero import cli
 
+BASE = """from __gin__ import dynamic_registration
+
+from tests import cli_fakes
+DIRECTORY = %gin.REQUIRED
+STEPS = 5
+cli_fakes.command:
+  directory = %DIRECTORY
+  num_steps = %STEPS
+  part = @small/cli_fakes.Part()
+  scale_fn = @cli_fakes.scaled
+small/cli_fakes.Part.size = 3
+cli_fakes.scaled.factor = 10
+"""
 CALLS = []  # The arguments of every call of `command`.
 
 
@@ -88,6 +101,11 @@ def command(
   if num_steps == 14:
     return {}['missing']
   return scale_fn(num_steps * rate)
+
+
+def configure(base: str, *lines: str) -> cli.Configuration:
+  """Returns a configuration by a file that begins with BASE, and by lines."""
+  return cli.configure(command, [base], ['DIRECTORY = "runs/x"', *lines])
 
 
 if __name__ == '__main__':

@@ -1,4 +1,8 @@
-"""How a TPU is found, on a machine without one."""
+"""How a TPU is found, on a machine without one, and what is heard of XLA."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -30,3 +34,15 @@ def test_a_machine_without_a_tpu_is_told_so(monkeypatch):
   with pytest.raises(ValueError, match='found no TPU.*choose another'):
     devices.make_strategy('tpu')
   assert tf.config.get_soft_device_placement()
+
+
+def test_what_xla_says_of_its_first_time_is_kept_back():
+  """In a process of its own, where it is the first time."""
+  done = subprocess.run([sys.executable, '-c', """
+from tf_muzero import devices
+import tensorflow as tf
+devices.make_strategy('cpu')
+tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
+"""], check=True, capture_output=True, env={
+    **os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'CUDA_VISIBLE_DEVICES': ''})
+  assert done.stderr == b''

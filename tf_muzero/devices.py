@@ -31,7 +31,7 @@ def limit_threads(intra_op_threads: int) -> None:
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
-  """Returns the distribution strategy of that name.
+  """Returns the distribution strategy of that name; TensorFlow runs then.
 
   Args:
     name: `cpu` (one device: also one GPU), `mirrored` (all local GPUs, or all
@@ -39,20 +39,16 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
       environment variable TF_CONFIG names), or `tpu` (the one that TPU_NAME
       names; by default `local`, the machine's own).
   """
-  if name == 'cpu':
-    return tf.distribute.get_strategy()
-  if name == 'mirrored':
-    kind = 'GPU' if tf.config.list_logical_devices('GPU') else 'CPU'
-    return tf.distribute.MirroredStrategy(
-        [device.name for device in tf.config.list_logical_devices(kind)],
-        cross_device_ops=tf.distribute.ReductionToOneDevice())
-  if name == 'multi_worker':
-    return _multi_worker_strategy()
-  if name == 'tpu':
-    return _tpu_strategy()
-  raise ValueError(
-      f"strategy must be 'cpu', 'mirrored', 'multi_worker' or 'tpu', got "
-      f'{name!r}.')
+  makers = {'cpu': tf.distribute.get_strategy, 'mirrored': _mirrored_strategy,
+            'multi_worker': _multi_worker_strategy, 'tpu': _tpu_strategy}
+  if name not in makers:
+    raise ValueError(
+        f"strategy must be 'cpu', 'mirrored', 'multi_worker' or 'tpu', got "
+        f'{name!r}.')
+  strategy = makers[name]()
+  if name != 'tpu':
+    start_compiler()
+  return strategy
 
 
 @functools.lru_cache(maxsize=None)
@@ -106,6 +102,13 @@ def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
 def _total(strategy: tf.distribute.Strategy, number: tf.Tensor) -> tf.Tensor:
   return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(
       tf.identity, (number,)), axis=None)
+
+
+def _mirrored_strategy() -> tf.distribute.Strategy:
+  kind = 'GPU' if tf.config.list_logical_devices('GPU') else 'CPU'
+  return tf.distribute.MirroredStrategy(
+      [device.name for device in tf.config.list_logical_devices(kind)],
+      cross_device_ops=tf.distribute.ReductionToOneDevice())
 
 
 def _multi_worker_strategy() -> tf.distribute.Strategy:

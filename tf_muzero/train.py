@@ -107,7 +107,6 @@ def train(
                     snapshot_every, unroll_steps, profile, num_steps)
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
-  devices.start_compiler()
   run_directory = os.path.expanduser(run_directory)
   fit = fitting.fit(run_directory, sources.open_source(
       reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
