@@ -1,11 +1,13 @@
 """Tests of the command that evaluates."""
 
+import io
 import json
 import types
 from unittest import mock
 
 import acting_toys
 import numpy as np
+from PIL import Image
 import pytest
 import tensorflow as tf
 
@@ -136,6 +138,30 @@ def test_during_training_takes_new_weights_without_a_trace(monkeypatch):
   with pytest.raises(KeyboardInterrupt):  # It asks whether to go on.
     measure_fn(networks[0].variables, mock.Mock(
         side_effect=[None, KeyboardInterrupt]))
+
+
+def test_during_training_films_what_can_be_drawn(monkeypatch, caplog):
+  monkeypatch.setattr(evaluation, 'make_environment_fn',
+                      lambda task, **settings: acting_toys.Countdown)
+  dataset = types.SimpleNamespace(
+      spec=acting_toys.CONTINUOUS, num_steps=100, task='toy', action_repeat=1)
+  weights = acting_toys.make_network(_AGENT, dataset.spec, 0).variables
+  fn = evaluate.during_training(
+      modes=[modes.policy(), modes.sample()], search_fn=None, num_episodes=2,
+      num_environments=2, seed=0, random_start_steps=0, jit_compile=False,
+      film=True)
+  # There are no pictures of it.
+  assert 'film/sample' not in fn(_AGENT, dataset)(weights, lambda: None)
+  assert 'no films of evaluations' in caplog.text
+  monkeypatch.setattr(envs, 'render', lambda environment: np.zeros(
+      [24, 480, 3], np.uint8))
+  measured = fn(_AGENT, dataset)(weights, lambda: None)
+  assert [name for name in measured if name.startswith('film/')] == [
+      'film/sample']
+  film = measured['film/sample']
+  assert (film.width, film.height) == (240, 12)
+  with Image.open(io.BytesIO(film.gif)) as image:
+    assert image.size == (240, 12) and image.format == 'GIF'
 
 
 def test_random_starts_are_environment_steps():

@@ -7,11 +7,13 @@ Settings come from the run's config.gin and from gin/evaluate.gin, then from
 what is given. Writes evaluation.json and prints a table.
 """
 
+import functools
 import json
 import os
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from absl import logging
+import dm_env
 import tensorflow as tf
 
 from tf_muzero import cli
@@ -163,12 +165,13 @@ def during_training(
     *, modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
     num_episodes: int, num_environments: int, seed: int,
     random_start_steps: int, jit_compile: bool = True,
-    max_steps: Optional[int] = None) -> EvaluateFn:
+    max_steps: Optional[int] = None, film: bool = False) -> EvaluateFn:
   """Returns what evaluates the weights of a running training.
 
   Policies are made once and get new weights at each evaluation: nothing is
   compiled again. The metrics are `evaluation/<mode>` and
-  `evaluation/<mode>_standard_error`; none where the data names no environment.
+  `evaluation/<mode>_standard_error`; a film is `film/<mode>`. There are none
+  where the data names no environment.
 
   Args:
     modes: how to act.
@@ -179,6 +182,8 @@ def during_training(
     random_start_steps: see `evaluate`.
     jit_compile: whether acting is compiled by XLA.
     max_steps: see `evaluate`.
+    film: whether TensorBoard shows the first episode of the last mode, where
+      the environment can be drawn.
   """
 
   def evaluate_fn(agent: Agent, source: Source) -> MeasureFn:
@@ -186,16 +191,19 @@ def during_training(
       logging.warning('The data names no environment: nothing is played to '
                       'evaluate what is learned.')
       return lambda parameters, poll_fn: {}
-    environment_fn = evaluation.make_environment_fn(
-        source.task, action_repeat=source.action_repeat,
+    make_fn = functools.partial(
+        evaluation.make_environment_fn, source.task,
+        action_repeat=source.action_repeat,
         random_start_steps=random_start_steps, spec=source.spec,
         max_steps=max_steps)
+    environment_fn, drawn_fn = make_fn(), make_fn(is_drawn=True)
     try:
       environment_fn(seed).close()
     except ValueError as error:
       raise ValueError(
           f'What was learned from could not be evaluated: {error} Set '
           'train.evaluate_every to 0 to train without.') from error
+    filmed = modes[-1].name if film and _can_draw(drawn_fn) else ''
     network = agent.make_network(source.spec, source.num_steps)
     policies = {mode.name: policy_lib.make_policy(
         agent, network, source.spec, mode=mode, search_fn=search_fn,
@@ -206,9 +214,13 @@ def during_training(
       for name, policy in policies.items():
         policy.assign(parameters)
         result = evaluation.evaluate_policy(
-            policy, name, environment_fn, num_episodes=num_episodes,
-            num_environments=num_environments, seed=seed,
+            policy, name, drawn_fn if name == filmed else environment_fn,
+            num_episodes=num_episodes, num_environments=num_environments,
+            seed=seed, render_fn=envs.render if name == filmed else None,
             progress_fn=lambda _: poll_fn())
+        if name == filmed:
+          metrics[f'film/{name}'] = tensorboard.Film(
+              *video_lib.film(result.rollout.frames))
         metrics[f'evaluation/{name}'] = result.mean
         metrics[f'evaluation/{name}_standard_error'] = result.standard_error
       return metrics
@@ -216,6 +228,19 @@ def during_training(
     return measure
 
   return evaluate_fn
+
+
+def _can_draw(environment_fn: Callable[[int], dm_env.Environment]) -> bool:
+  """Returns whether there are pictures of an environment; warns if not."""
+  try:
+    environment = environment_fn(0)
+    environment.reset()
+    envs.render(environment)
+    environment.close()
+    return True
+  except (ValueError, RuntimeError, ImportError) as error:
+    logging.warning('There will be no films of evaluations: %s', error)
+    return False
 
 
 def together(*, evaluate_fns: Sequence[EvaluateFn]) -> EvaluateFn:

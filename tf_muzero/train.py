@@ -14,7 +14,6 @@ import functools
 import os
 from typing import Any, Callable, Mapping, Optional, Sequence
 
-from absl import logging
 import keras
 import numpy as np
 import tensorflow as tf
@@ -27,6 +26,7 @@ from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.acting import sources
+from tf_muzero.acting import starts
 from tf_muzero.data import skipping
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import callbacks as callbacks_lib
@@ -160,7 +160,7 @@ def train(
         num_steps=num_steps, batch_size=batch_size, unroll_steps=unroll_steps,
         num_reanalysed=mixing.count_reanalysed(reanalyse_fraction, batch_size),
         skips=reading.skips, profiled=profiled) + evaluations
-  _log_start(trainer, source, run_directory)
+    _record_start(trainer, source, run_directory, writer)
   with interruption.exiting(on_signal):
     trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
                 callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
@@ -213,13 +213,13 @@ def _reporting_callbacks(
   return callbacks
 
 
-def _log_start(trainer: trainer_lib.Trainer, source: sources.Source,
-               run_directory: str) -> None:
-  logging.info(
-      'TensorFlow %s, %s, %d parameters, %d stored episodes of %s, results in '
-      '%s', tf.__version__, trainer.distribute_strategy.__class__.__name__,
-      trainer.network.count_params(), source.num_episodes, source.task,
-      run_directory)
+def _record_start(trainer: trainer_lib.Trainer, source: sources.Source,
+                  run_directory: str, writer: tf.summary.SummaryWriter) -> None:
+  starts.add(
+      run_directory, writer, trainer.step, task=source.task,
+      stored_episodes=source.num_episodes,
+      parameters=trainer.network.count_params(),
+      strategy=trainer.distribute_strategy.__class__.__name__)
 
 
 def _begin(run_directory: str, fit: fitting.Fit,

@@ -1,5 +1,6 @@
 """Tests of videos."""
 
+import io
 import shutil
 import sys
 
@@ -24,6 +25,16 @@ def test_gif_has_all_frames_at_their_speed(tmp_path):
     image.seek(2)
     np.testing.assert_allclose(
         np.asarray(image.convert('RGB'))[0, 0], 80, atol=3)
+
+
+def test_a_film_of_a_long_episode_is_short_and_small():
+  frames = [np.full([30, 60, 3], 20 * i, np.uint8) for i in range(11)]
+  gif, width, height = video.film(frames, most_frames=4, width=20)
+  assert (width, height) == (20, 10)
+  with Image.open(io.BytesIO(gif)) as image:
+    assert image.n_frames == 4  # The first, fourth, seventh, tenth.
+    image.seek(3)
+    assert abs(int(np.asarray(image.convert('RGB'))[0, 0, 0]) - 180) <= 3
 
 
 def test_other_extensions_are_refused():

@@ -1,9 +1,10 @@
 """Pictures of an episode as a GIF or MP4 file."""
 
+import io
 import os
 import shutil
 import subprocess
-from typing import Sequence
+from typing import BinaryIO, Sequence
 
 import numpy as np
 from PIL import Image
@@ -29,16 +30,40 @@ def write(path: str, frames: Sequence[np.ndarray], frames_per_second: int
   """
   check_path(path)
   if path.lower().endswith('.gif'):
-    # With one palette for all, and no dithering, still parts cost nothing.
-    palette = Image.fromarray(np.concatenate(
-        frames[::max(len(frames) // 8, 1)])).quantize()
-    images = [Image.fromarray(frame).quantize(
-        palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    images[0].save(
-        path, save_all=True, append_images=images[1:], loop=0,
-        duration=max(1000 // frames_per_second, 20))
+    with open(path, 'wb') as file:
+      _write_gif(file, frames, frames_per_second)
   else:
     _write_mp4(path, frames, frames_per_second)
+
+
+def film(frames: Sequence[np.ndarray], *, most_frames: int = 200,
+         width: int = 240) -> tuple[bytes, int, int]:
+  """Returns a small GIF of an episode, its width and its height, in pixels.
+
+  Args:
+    frames: [H, W, 3] uint8 each.
+    most_frames: of long episodes, every second one is shown, or every third.
+    width: of the pictures, at most.
+  """
+  images = [Image.fromarray(frame)
+            for frame in frames[::-(-len(frames) // most_frames)]]
+  for image in images:
+    image.thumbnail((width, 2 * width))
+  file = io.BytesIO()
+  _write_gif(file, [np.asarray(image) for image in images], 25)
+  return (file.getvalue(), *images[0].size)
+
+
+def _write_gif(file: BinaryIO, frames: Sequence[np.ndarray],
+               frames_per_second: int) -> None:
+  # With one palette for all, and no dithering, still parts cost nothing.
+  palette = Image.fromarray(np.concatenate(
+      frames[::max(len(frames) // 8, 1)])).quantize()
+  images = [Image.fromarray(frame).quantize(
+      palette=palette, dither=Image.Dither.NONE) for frame in frames]
+  images[0].save(
+      file, 'GIF', save_all=True, append_images=images[1:], loop=0,
+      duration=max(1000 // frames_per_second, 20))
 
 
 def _write_mp4(path: str, frames: Sequence[np.ndarray],

@@ -124,11 +124,7 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     metrics['target/reward_clipped'] = share * _share_of(
         agent.reward_support.clips(window.reward), window.reward_mask)
   metrics['policy/entropy'] = entropy / tf.reduce_sum(step_scale)
-  first = policy[:tf.shape(observation)[0]]  # States that are not unrolled.
-  if head.scale_fn:
-    metrics['distribution/policy_sigma'] = head.scale_fn(first)
-  else:
-    metrics['distribution/policy_entropy'] = head.entropy_fn(first)
+  metrics.update(_samples(head, policy[:tf.shape(observation)[0]]))
   return loss, metrics
 
 
@@ -136,6 +132,13 @@ def _share_of(is_so: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
   """Returns the share of those under the mask, [B, T] each."""
   return tf.reduce_sum(tf.cast(is_so, tf.float32) * mask) / tf.maximum(
       tf.reduce_sum(mask), 1.0)
+
+
+def _samples(head: PolicyHead, policy: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Returns what histograms are made of, of policies [B, P]."""
+  if head.scale_fn:
+    return {'distribution/policy_sigma': head.scale_fn(policy)}
+  return {'distribution/policy_entropy': head.entropy_fn(policy)}
 
 
 def _time_first(x: tf.Tensor) -> tf.Tensor:
