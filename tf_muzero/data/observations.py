@@ -52,8 +52,11 @@ def width(spec: Nest) -> int:
   """
   for entry in tf.nest.flatten(spec):
     if len(entry.shape) != 1:
-      raise ValueError(f'Observation {entry.name!r} must be a vector, got '
-                       f'shape {tuple(entry.shape)}.')
+      raise ValueError(
+          f'Observation {entry.name!r} has the shape {tuple(entry.shape)}: a '
+          'picture must be all that is observed. Of a dataset, '
+          'reading.Reading.observation_entries names what is used; an '
+          'environment alone must show either vectors or one picture.')
   return sum(entry.shape[0] for entry in tf.nest.flatten(spec))
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from absl import logging
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -12,6 +13,8 @@ from tf_muzero.envs import matching
 from tf_muzero.envs.behaviours import ActFn
 from tf_muzero.envs.behaviours import Behaviour
 from tf_muzero.envs.behaviours import Setting
+
+_TOLERANCE = 1e-5  # Of the bounds, as a share of their range.
 
 
 def saved(directory: str) -> Behaviour:
@@ -73,4 +76,11 @@ def _in_bounds(action: np.ndarray, spec: specs.BoundedArray) -> np.ndarray:
                      f'task needs {spec.shape}.')
   if isinstance(spec, specs.DiscreteArray):
     return action.astype(spec.dtype)
-  return np.clip(action, spec.minimum, spec.maximum).astype(spec.dtype)
+  clipped = np.clip(action, spec.minimum, spec.maximum).astype(spec.dtype)
+  if np.any(np.abs(clipped - action) > _TOLERANCE * (
+      spec.maximum - spec.minimum)):
+    logging.log_first_n(
+        logging.WARNING, 'The saved policy acts with %s, out of the bounds %s '
+        'to %s of the task: such actions are clipped.', 1, action, spec.minimum,
+        spec.maximum)
+  return clipped
