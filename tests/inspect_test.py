@@ -36,7 +36,7 @@ def _write_bad(directory, rewards, **steps):
 
 def test_summary(tmp_path):
   wanted = _write(tmp_path / 'toy')
-  summary, problems = inspect.summarise(
+  summary, problems, _ = inspect.summarise(
       episodes.open_dataset(str(tmp_path / 'toy')))
   assert not problems
   assert summary.total == pytest.approx([e.reward.sum() for e in wanted])
@@ -76,7 +76,7 @@ def test_shares_at_the_bounds(tmp_path):
   actions = np.float32([[1.0, 0.0], [1.0, -1.0], [-1.0, 0.5], [1.0, 0.5]])
   data_toys.write(tmp_path / 'toy', [(time_steps, list(actions))],
                   data_toys.STATE_SPEC)
-  summary, _ = inspect.summarise(
+  summary, *_ = inspect.summarise(
       episodes.open_dataset(str(tmp_path / 'toy')))
   assert summary.at_bounds.tolist() == [[[0.25, 0.25], [0.75, 0.0]]]
 
@@ -95,8 +95,9 @@ def test_bad_values_are_problems(tmp_path, capsys):
     inspect.inspect(str(tmp_path / 'toy'))
   printed = capsys.readouterr().out
   assert 'episodes     2' in printed and 'problems     2' in printed
-  for episode in (1, 3):
-    assert f'episode {episode}, step 0: reward is not finite.' in printed
+  for episode, value in ((1, 'nan'), (3, 'inf')):
+    assert (f'episode {episode}, step 0: reward is not finite: it is {value}.'
+            in printed)
 
 
 def test_unreadable_rest_is_a_problem(tmp_path, capsys):
@@ -119,12 +120,15 @@ def test_only_bad_episodes(tmp_path, capsys):
   assert 'problems     30' in printed and 'and 20 more' in printed
 
 
-def test_contradictions_are_oddities(tmp_path, capsys):
+def test_contradictions_are_told(tmp_path, capsys):
   _write_bad(tmp_path / 'toy', [1.0, 2.0],
              is_terminal=[False, False, True])
   inspect.inspect(str(tmp_path / 'toy'))
-  assert 'is_terminal contradicts the last discount in 2 episodes' in (
-      capsys.readouterr().out)
+  printed = capsys.readouterr().out
+  assert 'end          2 terminal, 0 cut off' in printed
+  assert ('settled      in 2 of 2 episodes, is_terminal says that the last '
+          'transition is terminal, and its discount is not 0; is_terminal '
+          'counts') in printed
 
 
 def test_print_frames(tmp_path, capsys):

@@ -13,8 +13,10 @@ from tf_muzero import envs
 from tf_muzero import evaluate
 from tf_muzero import export
 from tf_muzero import train
-from tf_muzero.data import layout
+from tf_muzero.data import public
+from tf_muzero.data import understanding
 from tf_muzero.data import writing
+from tf_muzero.data.reading import Reading
 from tf_muzero.envs import behaviours
 from tf_muzero.envs import matching
 from tf_muzero.envs import wrappers
@@ -62,7 +64,8 @@ def _task(name):
 def _official_spec(name):
   """Returns what TFDS's own builder says is in the dataset."""
   builder = tfds.builder(f'rlu_control_suite/{name}', data_dir='nowhere')
-  return layout.spec_of(builder.info.features, {})
+  return understanding.understand(
+      builder.info.features, {}, public.Known(), Reading()).spec
 
 
 def _play(environment, rng):

@@ -12,12 +12,16 @@ from typing import Iterator, NamedTuple
 from dm_env import specs
 import numpy as np
 
+from tf_muzero import actions
 from tf_muzero import cli
+from tf_muzero.data import action_values
 from tf_muzero.data import checks
+from tf_muzero.data import entries
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import layout
 from tf_muzero.data import observations
 from tf_muzero.data import subsets
+from tf_muzero.data import tellings
 from tf_muzero.data.reading import Reading
 from tf_muzero.types import Episode
 
@@ -34,12 +38,12 @@ class Summary(NamedTuple):
     total: sum of the rewards.
     length: number of transitions.
     reward: [2] lowest and highest.
-    action: [3, n] lowest, highest and mean; or [number of actions] how often
-      each of them was taken.
+    action: [3, n] lowest, highest and mean, as the environment has them; or
+      [number of actions] how often each of them was taken.
     at_bounds: [2, n] share of the actions at the lower and the upper bound.
     pixel: [2] lowest and highest of the frames; zeros where there are none.
     is_terminal: whether the last transition is terminal.
-    says_terminal: whether the field `is_terminal` says so.
+    told: [number of tellings] what was settled, see `tellings`.
   """
   total: np.ndarray
   length: np.ndarray
@@ -48,7 +52,7 @@ class Summary(NamedTuple):
   at_bounds: np.ndarray
   pixel: np.ndarray
   is_terminal: np.ndarray
-  says_terminal: np.ndarray
+  told: np.ndarray
 
 
 def inspect(directory: str, reading: Reading = Reading()) -> Summary:
@@ -62,53 +66,62 @@ def inspect(directory: str, reading: Reading = Reading()) -> Summary:
     reading: what of it, and how.
   """
   dataset = episodes_lib.open_dataset(directory, reading)
-  summary, problems = summarise(dataset)
+  summary, problems, advice = summarise(dataset)
   for line in _describe(dataset):
     print(line)
   if summary.total.size:
     for line in _describe_episodes(summary, dataset):
       print(line)
-  for line in _describe_problems(summary, problems):
+  for line in _describe_problems(problems, advice):
     print(line)
   if problems and not reading.skips:
     raise ValueError(f'{directory!r} cannot be trained on as it is.')
   return summary
 
 
-def summarise(dataset: episodes_lib.Dataset) -> tuple[Summary, list[str]]:
-  """Returns summaries of the good episodes, and what is wrong with others."""
+def summarise(dataset: episodes_lib.Dataset
+              ) -> tuple[Summary, list[str], str]:
+  """Returns summaries of the good episodes, what is wrong with others, and what
+  to do about that, which may be empty.
+  """
   summaries: list[Summary] = []
   problems: list[str] = []
+  advice = ''
   for checked in episodes_lib.read(
       dataset, on_damage=lambda problem, _: problems.append(problem)):
     if checked.finding.problem:
-      problems.append(checks.describe(checked.finding, checked.where))
+      problems.append(checks.describe(
+          checked.finding, checked.where, dataset.spec))
+      if checked.finding.problem == checks.OUT_OF_BOUNDS:
+        advice = advice or action_values.advise(dataset)
     else:
       summaries.append(_summarise(
-          checked.episode, checked.is_terminal, dataset.spec.action))
+          checked.episode, checked.told, dataset.spec.action))
   if not summaries:
-    return Summary(*[np.zeros([0])] * len(Summary._fields)), problems
-  return Summary(*map(np.stack, zip(*summaries))), problems
+    return Summary(*[np.zeros([0])] * len(Summary._fields)), problems, advice
+  return Summary(*map(np.stack, zip(*summaries))), problems, advice
 
 
-def _summarise(episode: Episode, says_terminal: np.ndarray, spec: specs.Array
+def _summarise(episode: Episode, told: np.ndarray, spec: specs.Array
                ) -> Summary:
   """Returns the summary of one episode."""
   action, reward = episode.action[:-1], episode.reward[:-1]
   frames = episode.observation
   if isinstance(spec, specs.DiscreteArray):
-    actions = np.bincount(action, minlength=spec.num_values)
+    found = np.bincount(action, minlength=spec.num_values)
     at_bounds = np.zeros([2, 0])
   else:
-    actions = np.stack([action.min(0), action.max(0), action.mean(0)])
-    at_bounds = np.stack([(action <= spec.minimum + _AT_BOUND).mean(0),
-                          (action >= spec.maximum - _AT_BOUND).mean(0)])
+    own = actions.to_environment(action, spec)
+    found = np.stack([own.min(0), own.max(0), own.mean(0)])
+    # Shares of the range, as networks see it: [-1, 1] for each component.
+    at_bounds = np.stack([(action <= -1.0 + _AT_BOUND).mean(0),
+                          (action >= 1.0 - _AT_BOUND).mean(0)])
   return Summary(
       reward.sum(dtype=np.float64), np.asarray(len(reward)),
-      np.stack([reward.min(), reward.max()]), actions, at_bounds,
+      np.stack([reward.min(), reward.max()]), found, at_bounds,
       np.stack([frames.min(), frames.max()]) if frames.dtype == np.uint8
       else np.zeros([2]),
-      episode.discount[-2] == 0.0, says_terminal)
+      episode.discount[-2] == 0.0, told)
 
 
 def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
@@ -123,14 +136,16 @@ def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
     yield f'  subset       {subset}'
   for oddity in dataset.oddities:
     yield f'  known oddity {oddity}'
+  for telling in dataset.tellings:
+    yield f'  settled      {telling}'
   if dataset.task:
     yield f'  task         {dataset.task}'
   yield f'  action       {_describe_spec(dataset.spec.action)}'
   yield f'  repeat       {dataset.action_repeat} environment steps per action'
   observation = dataset.spec.observation
   if isinstance(observation, dict):
-    parts = (f'{name} {_shape(observation[name])}'
-             for name in sorted(observation))
+    parts = (f'{path} {_shape(entry)}'
+             for path, entry in entries.walk(observation))
     yield f'  observation  {", ".join(parts)}'
   else:
     yield f'  observation  {_shape(observation)}'
@@ -140,7 +155,8 @@ def _describe(dataset: episodes_lib.Dataset) -> Iterator[str]:
     yield f'  model input  [{observations.width(observation)}] float32'
   for name, value in sorted(dataset.metadata.items()):
     if name not in ('task', 'action_repeat', 'num_steps', 'num_episodes',
-                    'num_actions'):
+                    'num_actions', 'action_start', 'action_minimum',
+                    'action_maximum'):
       yield f'  {name:<12} {value}'
 
 
@@ -153,6 +169,9 @@ def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
          'episode')
   yield (f'  end          {summary.is_terminal.sum()} terminal, '
          f'{(~summary.is_terminal).sum()} cut off')
+  for line in tellings.describe(
+      summary.told.sum(axis=0), len(length), dataset.terminal_from):
+    yield f'  settled      {line}'
   yield (f'  reward       {summary.reward[:, 0].min():.4g} to '
          f'{summary.reward[:, 1].max():.4g}')
   yield (f'  return       mean {total.mean():.4g}, deviation '
@@ -165,7 +184,7 @@ def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
            f'{summary.pixel[:, 1].max():.0f}')
   if isinstance(dataset.spec.action, specs.DiscreteArray):
     counts = summary.action.sum(axis=0)
-    for i, count in enumerate(counts):
+    for i, count in enumerate(counts, actions.start_of(dataset.spec.action)):
       yield f'  action {i:<5} {count / counts.sum():7.1%}'
     return
   weights = length / length.sum()
@@ -175,20 +194,18 @@ def _describe_episodes(summary: Summary, dataset: episodes_lib.Dataset
   mean = np.tensordot(weights, summary.action[:, 2], 1)
   at_bounds = np.tensordot(weights, summary.at_bounds, 1)
   for i, row in enumerate(zip(low, high, mean, *at_bounds)):
-    yield (f'  {i:>6}        ' + ' '.join(f'{x:8.4f}' for x in row[:3])
+    yield (f'  {i:>6}        ' + ' '.join(f'{x:8.4g}' for x in row[:3])
            + ''.join(f'  {x:14.1%}' for x in row[3:]))
 
 
-def _describe_problems(summary: Summary, problems: list[str]) -> Iterator[str]:
-  contradictory = np.sum(summary.is_terminal != summary.says_terminal)
-  if contradictory:
-    yield (f'  oddity       is_terminal contradicts the last discount in '
-           f'{contradictory} episodes; the discount counts')
+def _describe_problems(problems: list[str], advice: str) -> Iterator[str]:
   yield f'  problems     {len(problems) or "none"}'
   for problem in problems[:_NUM_PROBLEMS]:
     yield f'    {problem}'
   if len(problems) > _NUM_PROBLEMS:
     yield f'    and {len(problems) - _NUM_PROBLEMS} more'
+  if advice:
+    yield f'  advice       {advice}'
 
 
 def _histogram(values: np.ndarray) -> Iterator[str]:
@@ -201,8 +218,15 @@ def _histogram(values: np.ndarray) -> Iterator[str]:
 
 def _describe_spec(spec: specs.Array) -> str:
   if isinstance(spec, specs.DiscreteArray):
-    return f'one of {spec.num_values}'
-  return f'{_shape(spec)} in [{np.min(spec.minimum)}, {np.max(spec.maximum)}]'
+    start = actions.start_of(spec)
+    return f'one of {spec.num_values}' + (
+        f', from {start} to {start + spec.num_values - 1}' if start else '')
+  bounds = [np.broadcast_to(x, spec.shape) for x in (
+      spec.minimum, spec.maximum)]
+  if all((x == x[0]).all() for x in bounds):
+    return f'{_shape(spec)} in [{bounds[0][0]:g}, {bounds[1][0]:g}]'
+  return f'{_shape(spec)} in ' + ' x '.join(
+      f'[{low:g}, {high:g}]' for low, high in zip(*bounds))
 
 
 def _shape(spec: specs.Array) -> str:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests import data_toys
+from tf_muzero import actions
 from tf_muzero.data import checks
 from tf_muzero.types import Episode
 
@@ -19,7 +20,8 @@ def find(episode, is_first=None, is_last=None, spec=data_toys.STATE_SPEC):
   finding = checks.find(Episode(*tensors[:4]), *tensors[4:], spec)
   compiled = tf.function(lambda *x: checks.find(Episode(*x[:4]), *x[4:], spec))(
       *tensors)
-  assert [int(x) for x in finding] == [int(x) for x in compiled]
+  for x, y in zip(finding, compiled):
+    np.testing.assert_array_equal(x, y)
   return checks.PROBLEMS[int(finding.problem)], int(finding.step)
 
 
@@ -92,7 +94,54 @@ def test_rounding_is_forgiven():
   assert find(changed('action', 2, [1.0 + 1e-6, -1.0 - 1e-6]))[1] == 0
 
 
-def test_description():
-  finding = checks.Finding(np.int64(5), np.int64(17))
-  assert checks.describe(finding, b'a-00001, episode 3') == (
-      'a-00001, episode 3, step 17: reward is not finite.')
+@pytest.mark.parametrize('problem, component, value, sentence', [
+    (5, 0, np.inf, 'reward is not finite: it is inf'),
+    (5, 0, 1e300, 'reward is not finite: it is 1e+300, too large for float32'),
+    (1, 0, 0.0, 'the episode has fewer than two records'),
+    (2, 2, np.nan, 'observation is not finite: velocity[1] is nan'),
+    (3, 1, np.nan, 'action is not finite: component 1 is nan'),
+    (4, 1, 51.25, 'action is out of bounds: component 1 is 51.25, and its '
+     'bounds are [-2, 3]'),
+    (6, 0, 1.0001, 'discount is not in [0, 1]: it is 1.0001')])
+def test_description(problem, component, value, sentence):
+  spec = data_toys.STATE_SPEC._replace(
+      action=actions.bounded([2], [0.0, -2.0], [1.0, 3.0]))
+  finding = checks.Finding(np.int64(problem), np.int64(17),
+                           np.int64(component), np.float64(value))
+  assert checks.describe(finding, b'a-00001, episode 3', spec) == (
+      f'a-00001, episode 3, step 17: {sentence}.')
+
+
+def test_description_of_integers():
+  spec = data_toys.BOARD_SPEC._replace(action=actions.Integers(4, 1))
+  finding = checks.Finding(
+      np.int64(4), np.int64(0), np.int64(0), np.float64(2**32))
+  assert checks.describe(finding, b'x', spec) == (
+      'x, step 0: action is out of bounds: it is 4294967296, and they go from '
+      '1 to 4.')
+
+
+@pytest.mark.parametrize('episode, wanted', [
+    (changed('action', 3, [0.0, -1.5]), [4, 3, 1, -1.5]),
+    (good()._replace(reward=np.array([0.0, 1.0, -1e300, 0.0, 0.0, 0.0])),
+     [5, 2, 0, -1e300])])
+def test_what_is_wrong_is_found(episode, wanted):
+  """Numbers that float32 has not are infinite there."""
+  records = np.arange(6)
+  finding = checks.find(Episode(*map(tf.constant, episode)), tf.constant(
+      records == 0), tf.constant(records == 5), data_toys.STATE_SPEC)
+  assert [x.numpy() for x in finding] == wanted
+
+
+def test_what_is_beyond_by_rounding_is_clipped():
+  spec = actions.bounded([2], 0.0, [1.0, 100.0])
+  # The last record, whose action means nothing, is not looked at.
+  stored = tf.constant([[1.0 + 1e-7, -1e-4], [0.5, 7.0], [9.0, 9.0]])
+  clipped, is_told = checks.clip(stored, spec)
+  assert clipped.numpy()[:2].tolist() == [[1.0, 0.0], [0.5, 7.0]]
+  assert not is_told
+  for beyond, is_out in ((100.09, False), (100.11, True)):
+    stored = tf.constant([[0.0, beyond], [0.0, 0.0]])
+    assert checks.out_of_bounds(stored, spec).numpy().tolist() == [
+        is_out, False]
+    assert checks.clip(stored, spec)[1]

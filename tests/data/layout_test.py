@@ -7,18 +7,18 @@ import tensorflow_datasets as tfds
 
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data.reading import Reading
 
 
-def test_the_discount_decides_what_is_terminal(tmp_path):
-  """As in rlu_rwrl: spurious is_terminal, reward and discount of shape [1]."""
+def test_scalars_of_shape_one(tmp_path):
+  """As reward and discount are in rlu_rwrl."""
   scalar = tfds.features.Tensor(shape=(1,), dtype=np.float32)
   data_toys.write_raw(
       tmp_path / 'raw', data_toys.raw_features(reward=scalar, discount=scalar),
       [data_toys.raw_steps(reward=np.float32([[1.0], [2.0], [9.0]]),
-                  discount=np.float32([[1.0], [1.0], [0.0]]))])
-  checked, = episodes_lib.read(
-      episodes_lib.open_dataset(str(tmp_path / 'raw')))
-  assert checked.is_terminal
+                           discount=np.float32([[1.0], [1.0], [0.0]]))])
+  checked, = episodes_lib.read(episodes_lib.open_dataset(
+      str(tmp_path / 'raw'), Reading(terminal_from='discount')))
   assert checked.episode.discount.tolist() == [1.0, 1.0, 1.0]
   assert checked.episode.reward.tolist() == [1.0, 2.0, 0.0]
   assert checked.episode.action.tolist() == [[0.5], [0.5], [0.0]]
@@ -79,7 +79,6 @@ def test_classes_are_actions(tmp_path):
 
 
 @pytest.mark.parametrize('steps, words', [
-    ({'action': tfds.features.Scalar(np.int64)}, 'num_actions'),
     ({'action': tfds.features.Text()}, 'action must be'),
     ({'reward': tfds.features.Tensor(shape=(3,), dtype=np.float32)},
      'reward must be a scalar'),
@@ -87,7 +86,8 @@ def test_classes_are_actions(tmp_path):
      "Image 'eye' must be of uint8 and of fixed shape"),
     ({'observation': {'eye': tfds.features.Image(shape=(4, 4, 1)),
                       'ear': np.float32}},
-     "'eye' is an image.*all that is observed; there are ear, eye"),
+     "there are ear, eye, of which 'eye' is an image.*observation_entries "
+     r"names the entries that are used: \['ear'\] or \['eye'\]"),
     ({'observation': tfds.features.Text()}, 'must be a tensor'),
 ])
 def test_unreadable_layouts(tmp_path, steps, words):
@@ -101,7 +101,7 @@ def test_fields_must_be_there(tmp_path):
   features = tfds.features.FeaturesDict({'steps': tfds.features.Dataset({
       'observation': np.float32, 'action': np.int64})})
   data_toys.write_raw(tmp_path / 'raw', features, [])
-  with pytest.raises(ValueError, match='no reward, discount, is_first'):
+  with pytest.raises(ValueError, match='no reward, only observation, action'):
     episodes_lib.open_dataset(str(tmp_path / 'raw'))
   data_toys.write_raw(tmp_path / 'flat', tfds.features.FeaturesDict(
       {'action': np.int64}), [])

@@ -48,6 +48,8 @@ def realign(steps: Steps) -> Steps:
         [steps['is_first'], tf.zeros([num_more], tf.bool)], axis=0)
     adapted['is_last'] = tf.concat(
         [tf.zeros([num_more], tf.bool), steps['is_last']], axis=0)
+  adapted['is_terminal'] = tf.concat(
+      [tf.zeros([num_more], tf.bool), steps['is_terminal']], axis=0)
   return adapted
 
 

@@ -29,13 +29,15 @@ class Dataset:
     action_repeat: environment steps per record.
     metadata: what else the dataset tells of itself.
     split: of TFDS, such as `train` or `train[:10]`.
-    features: of TFDS.
+    features: of TFDS, of what is used alone.
     parts: which episodes of which files are read.
     reading: the settings.
     oddities: sentences about the data, if it is a public one.
     adapter: makes of what is stored what it means.
     approximate_steps: about how many transitions the parts have, 0 where they
       are to be counted.
+    terminal_from: which field says that the last transition is terminal.
+    tellings: sentences about what was settled, for all episodes alike.
     elements: what is read in place of files, where it is a `tf.data.Dataset`:
       a dict of dense tensors for each episode. There is one part then, which
       has the dataset's name.
@@ -54,6 +56,8 @@ class Dataset:
   oddities: Sequence[str]
   adapter: adapters.Adapter
   approximate_steps: int
+  terminal_from: str
+  tellings: Sequence[str] = ()
   elements: Optional[tf.data.Dataset] = None
   held_out_parts: Sequence[files.Part] = ()
 

@@ -1,8 +1,10 @@
 """A serialised example in, a checked episode out; all in the graph."""
 
 import os
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
+from dm_env import specs
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -11,6 +13,8 @@ from tf_muzero.data import adapters
 from tf_muzero.data import checks
 from tf_muzero.data import layout
 from tf_muzero.data import observations
+from tf_muzero.data import stored_actions
+from tf_muzero.data import tellings
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Nest
@@ -18,6 +22,7 @@ from tf_muzero.types import Nest
 # Episodes that are open at once; of frames, not more of them wait than fit. A
 # saved position has all of them, and must not depend on the number of cores.
 _OPEN = 8
+_EXACT = 2**24  # Integers up to this one are all of them float32s.
 
 
 class Checked(NamedTuple):
@@ -27,17 +32,17 @@ class Checked(NamedTuple):
     episode: where nothing was found, as it is to be used.
     finding: the first problem.
     where: scalar string, file and number in it.
-    is_terminal: scalar bool, what the dataset says of the last record; what
-      counts is the discount before it.
+    told: [number of tellings] bool, what was settled, see `tellings`.
   """
   episode: Episode
   finding: checks.Finding
   where: tf.Tensor
-  is_terminal: tf.Tensor
+  told: tf.Tensor
 
 
 def make_decode_fn(spec: EnvironmentSpec, features: tfds.features.FeaturesDict,
-                   adapter: adapters.Adapter
+                   adapter: adapters.Adapter,
+                   image_layout: Optional[str] = None
                    ) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
   """Returns (where, serialised example) -> Checked.
 
@@ -47,19 +52,30 @@ def make_decode_fn(spec: EnvironmentSpec, features: tfds.features.FeaturesDict,
     spec: what an agent sees and does.
     features: of the dataset.
     adapter: makes of what is stored what it means.
+    image_layout: see `Reading`.
   """
   features = layout.only(features, layout.FIELDS)
 
   def decode(where: tf.Tensor, example: tf.Tensor) -> Checked:
-    steps = layout.decode(features, adapter(_parse(features, example)))
-    episode = Episode(
-        observations.flatten(steps['observation']), steps['action'],
+    steps = layout.decode(features, adapter(_parse(features, example)),
+                          spec.observation, image_layout)
+    # As they are stored: what does not fit must not be narrowed before.
+    stored = Episode(
+        observations.flatten(_common(steps['observation'])), steps['action'],
         steps['reward'], steps['discount'])
-    finding = checks.find(episode, steps['is_first'], steps['is_last'], spec)
-    episode = episode._replace(
-        action=actions.to_network(episode.action, spec.action))
-    return Checked(_blank_end(episode), finding, where, tf.reduce_any(
-        steps['is_terminal'][-1:]))
+    finding = checks.find(stored, steps['is_first'], steps['is_last'], spec)
+    action, is_clipped = checks.clip(stored.action, spec.action)
+    action = actions.to_network(action, spec.action)
+    if action.dtype.is_floating:
+      action = tf.clip_by_value(action, -1.0, 1.0)  # But for rounding, it is.
+    observation = stored.observation
+    told = steps['told'] | tellings.flags({
+        'clipped': is_clipped, 'rounded': _is_rounded(steps['observation'])})
+    if observation.dtype != tf.uint8:
+      observation = tf.cast(observation, tf.float32)
+    return Checked(_blank_end(Episode(
+        observation, action, tf.cast(stored.reward, tf.float32),
+        stored.discount)), finding, where, told)
 
   return decode
 
@@ -98,6 +114,38 @@ def make_outline_fn(features: tfds.features.FeaturesDict,
   return outline
 
 
+def make_action_fn(spec: specs.Array, features: tfds.features.FeaturesDict,
+                   adapter: adapters.Adapter
+                   ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]:
+  """Returns (where, serialised example) -> what actions an episode has.
+
+  These are least and greatest of each component, [1, n] float64, infinities
+  where there are none; and whether any is out of bounds, [1] bool.
+
+  Args:
+    spec: of the actions, as the environment has them.
+    features: of the dataset.
+    adapter: makes of what is stored what it means.
+  """
+  features = layout.only(features, ('action', *layout.LENGTH_FIELDS))
+
+  def action(where: tf.Tensor, example: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    del where
+    steps = adapter(_parse(features, example))
+    taken = stored_actions.decode(
+        features['steps'].feature['action'], steps['action'])[:-1]
+    is_beyond = tf.reduce_any(checks.out_of_bounds(taken, spec), keepdims=True)
+    values = tf.reshape(tf.cast(taken, tf.float64), [
+        -1, int(np.prod(spec.shape, dtype=np.int64))])
+    is_finite = tf.math.is_finite(values)
+    bounds = [reduce(tf.where(is_finite, values, tf.constant(
+        empty, tf.float64)), axis=0, keepdims=True) for reduce, empty in (
+            (tf.reduce_min, np.inf), (tf.reduce_max, -np.inf))]
+    return (*bounds, is_beyond)
+
+  return action
+
+
 def each(encoded: tf.data.Dataset, fn: Callable[[tf.Tensor, tf.Tensor], Nest],
          otherwise_fn: Callable[[tf.Tensor, Nest], Nest]) -> tf.data.Dataset:
   """Returns what a function makes of records, in their order.
@@ -122,8 +170,8 @@ def undecodable(where: tf.Tensor, spec: Checked) -> Checked:
   """Returns what stands for a record that cannot be decoded."""
   nothing = tf.nest.map_structure(
       lambda x: tf.zeros([size or 0 for size in x.shape], x.dtype), spec)
-  return nothing._replace(where=where, finding=checks.Finding(
-      tf.constant(checks.UNDECODABLE, tf.int64), tf.constant(0, tf.int64)))
+  return nothing._replace(where=where, finding=nothing.finding._replace(
+      problem=tf.constant(checks.UNDECODABLE, tf.int64)))
 
 
 def _parse(features: tfds.features.FeaturesDict, example: Nest
@@ -133,6 +181,24 @@ def _parse(features: tfds.features.FeaturesDict, example: Nest
     return {field: example[field] for field in features['steps'].feature}
   return features.deserialize_example(
       example, decoders={'steps': tfds.decode.SkipDecoding()})['steps']
+
+
+def _common(entries: Nest) -> Nest:
+  """Returns numbers of one type, which loses nothing of floats; or a frame."""
+  found = tf.nest.flatten(entries)
+  if len(found) == 1 and found[0].dtype == tf.uint8 and found[0].shape.rank > 2:
+    return entries
+  dtype = (tf.float64 if any(x.dtype == tf.float64 for x in found)
+           else tf.float32)
+  return tf.nest.map_structure(lambda x: tf.cast(x, dtype), entries)
+
+
+def _is_rounded(entries: Nest) -> tf.Tensor:
+  """Returns whether float32 rounds any of the integers."""
+  found = [tf.cast(x, tf.int64) for x in tf.nest.flatten(entries)
+           if x.dtype.is_integer and x.dtype.size > 2]
+  large = [tf.reduce_any((x > _EXACT) | (x < -_EXACT)) for x in found]
+  return tf.reduce_any(large) if large else tf.constant(False)
 
 
 def _blank_end(episode: Episode) -> Episode:

@@ -6,6 +6,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.data import action_values
 from tf_muzero.data import checks
 from tf_muzero.data import dataset as dataset_lib
 from tf_muzero.data import decoding
@@ -13,6 +14,7 @@ from tf_muzero.data import files
 from tf_muzero.data import opening
 from tf_muzero.data import records
 from tf_muzero.data import skipping
+from tf_muzero.data import tellings
 from tf_muzero.data.dataset import Dataset
 from tf_muzero.data.decoding import Checked
 from tf_muzero.types import Episode
@@ -47,22 +49,27 @@ def episodes(dataset: Dataset, *, seed: Optional[int] = None,
       overlap where they meet, by the shuffle buffer and the open files.
   """
   def take(checked: Checked) -> Episode:
+    sentence = checks.sentence(checked.finding, checked.where, dataset.spec)
     with tf.control_dependencies([tf.debugging.Assert(
         checked.finding.problem == 0, [
-            'Bad episode: ' + checks.sentence(checked.finding, checked.where)
+            'Bad episode: ' + sentence
             + '. Remove it, or set on_bad_episode to skip.'])]):
       return tf.nest.map_structure(tf.identity, checked.episode)
 
-  skip = dataset.reading.skips
+  skip, parts = dataset.reading.skips, files.shard(dataset.parts, *shard)
   encoded = records.read(
-      files.shard(dataset.parts, *shard), dataset.elements, seed=seed,
-      repeat=repeat, shuffle_episodes=dataset.shuffled_at_once(
-          shuffle_episodes), skip=skip, notes=notes, dealt=dealt)
-  decoded = _decoded(dataset, encoded)
+      parts, dataset.elements, seed=seed, repeat=repeat,
+      shuffle_episodes=dataset.shuffled_at_once(shuffle_episodes), skip=skip,
+      notes=notes, dealt=dealt)
+  for telling in dataset.tellings:
+    tellings.warn(f'{dataset.place}: {telling}.')
+  decoded = tellings.tell_each_once(
+      _decoded(dataset, encoded), dataset.place, dataset.terminal_from)
   if not skip:
     return decoded.map(take)
-  return skipping.without_bad(decoded, notes).map(
-      lambda checked: checked.episode)
+  return skipping.without_bad(
+      decoded, notes, files.count(parts), dataset.spec).map(
+          lambda checked: checked.episode)
 
 
 def read(dataset: Dataset,
@@ -117,18 +124,36 @@ def iterate(dataset: Dataset, notes: str = '') -> Iterator[Episode]:
     logging.warning(message)
     skipping.note(notes, message, num_lost)
 
+  for telling in dataset.tellings:
+    tellings.warn(f'{dataset.place}: {telling}.')
+  counts, num_good, last_words = np.zeros([len(tellings.TELLINGS)]), 0, ''
   for checked in read(dataset, on_damage if skip else None):
     if not checked.finding.problem:
+      counts, num_good = counts + checked.told, num_good + 1
       yield checked.episode
       continue
-    message = (f'Bad episode in {dataset.place!r}: '
-               f'{checks.describe(checked.finding, checked.where)}')
+    words = checks.describe(checked.finding, checked.where, dataset.spec)
+    message = f'Bad episode in {dataset.place!r}: {words}'
     if not skip:
-      raise ValueError(message)
+      raise ValueError(_advised(message, checked.finding, dataset))
     num_skipped += 1
     logging.warning('%s Skipped; %d so far.', message, num_skipped)
-    skipping.note(
-        notes, checks.sentence(checked.finding, checked.where), 1)
+    skipping.note(notes, words.rstrip('.'), 1)
+    last_words = _advised(message, checked.finding, dataset) if (
+        num_skipped == dataset.num_episodes) else message
+  if num_skipped and not num_good:
+    raise ValueError(
+        f'{dataset.place!r} has not one good episode. {last_words}')
+  if num_good:
+    for telling in tellings.describe(counts, num_good, dataset.terminal_from):
+      tellings.warn(f'{dataset.place}: {telling}.')
+
+
+def _advised(message: str, finding: checks.Finding, dataset: Dataset) -> str:
+  """Returns a message about a bad episode with what to do about it."""
+  if finding.problem == checks.OUT_OF_BOUNDS:
+    return f'{message} {action_values.advise(dataset)}'.rstrip()
+  return message
 
 
 def _decoded(dataset: Dataset, encoded: tf.data.Dataset) -> tf.data.Dataset:
@@ -138,7 +163,8 @@ def _decoded(dataset: Dataset, encoded: tf.data.Dataset) -> tf.data.Dataset:
 
 def _decode_fn(dataset: Dataset) -> Callable[[tf.Tensor, tf.Tensor], Checked]:
   return decoding.make_decode_fn(
-      dataset.spec, dataset.features, dataset.adapter)
+      dataset.spec, dataset.features, dataset.adapter,
+      dataset.reading.image_layout)
 
 
 def _with_reason(dataset: Dataset, parts: Sequence[files.Part], index: int,

@@ -81,16 +81,42 @@ def shard(parts: Sequence[Part], index: int, num_shards: int
 
 def check_exists(directory: str):
   """Raises ValueError that helps where there is no dataset."""
-  if not tf.io.gfile.isdir(directory):
+  if not is_directory(directory):
     raise ValueError(f'There is no directory {directory!r}.')
-  if tf.io.gfile.exists(f'{directory}/dataset_info.json'):
+  try:
+    tf.io.gfile.stat(f'{directory}/dataset_info.json')
     return
+  except tf.errors.NotFoundError:
+    pass
+  except tf.errors.OpError as error:
+    raise _unreadable(directory, error) from error
   inside = sorted(
       path.rsplit('/', 1)[0] for depth in ('*', '*/*', '*/*/*')
       for path in tf.io.gfile.glob(f'{directory}/{depth}/dataset_info.json'))
   raise ValueError(
       f'{directory!r} is not a dataset: it has no dataset_info.json'
       + (f'; is it {" or ".join(inside[:5])}?' if inside else '.'))
+
+
+def is_directory(directory: str) -> bool:
+  """Returns whether there is one; raises ValueError if that cannot be known.
+
+  Such as without permission, without a network, or without a file system for
+  names like `gs://...`.
+  """
+  try:
+    return tf.io.gfile.stat(directory).is_directory
+  except tf.errors.NotFoundError:
+    return False
+  except tf.errors.OpError as error:
+    # An object store has nothing at the name itself.
+    if tf.io.gfile.isdir(directory):
+      return True
+    raise _unreadable(directory, error) from error
+
+
+def _unreadable(directory: str, error: tf.errors.OpError) -> ValueError:
+  return ValueError(f'{directory!r} cannot be read: {error.message}')
 
 
 def find_lost(directory: str, splits: Sequence[Any]) -> str:

@@ -29,7 +29,7 @@ def find_directory(name: str, data_dir: Optional[str], prepare: bool) -> str:
   """
   name = os.path.expanduser(name)
   match = _NAME.fullmatch(name)
-  if tf.io.gfile.isdir(name) or not match:
+  if not match or files.is_directory(name):
     files.check_exists(name)
     return name
   data_dir = os.path.expanduser(

@@ -4,6 +4,7 @@ from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.data import entries
 from tf_muzero.types import Nest
 
 
@@ -20,10 +21,10 @@ def flatten(observation: Nest) -> tf.Tensor:
   Returns:
     [..., D], or [..., sum of D_i].
   """
-  entries = tf.nest.flatten(observation)  # Sorts the keys of dicts.
-  if len(entries) == 1:
-    return tf.convert_to_tensor(entries[0])
-  return tf.concat(entries, axis=-1)
+  parts = tf.nest.flatten(observation)  # Sorts the keys of dicts.
+  if len(parts) == 1:
+    return tf.convert_to_tensor(parts[0])
+  return tf.concat(parts, axis=-1)
 
 
 def stack(observation: tf.Tensor, num_frames: int) -> tf.Tensor:
@@ -60,6 +61,18 @@ def width(spec: Nest) -> int:
   return sum(entry.shape[0] for entry in tf.nest.flatten(spec))
 
 
+def names(spec: Nest) -> list[str]:
+  """Returns what to call each component of the vector that `flatten` makes.
+
+  Such as `robot/pos[2]`; nothing for frames.
+
+  Args:
+    spec: nest of `dm_env.specs.Array`.
+  """
+  return [f'{path}[{i}]' for path, entry in entries.walk(spec)
+          if len(entry.shape) == 1 for i in range(entry.shape[0])]
+
+
 def model_input(spec: Nest, num_frames: int = 1) -> specs.Array:
   """Returns the spec of one model input: flattened and stacked.
 
@@ -67,7 +80,7 @@ def model_input(spec: Nest, num_frames: int = 1) -> specs.Array:
     spec: nest of `dm_env.specs.Array`: vectors, or one frame [H, W, C].
     num_frames: F.
   """
-  entries = tf.nest.flatten(spec)
-  shape = entries[0].shape if len(entries) == 1 else (width(spec),)
+  parts = tf.nest.flatten(spec)
+  shape = parts[0].shape if len(parts) == 1 else (width(spec),)
   return specs.Array((*shape[:-1], num_frames * shape[-1]),
-                     np.dtype(entries[0].dtype), 'model_input')
+                     np.dtype(parts[0].dtype), 'model_input')

@@ -10,13 +10,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero.data import action_values
 from tf_muzero.data import dataset as dataset_lib
 from tf_muzero.data import decoding
 from tf_muzero.data import files
-from tf_muzero.data import layout
 from tf_muzero.data import locating
 from tf_muzero.data import public
 from tf_muzero.data import subsets
+from tf_muzero.data import understanding
 from tf_muzero.data.dataset import Dataset
 from tf_muzero.data.reading import Reading
 from tf_muzero.types import Nest
@@ -77,24 +78,23 @@ def from_rlds(dataset: tf.data.Dataset, *,
       {'steps': tfds.features.Dataset(_feature_of(steps, 'steps'))})
   known = public.lookup(*name.partition('/')[::2])
   try:
-    spec = layout.spec_of(features, {**known.metadata, **metadata})
+    understood = understanding.understand(features, metadata, known, reading)
   except ValueError as error:
     raise ValueError(
         f'This tf.data.Dataset cannot be read: {error}') from error
-  adapter = reading.adapter(known, metadata.get('reward_alignment', ''))
   elements = dataset.flat_map(lambda element: _dense(element['steps']))
-  metadata = {**metadata, **_count(elements, features, adapter)}
+  metadata = {**metadata, **_count(elements, understood)}
   if not metadata['num_episodes']:
     raise ValueError('This tf.data.Dataset has no episodes.')
   name = name or 'dataset'
-  return _within_budget(Dataset(
-      directory='', name=name, spec=spec,
+  return _within_budget(action_values.complete(Dataset(
+      directory='', name=name, **understood._asdict(),
       task=metadata.get('task', known.task),
       action_repeat=metadata.get('action_repeat', 1), metadata=metadata,
-      split='', features=features,
+      split='',
       parts=(files.Part(name, np.arange(metadata['num_episodes'])),),
-      reading=reading, oddities=known.oddities, adapter=adapter,
-      approximate_steps=0, elements=elements))
+      reading=reading, oddities=known.oddities,
+      approximate_steps=0, elements=elements)))
 
 
 def _open_files(name: str, reading: Reading) -> Dataset:
@@ -105,7 +105,8 @@ def _open_files(name: str, reading: Reading) -> Dataset:
     info = tfds.builder_from_directory(directory).info
     known = public.lookup(info.name, info.config_name or '')
     metadata = dict(info.metadata or {})
-    spec = layout.spec_of(info.features, {**known.metadata, **metadata})
+    understood = understanding.understand(
+        info.features, metadata, known, reading)
     split = subsets.resolve(info.splits, reading)
     parts = files.parts_of(info.splits[split].file_instructions)
   except (ValueError, KeyError, OSError, json_format.ParseError) as error:
@@ -125,15 +126,15 @@ def _open_files(name: str, reading: Reading) -> Dataset:
   approximate_steps = int(
       known.steps_per_split * len(whole) * files.count(parts)
       / sum(x.num_examples for x in whole))
-  return _within_budget(Dataset(
+  return _within_budget(action_values.complete(Dataset(
       directory=directory,
-      name='/'.join(filter(None, [info.name, info.config_name])), spec=spec,
+      name='/'.join(filter(None, [info.name, info.config_name])),
       task=metadata.get('task', known.task),
       action_repeat=metadata.get('action_repeat', 1), metadata=metadata,
-      split=split, features=info.features, parts=parts, reading=reading,
-      oddities=known.oddities,
-      adapter=reading.adapter(known, metadata.get('reward_alignment', '')),
-      approximate_steps=approximate_steps))
+      split=split, parts=parts, reading=reading, oddities=known.oddities,
+      approximate_steps=approximate_steps, **understood._replace(tellings=(
+          *understood.tellings,
+          *subsets.describe_splits(info.splits, split)))._asdict())))
 
 
 def _check_elements(dataset: tf.data.Dataset, reading: Reading) -> None:
@@ -179,10 +180,10 @@ def _dense(steps: tf.data.Dataset) -> tf.data.Dataset:
       tf.data.Dataset.from_tensors(none)).take(1)
 
 
-def _count(elements: tf.data.Dataset, features: tfds.features.FeaturesDict,
-           adapter: Any) -> dict[str, int]:
+def _count(elements: tf.data.Dataset, understood: understanding.Understood
+           ) -> dict[str, int]:
   """Returns how many episodes and steps there are."""
-  length_fn = decoding.make_length_fn(features, adapter)
+  length_fn = decoding.make_length_fn(understood.features, understood.adapter)
   logging.info('The episodes of the tf.data.Dataset are counted.')
   lengths = [max(0, int(length)) for length in elements.map(
       lambda steps: length_fn(tf.constant(''), steps)).as_numpy_iterator()]

@@ -43,12 +43,14 @@ class Known:
     steps_per_split: about how many transitions a split has, where counting
       them would mean reading for hours; 0 where it would not.
     oddities: sentences for who looks at the data.
+    terminal_from: which field says that the last transition is terminal.
   """
   task: str = ''
   metadata: Mapping[str, int] = dataclasses.field(default_factory=dict)
   adapter: adapters.Adapter = adapters.as_stored
   steps_per_split: int = 0
   oddities: tuple[str, ...] = ()
+  terminal_from: str = 'is_terminal'
 
 
 def lookup(name: str, config: str) -> Known:
@@ -73,9 +75,11 @@ def lookup(name: str, config: str) -> Known:
         ('the observation lacks the touch sensors of the environment',)
         if config == 'finger_turn_hard' else ()))
   if name == 'rlu_rwrl':
-    return Known(oddities=(
+    return Known(terminal_from='discount', oddities=(
         'is_terminal is true at the end of every episode, though episodes end '
         'by time; the discount of the last transition counts',))
+  if name.startswith('rlu_dmlab_'):
+    return Known(metadata={'num_actions': 15})
   if name.startswith('d4rl_'):
     return Known(adapter=adapters.drop_foreign_end, oddities=(
         'episodes that were cut off may end with an observation of another '

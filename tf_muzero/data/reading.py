@@ -1,10 +1,11 @@
 """What of a dataset is read, and how."""
 
 import dataclasses
-from typing import Optional
+from typing import Optional, Sequence, Union
 
 from tf_muzero import ranges
 from tf_muzero.data import adapters
+from tf_muzero.data import entries
 from tf_muzero.data import public
 
 _ALIGNMENTS = {'realigned': adapters.realign, 'as_stored': adapters.as_stored}
@@ -30,6 +31,21 @@ class Reading:
     seed: of what is drawn.
     reward_alignment: 'realigned' or 'as_stored', see `adapters.realign`; by
       default realigned for the public `rlu_atari*`, and for nothing else.
+    observation_entries: which entries of a dict of observations are used: paths
+      such as `robot/pos`, or the start of some, such as `robot`; by default all
+      of them.
+    image_layout: how pictures that are stored as plain tensors lie:
+      'channels_last' is [H, W, C] and 'channels_first' [C, H, W]; 'flattened'
+      makes vectors of them. By default the first, unless it looks wrong.
+    action_minimum: lower bound of vectors of actions, a number or one for each
+      component; by default that of the dataset's metadata, else -1.
+    action_maximum: upper bound, likewise; else 1.
+    num_actions: how many there are of actions that are integers; by default
+      what the dataset's metadata tell, else the largest one is looked for.
+    action_start: the lowest of them; by default what the metadata tell, else 0.
+    terminal_from: 'is_terminal' or 'discount': which of the two says that the
+      last transition is terminal. By default is_terminal of the last record, if
+      there is one and the dataset is not known for a spurious one (`rlu_rwrl`).
     on_bad_episode: 'error', or 'skip' to leave out what is damaged or has bad
       values, and to log it.
     memory_mib: training holds vectors of up to so many MiB in memory, decoded;
@@ -44,6 +60,13 @@ class Reading:
   held_out: float = 0.0
   seed: int = 0
   reward_alignment: Optional[str] = None
+  observation_entries: Optional[Sequence[str]] = None
+  image_layout: Optional[str] = None
+  action_minimum: Optional[Union[float, Sequence[float]]] = None
+  action_maximum: Optional[Union[float, Sequence[float]]] = None
+  num_actions: Optional[int] = None
+  action_start: Optional[int] = None
+  terminal_from: Optional[str] = None
   on_bad_episode: str = 'error'
   memory_mib: int = 2048
 
@@ -58,7 +81,23 @@ class Reading:
         ranges.at_least(1, **{name: getattr(self, name)})
     ranges.from_to(0.0, 1.0, held_out=self.held_out)
     ranges.at_least(0, memory_mib=self.memory_mib)
+    wanted = self.observation_entries
+    if wanted is not None and (isinstance(wanted, str) or not wanted):
+      raise ValueError('observation_entries must be a sequence of names, got '
+                       f'{wanted!r}.')
+    for name in ('num_actions', 'action_start'):
+      number = getattr(self, name)
+      if number is not None and not isinstance(number, int):
+        raise ValueError(f'{name} must be an integer, got {number!r}.')
+    if self.num_actions is not None:
+      ranges.at_least(1, num_actions=self.num_actions)
+    if (self.action_minimum is None) != (self.action_maximum is None):
+      raise ValueError('action_minimum and action_maximum must be given '
+                       f'together, got {self.action_minimum!r} and '
+                       f'{self.action_maximum!r}.')
     for name, values in (('reward_alignment', (None, *_ALIGNMENTS)),
+                         ('image_layout', (None, *entries.LAYOUTS)),
+                         ('terminal_from', (None, 'is_terminal', 'discount')),
                          ('on_bad_episode', ('error', 'skip'))):
       if getattr(self, name) not in values:
         raise ValueError(f'{name} must be one of {values}, got '

@@ -5,29 +5,39 @@ import os
 import tensorflow as tf
 
 from tf_muzero.data import checks
+from tf_muzero.types import EnvironmentSpec
 
 
-def without_bad(decoded: tf.data.Dataset, notes: str) -> tf.data.Dataset:
+def without_bad(decoded: tf.data.Dataset, notes: str, num_episodes: int,
+                spec: EnvironmentSpec) -> tf.data.Dataset:
   """Returns what is good; prints a line for what is not.
 
-  The count in the line goes on over all passes.
+  The count in the line goes on over all passes. Where all are bad, that is an
+  error, `tf.errors.InvalidArgumentError`.
 
   Args:
     decoded: dataset of `decoding.Checked`.
+    num_episodes: of a pass.
+    spec: what an agent sees and does.
     notes: see `note`.
   """
-  def account(num_before, checked):
+  def account(before, checked):
+    num_before, had_good = before
     is_bad = checked.finding.problem != 0
-    num_skipped = num_before + tf.cast(is_bad, tf.int64)
+    num_skipped, has_good = num_before + tf.cast(is_bad, tf.int64), (
+        had_good | ~is_bad)
+    sentence = checks.sentence(checked.finding, checked.where, spec)
+    tf.debugging.Assert(has_good | (num_skipped < num_episodes), [
+        'There is not one good episode. The last one: ' + sentence])
     def tell():
-      sentence = checks.sentence(checked.finding, checked.where)
       line = tf.strings.join(['Skipped bad episode: ', sentence, '; ',
                               tf.strings.as_string(num_skipped), ' so far.'])
       return tf.group(tf.print(line), note(notes, sentence, 1))
     tf.cond(is_bad, tell, tf.no_op)
-    return num_skipped, checked
+    return (num_skipped, has_good), checked
 
-  return decoded.scan(tf.constant(0, tf.int64), account).filter(
+  start = tf.constant(0, tf.int64), tf.constant(False)
+  return decoded.scan(start, account).filter(
       lambda checked: checked.finding.problem == 0)
 
 

@@ -34,6 +34,32 @@ def names_of(split: str) -> list[str]:
   return [part.split('[')[0] for part in split.split('+')]
 
 
+def describe_splits(splits: Any, split: str) -> tuple[str, ...]:
+  """Returns sentences about splits that are read together, or left out.
+
+  Args:
+    splits: of TFDS.
+    split: that is read.
+  """
+  names = names_of(split)
+  left_out = [name for name in splits if name not in names]
+  found = []
+  if len(names) > 1 and 'train' not in names:
+    found.append(f"there is no split 'train': {_listed(names)} are read; "
+                 'reading.Reading.split chooses')
+  if left_out:
+    found.append(f'of the splits, {_listed(names)} is read, and not '
+                 f'{_listed(left_out)}')
+  return tuple(found)
+
+
+def _listed(names: Sequence[str]) -> str:
+  """Returns the names, or some of them."""
+  if len(names) <= 5:
+    return ', '.join(names)
+  return f'{len(names)} from {names[0]} to {names[-1]}'
+
+
 def draw(parts: Sequence[files.Part], reading: Reading,
          lengths_fn: Callable[[], np.ndarray]
          ) -> Sequence[files.Part]:

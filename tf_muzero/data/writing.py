@@ -240,4 +240,4 @@ def _check(steps: Mapping[str, Nest], spec: EnvironmentSpec, where: str):
       tf.constant(steps['is_first']), tf.constant(steps['is_last']), spec)
   if finding.problem:
     raise BadEpisode(
-        'Bad episode: ' + checks.describe(finding, where.encode()))
+        'Bad episode: ' + checks.describe(finding, where.encode(), spec))
