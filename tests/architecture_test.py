@@ -16,7 +16,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PIPELINE = ['envs', 'data', 'networks', 'search', 'reanalyse', 'learning',
              'acting', 'reporting']
 _SHARED = {'types', 'actions', 'rng', 'shapes', 'ranges', 'devices', 'metrics',
-           'json_lines', 'progress'}
+           'json_lines', 'progress', 'paths', 'cluster'}
 _CONFIG = {'config'}  # For cli and the list of commands alone.
 
 
@@ -65,7 +65,7 @@ def _allowed(path):
   if folder == '__main__.py':
     return _CONFIG
   if folder == 'cli.py':
-    return {*_CONFIG, 'devices'}  # One of several processes writes.
+    return {*_CONFIG}
   if folder.removesuffix('.py') in _SHARED or folder == '__init__.py':
     return _SHARED
   return None

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import types
 from unittest import mock
 
@@ -19,6 +20,7 @@ from tf_muzero.acting import evaluation
 from tf_muzero.acting import modes
 from tf_muzero.acting import run_directory
 from tf_muzero.envs import wrappers
+from tf_muzero.learning import checkpoint_files
 
 _AGENT = acting_toys.make_agent()
 _MODES = (modes.policy(), modes.value(), modes.mcts())
@@ -88,6 +90,47 @@ def test_saved_model_gives_the_same_returns(run, result, tmp_path):
   assert loaded['step'] == 70
   assert video.stat().st_size > 100
   assert json.loads(output.read_text())['seed'] == 3
+
+
+def test_a_checkpoint_is_chosen_by_name(run, tmp_path, capsys):
+  network = acting_toys.make_network(
+      _AGENT, run_directory.load_task(run).spec, seed=7)
+  path = tmp_path / 'run'
+  shutil.copytree(run, path)
+  directory = checkpoint_files.directory_of(str(path))
+  checkpoint = tf.train.Checkpoint(target=network)
+  assert not checkpoint.save_counter  # Is part of it, once asked for.
+  checkpoint.write(directory + '/best/ckpt-50')
+  checkpoint_files.write_best(
+      directory, checkpoint_files.Best(50, 'evaluation/mcts', 1.0))
+  evaluate_ = lambda name: evaluate.evaluate(
+      str(path) + '/', agent_fn=lambda: _AGENT, modes=_MODES[:1],
+      checkpoint=name, **_SETTINGS)
+  assert [evaluate_(name)['step'] for name in ('best', 70, 'last')] == [
+      50, 70, 70]
+  assert 'learner step 50, the best, action' in capsys.readouterr().out
+  assert json.loads((path / 'evaluation.json').read_text())[
+      'checkpoint'] == 'last'
+  with pytest.raises(ValueError, match=r"got '60'; .* 70, last, best \(50\)"):
+    evaluate_('60')
+
+
+def test_outputs_are_tried_before_work(run, tmp_path, monkeypatch):
+  monkeypatch.setattr(evaluation, 'evaluate_policy', None)
+  (tmp_path / 'file').write_text('')
+  for setting, name in (('output', 'x.json'), ('video', 'x.gif')):
+    with pytest.raises(OSError, match=rf'\({setting}\) cannot be written'):
+      evaluate.evaluate(
+          run, agent_fn=lambda: _AGENT, modes=_MODES[:1],
+          **{setting: str(tmp_path / 'file' / name)}, **_SETTINGS)
+
+
+def test_what_cannot_be_written_is_printed(run, monkeypatch, capsys):
+  monkeypatch.setattr(json, 'dumps', mock.Mock(side_effect=OSError('Full.')))
+  with pytest.raises(OSError, match=r'\(output\) cannot be written: Full.'):
+    evaluate.evaluate(
+        run, agent_fn=lambda: _AGENT, modes=_MODES[:1], **_SETTINGS)
+  assert 'learner step 70, action repeat 1' in capsys.readouterr().out
 
 
 def test_run_needs_an_agent(run):

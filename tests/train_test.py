@@ -211,12 +211,16 @@ def test_another_number_of_replicas_resumes(
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):
   variable = tf.Variable(tf.zeros([10_000]))
-  callback = checkpoints.SaveCheckpoints(
-      1, tf.train.Checkpoint(network=variable), str(tmp_path))
-  callback.set_model(types.SimpleNamespace(iterator=None))
+  callback = checkpoints.SaveCheckpoints(1, checkpoints.Saver(
+      tf.train.Checkpoint(network=variable), str(tmp_path),
+      checkpoints.Start('', 0, '')))
+  model = types.SimpleNamespace(iterator=None, step=1)
+  callback.set_model(model)
   callback.run(1, {})
-  before = sorted(os.listdir(tmp_path))
+  directory = tmp_path / 'checkpoints'
+  before = sorted(os.listdir(directory))
   variable.assign_add(tf.ones([10_000]))
+  model.step = 2
   limits = resource.getrlimit(resource.RLIMIT_FSIZE)
   resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
   try:
@@ -224,6 +228,6 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):
       callback.run(2, {})
   finally:
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-  assert sorted(os.listdir(tmp_path)) == before
-  assert not tf.train.load_checkpoint(str(tmp_path)).get_tensor(
+  assert sorted(os.listdir(directory)) == before
+  assert not tf.train.load_checkpoint(str(directory)).get_tensor(
       'network/.ATTRIBUTES/VARIABLE_VALUE').any()

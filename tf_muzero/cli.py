@@ -23,7 +23,6 @@ from absl import logging
 import gin
 from gin import config_parser
 
-from tf_muzero import devices
 from tf_muzero.config import bindings as bindings_lib
 from tf_muzero.config import checking
 from tf_muzero.config import files
@@ -78,8 +77,8 @@ def run(
     default_files_fn: which gin files are read without being named.
     record_in: name of its argument that is the run directory, in which
       `config.gin` and `operative_config.gin` are written.
-    is_done_fn: tells where the command will do nothing; nothing is written
-      then.
+    is_done_fn: tells where the command will do nothing, or another worker
+      writes; nothing is written then. What it raises is what is wrong.
   """
   command_fn = names.importable(command_fn)
 
@@ -163,8 +162,6 @@ def configure(
 def call(configuration: Configuration) -> Any:
   """Calls the command, recording its configuration in the run directory."""
   directory = configuration.record_directory
-  if not devices.is_chief():
-    directory = ''  # Of several trainers, one writes.
   if directory:
     recording.warn_of_changes(directory, files.CONFIG, configuration.text)
     recording.write(directory, files.CONFIG, configuration.text)

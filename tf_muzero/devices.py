@@ -2,11 +2,15 @@
 
 import functools
 import os
+import signal
 import sys
 import tempfile
+import threading
 
 from absl import logging
 import tensorflow as tf
+
+from tf_muzero import cluster
 
 _XLA_SAYS = (b'Compiled cluster using XLA!', b'before absl::InitializeLog()')
 
@@ -76,16 +80,16 @@ def start_compiler() -> None:
         os.write(2, line)
 
 
-def is_chief() -> bool:
+def is_chief(strategy: str) -> bool:
   """Returns whether this process writes the run's files.
 
   Of several trainers, one does: `chief`, or the first worker, in TF_CONFIG.
+
+  Args:
+    strategy: its name. Where it is not `multi_worker`, TF_CONFIG is nothing of
+      ours.
   """
-  resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-  if resolver.task_type in (None, '', 'chief'):
-    return True
-  return (resolver.task_type == 'worker' and not resolver.task_id
-          and 'chief' not in resolver.cluster_spec().jobs)
+  return strategy != 'multi_worker' or cluster.read().number == 0
 
 
 def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
@@ -112,14 +116,17 @@ def _mirrored_strategy() -> tf.distribute.Strategy:
 
 
 def _multi_worker_strategy() -> tf.distribute.Strategy:
-  resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-  if 'worker' not in resolver.cluster_spec().jobs:
-    raise ValueError(
-        "strategy 'multi_worker' needs the addresses of all workers, and which "
-        'of them this process is, in the environment variable TF_CONFIG: '
-        """'{"cluster": {"worker": ["host:port", ...]}, """
-        """"task": {"type": "worker", "index": 0}}'.""")
-  return tf.distribute.MultiWorkerMirroredStrategy()
+  cluster.wait(cluster.read())
+  before = {x: signal.getsignal(x) for x in (signal.SIGINT, signal.SIGTERM)}
+  is_main = threading.current_thread() is threading.main_thread()
+  if is_main:  # Python's own would not be called before TensorFlow returns.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+  try:
+    return tf.distribute.MultiWorkerMirroredStrategy()
+  finally:
+    if is_main:  # TensorFlow takes SIGTERM too, and does nothing with it.
+      for number, handler in before.items():
+        signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _tpu_strategy() -> tf.distribute.Strategy:

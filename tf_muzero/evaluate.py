@@ -19,6 +19,7 @@ import tensorflow as tf
 from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import envs
+from tf_muzero import paths
 from tf_muzero import progress
 from tf_muzero.acting import evaluation
 from tf_muzero.acting import fitting
@@ -28,6 +29,7 @@ from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.acting import video as video_lib
 from tf_muzero.acting.sources import Source
+from tf_muzero.learning import best
 from tf_muzero.learning import tensorboard
 from tf_muzero.networks.agent import Agent
 from tf_muzero.types import EnvironmentSpec
@@ -50,7 +52,8 @@ def evaluate(
     random_start_steps: int, agent_fn: Optional[Callable[[], Agent]] = None,
     modes: Sequence[modes_lib.Mode] = (), search_fn: Optional[SearchFn] = None,
     jit_compile: bool = True, task: Optional[str] = None,
-    max_steps: Optional[int] = None, output: Optional[str] = None,
+    max_steps: Optional[int] = None,
+    checkpoint: Union[str, int] = 'last', output: Optional[str] = None,
     video: Optional[str] = None, frames_per_second: int = 25) -> dict[str, Any]:
   """Returns what is also written as JSON, and prints a table.
 
@@ -68,18 +71,26 @@ def evaluate(
     task: environment id, by default what the agent was trained for.
     max_steps: decisions after which an episode is cut off, for a quick look;
       None for the task's own limit.
+    checkpoint: of a run: `last`, `best`, or a learner step.
     output: JSON file; by default `evaluation.json` in `directory`.
     video: GIF or MP4 file of the first episode of the last mode.
     frames_per_second: of the video.
   """
+  directory = paths.checked(directory, 'directory')
+  output = paths.checked(
+      output or os.path.join(directory, 'evaluation.json'), 'output')
   if video:
     video_lib.check_path(video)
+    video = paths.checked(video, 'video')
   devices.start_compiler()
   if saved_model.is_saved_model(directory):
     source, spec, policies = _saved_model(directory)
   else:
     source, spec, policies = _run(
-        directory, agent_fn, modes, search_fn, jit_compile)
+        directory, agent_fn, modes, search_fn, jit_compile, checkpoint)
+  paths.check_writable(output, 'output')
+  if video:
+    paths.check_writable(video, 'video')
   task = task or source['task']
   environment_fn = evaluation.make_environment_fn(
       task, action_repeat=source['action_repeat'],
@@ -106,15 +117,17 @@ def evaluate(
       'num_environments': num_environments, 'seed': seed,
       'max_steps': max_steps, 'protocol': protocol,
       'evaluations': [x.to_json() for x in evaluations]}
-  output = output or os.path.join(directory, 'evaluation.json')
-  with tf.io.gfile.GFile(output, 'w') as file:
-    file.write(json.dumps(result, indent=2) + '\n')
-  if video:
-    video_lib.write(
-        video, evaluations[-1].rollout.frames, frames_per_second)
-  print(f'{task}, learner step {source["step"]}, action repeat '
+  print(f'{task}, learner step {source["step"]}'
+        f'{run_directory.shown(checkpoint)}, action repeat '
         f'{source["action_repeat"]}, random start {random_start_steps} steps')
   print(evaluation.format_table(evaluations))
+  with paths.writing(output, 'output'):
+    with tf.io.gfile.GFile(output, 'w') as file:
+      file.write(json.dumps(result, indent=2) + '\n')
+  if video:
+    with paths.writing(video, 'video'):
+      video_lib.write(
+          video, evaluations[-1].rollout.frames, frames_per_second)
   print(f'written: {output}' + (f', {video}' if video else ''))
   return result
 
@@ -133,15 +146,16 @@ def _saved_model(
   """Returns what a SavedModel is about, its spec, and itself by its mode."""
   metadata = saved_model.read_metadata(directory)
   logging.info('A SavedModel: it acts by its own mode, %s.', metadata['mode'])
-  return ({name: metadata[name] for name in (
-      'task', 'action_repeat', 'step', 'num_simulations')},
+  return ({'checkpoint': metadata.get('checkpoint', 'last'),
+           **{name: metadata[name] for name in (
+               'task', 'action_repeat', 'step', 'num_simulations')}},
           saved_model.spec_of(metadata),
           {metadata['mode']: tf.saved_model.load(directory)})
 
 
 def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
          modes: Sequence[modes_lib.Mode], search_fn: Optional[SearchFn],
-         jit_compile: bool
+         jit_compile: bool, checkpoint: Union[str, int]
          ) -> tuple[dict[str, Any], EnvironmentSpec, dict[str, Any]]:
   """Returns what a run is about, its spec, and its policies by mode."""
   if agent_fn is None or not modes:
@@ -150,12 +164,13 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
   task = run_directory.load_task(directory)
   agent = fitting.load(directory, agent_fn())
   network = agent.make_network(task.spec, task.num_datapoints)
-  step = run_directory.restore_network(directory, network)
+  step = run_directory.restore_network(directory, network, checkpoint)
   policies = {mode.name: policy_lib.make_policy(
       agent, network, task.spec, mode=mode, search_fn=search_fn,
       jit_compile=jit_compile) for mode in modes}
   return ({'task': task.name, 'action_repeat': task.action_repeat,
-           'step': step, 'num_simulations': policy_lib.num_simulations(
+           'step': step, 'checkpoint': str(checkpoint),
+           'num_simulations': policy_lib.num_simulations(
                search_fn, agent, network, task.spec)
            if search_fn and any(mode.needs_search for mode in modes) else 0},
           task.spec, policies)
@@ -225,7 +240,8 @@ def during_training(
         metrics[f'evaluation/{name}_standard_error'] = result.standard_error
       return metrics
 
-    return measure
+    return best.Measure(
+        measure, tuple(f'evaluation/{name}' for name in policies))
 
   return evaluate_fn
 
@@ -255,7 +271,7 @@ def together(*, evaluate_fns: Sequence[EvaluateFn]) -> EvaluateFn:
         metrics.update(measure_fn(parameters, poll_fn))
       return metrics
 
-    return measure
+    return best.Measure(measure, best.names_of(measure_fns))
 
   return evaluate_fn
 

@@ -8,7 +8,7 @@ is given.
 """
 
 import os
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Union
 
 from absl import logging
 import tensorflow as tf
@@ -17,6 +17,7 @@ import tf_muzero
 from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import envs
+from tf_muzero import paths
 from tf_muzero.acting import fitting
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
@@ -30,7 +31,8 @@ from tf_muzero.types import SearchFn
 def export(
     directory: str, *, agent: Agent, mode: modes.Mode,
     search_fn: Optional[SearchFn] = None, output: Optional[str] = None,
-    jit_compile: bool = False, seed: int = 0, overwrite: bool = False) -> str:
+    jit_compile: bool = False, seed: int = 0, overwrite: bool = False,
+    checkpoint: Union[str, int] = 'last') -> str:
   """Returns the directory of the SavedModel that it wrote and checked.
 
   It is written beside its final place, loaded again, compared with the live
@@ -47,8 +49,10 @@ def export(
       needs a TensorFlow with XLA for its device; without it, it runs anywhere.
     seed: of the exported policy's initial state.
     overwrite: whether an earlier export there is replaced.
+    checkpoint: `last`, `best`, or a learner step.
   """
-  output = (output or os.path.join(directory, 'policy')).rstrip('/')
+  directory = paths.checked(directory, 'directory')
+  output = paths.checked(output or os.path.join(directory, 'policy'), 'output')
   if tf.io.gfile.exists(output):
     if not overwrite:
       raise ValueError(f'output {output!r} exists; set overwrite = True.')
@@ -58,13 +62,15 @@ def export(
   task = run_directory.load_task(directory)
   agent = fitting.load(directory, agent)
   network = agent.make_network(task.spec, task.num_datapoints)
-  step = run_directory.restore_network(directory, network)
+  step = run_directory.restore_network(directory, network, checkpoint)
+  paths.check_writable(output + '.partial', 'output')
   policy = policy_lib.make_policy(
       agent, network, task.spec, mode=mode, search_fn=search_fn,
       jit_compile=jit_compile, seed=seed)
   model = agent.plan_with(network, task.spec)
   metadata = {
-      **_metadata(task, mode, step), 'frame_stack': agent.frame_stack,
+      **_metadata(task, mode, step), 'checkpoint': str(checkpoint),
+      'frame_stack': agent.frame_stack,
       'num_simulations': policy_lib.num_simulations(
           search_fn, agent, network, task.spec)
       if search_fn and mode.needs_search else 0}
@@ -74,13 +80,15 @@ def export(
     saved_model.save(
         partial, policy, model, metadata, step, _shown_specs(task))
     saved_model.verify(partial, policy)
-    if overwrite:
-      _remove(output)
-    tf.io.gfile.rename(partial, output)
+    with paths.writing(output, 'output'):
+      if overwrite:
+        _remove(output)
+      tf.io.gfile.rename(partial, output)
   finally:
     _remove(partial)
   logging.info('Exported step %d: %s', step, metadata)
-  print(f'{output}: {task.name}, acts by {mode.name}, learner step {step}; '
+  print(f'{output}: {task.name}, acts by {mode.name}, learner step {step}'
+        f'{run_directory.shown(checkpoint)}; '
         'loaded again, its actions are those of the run.')
   return output
 

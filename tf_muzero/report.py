@@ -11,6 +11,7 @@ import os
 from typing import Optional, Sequence
 
 from tf_muzero import cli
+from tf_muzero import paths
 from tf_muzero.reporting import document
 from tf_muzero.reporting import runs as runs_lib
 from tf_muzero.reporting import sections
@@ -30,22 +31,24 @@ def report(directories: Sequence[str], output: Optional[str] = None, *,
   """
   if not directories:
     raise ValueError('Name one or more run directories.')
-  paths = [os.path.abspath(x) for x in directories]
-  twice = sorted({x for x in paths if paths.count(x) > 1})
+  directories = [paths.checked(x, 'the run directory') for x in directories]
+  absolute = [os.path.abspath(x) for x in directories]
+  twice = sorted({x for x in absolute if absolute.count(x) > 1})
   if twice:
     raise ValueError(f'Run directories are named twice: {", ".join(twice)}.')
   runs = [runs_lib.load(directory) for directory in directories]
-  output = output or os.path.join(
-      directories[0] if len(directories) == 1 else '', 'report')
-  os.makedirs(output, exist_ok=True)
+  output = paths.checked(output or os.path.join(
+      directories[0] if len(directories) == 1 else '', 'report'), 'output')
+  paths.check_writable(output + '/', 'output')
   blocks = sections.report(
       runs, output, seed=seed, resample_tasks=resample_tasks)
   page = os.path.join(output, 'report.html')
   for path, text in ((os.path.join(output, 'report.md'),
                       document.to_markdown(blocks)),
                      (page, document.to_html(blocks, output))):
-    with open(path, 'w', encoding='utf8') as file:
-      file.write(text)
+    with paths.writing(path, 'output'):
+      with open(path, 'w', encoding='utf8') as file:
+        file.write(text)
   print(f'written: {page}, and report.md with its pictures beside it')
   return page
 

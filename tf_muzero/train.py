@@ -10,9 +10,8 @@ interrupted, and so does `tf-muzero train runs/1`. SIGTERM and SIGINT save
 first; the exit code is then 75.
 """
 
-import functools
 import os
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import keras
 import numpy as np
@@ -21,29 +20,29 @@ import tensorflow as tf
 from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import evaluate
+from tf_muzero import paths
 from tf_muzero.acting import batches
 from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.acting import sources
 from tf_muzero.acting import starts
-from tf_muzero.data import skipping
+from tf_muzero.acting import watching
 from tf_muzero.data.reading import Reading
+from tf_muzero.learning import best
 from tf_muzero.learning import callbacks as callbacks_lib
+from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import evaluations as evaluations_lib
-from tf_muzero.learning import feeding
 from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
 from tf_muzero.learning import profiling
-from tf_muzero.learning import service_watch
-from tf_muzero.learning import tensorboard
+from tf_muzero.learning import resuming
+from tf_muzero.learning import run_lock
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
-from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
-from tf_muzero.reanalyse import service as service_lib
 
 
 def train(
@@ -59,7 +58,9 @@ def train(
     dataset: Optional[sources.Stored] = None, reading: Reading = Reading(),
     interaction: Optional[interaction_lib.Interaction] = None,
     evaluate_fn: Optional[evaluate.EvaluateFn] = None,
-    evaluate_every: int = 0, profile: str = '') -> trainer_lib.Trainer:
+    evaluate_every: int = 0, best_by: str = '',
+    resume_from: Union[str, int] = checkpoint_files.LAST, profile: str = ''
+    ) -> trainer_lib.Trainer:
   """Returns the trainer after `num_steps` learner steps.
 
   Args:
@@ -100,84 +101,77 @@ def train(
     interaction: how fresh episodes are played; needed where it is not 1.
     evaluate_fn: such as `evaluate.during_training`.
     evaluate_every: learner steps, and once at the end; 0 for never.
+    best_by: metric of the evaluations that tells which checkpoint is the best,
+      such as `evaluation/mcts`; by default the return of the last mode, or else
+      the held-out error of the reward, see `best.choose`.
+    resume_from: `last`, `best`, or the learner step of a checkpoint. What is
+      newer is set aside, see `resuming`.
     profile: START:END, learner steps whose trace TensorBoard shows; see
       `profiling`. Empty for none.
   """
   profiled = _check(reanalyse, reanalyse_fraction, checkpoint_every,
                     snapshot_every, unroll_steps, profile, num_steps)
+  run_directory = paths.checked(run_directory, 'run_directory')
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
-  run_directory = os.path.expanduser(run_directory)
+  is_chief = devices.is_chief(strategy)
   fit = fitting.fit(run_directory, sources.open_source(
       reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
   source, agent = fit.source, fit.agent
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
-  writer, evaluations = _begin(run_directory, fit, evaluate_fn, evaluate_every,
-                               num_steps, on_signal.poll)
-  tf.keras.utils.set_random_seed(seed)  # Evaluated or not, the run is the same.
-  directory = checkpoints.directory_of(run_directory)
-  setting = reanalyse.service if reanalyse_fraction else ''
-  start = checkpoints.find(directory, strategy_, has_position=not setting)
-  # A run that is done waits for no service.
-  service = (service_lib.connect(setting, deterministic)
-             if start.step < num_steps else None)
-  keeps = loss_weights.reconstruction > 0.0
-  windows = feeding.distribute(strategy_, functools.partial(
-      batches.make_batches, source, agent, reanalyse, interaction,
-      run_directory, service=service, lost_at=start.lost_at,
-      deterministic=deterministic, unroll_steps=unroll_steps,
-      keep_observations=keeps), feeding.Share(
-          (0, 1), on_device.feed_size(strategy_, reanalyse, batch_size),
-          reanalyse_fraction, start.data_seed(seed)))
-
-  with strategy_.scope():
-    trainer = make_trainer(
-        source, agent, loss_weights, batch_size, compute_dtype, fit.statistics,
-        target_period=target_period, target_decay=target_decay,
-        jit_compile=jit_compile)
-    trainer.compile(optimizer_fn(num_steps), steps_per_execution)
-  searching_network = lambda: (
-      trainer.target_network if search_with_target else trainer.network)
-  if reanalyse.placement == 'device':
-    trainer.device_reanalyse = _search_on_device(
-        trainer, source, agent, reanalyse, compute_dtype, searching_network,
-        batch_size=batch_size, unroll_steps=unroll_steps,
-        keep_observations=keeps, seed=start.data_seed(seed))
-  checkpoint = checkpoints.restore(trainer, start)
-  if start.step >= num_steps:
-    evaluations_lib.complete(evaluations, trainer)
+  measure_fn = best.checked(best_by, evaluate_fn(agent, source) if (
+      evaluate_fn and evaluate_every) else None)
+  feed = batches.Feed(
+      source, agent, reanalyse, interaction, reanalyse_fraction, batch_size,
+      unroll_steps, loss_weights.reconstruction > 0.0, deterministic, seed)
+  with run_lock.hold(run_directory, is_chief):
+    # Evaluated or not, the run is the same.
+    tf.keras.utils.set_random_seed(seed)
+    start = resuming.begin(
+        run_directory, resume_from, strategy_, is_chief=is_chief,
+        has_position=not feed.service, settings=feed.order())
+    # A run that is done waits for no service.
+    service = feed.connect() if start.step < num_steps else None
+    windows = feed.windows(strategy_, run_directory, service, start)
+    with strategy_.scope():
+      trainer = make_trainer(
+          source, agent, loss_weights, batch_size, compute_dtype,
+          fit.statistics, target_period=target_period,
+          target_decay=target_decay, jit_compile=jit_compile)
+      trainer.compile(optimizer_fn(num_steps), steps_per_execution)
+    searching = (
+        trainer.target_network if search_with_target else trainer.network)
+    trainer.device_reanalyse = feed.device_reanalyse(
+        strategy_, compute_dtype,
+        lambda: (searching.variables, trainer.optimizer.iterations), start)
+    saver = checkpoints.Saver(
+        checkpoints.restore(trainer, start), run_directory, start,
+        has_position=not service, is_chief=is_chief)
+    writer = watching.writer_of(run_directory, is_chief)
+    evaluations = watching.evaluations(
+        evaluate_every, run_directory, writer, measure_fn, on_signal.poll,
+        saver, best_by)
+    if start.step >= num_steps:
+      evaluations_lib.complete(evaluations, trainer)
+      return trainer
+    callbacks = [] if reanalyse.placement == 'device' else [
+        callbacks_lib.PublishSnapshots(
+            snapshot_every, os.path.join(run_directory, 'snapshots'),
+            lambda: searching, is_chief)]
+    if is_chief:
+      _record_start(trainer, fit, run_directory, writer)
+      callbacks += watching.reports(
+          run_directory, writer, feed, service, log_every=log_every,
+          num_steps=num_steps, skips=reading.skips, profiled=profiled)
+    # The checkpoint of a step comes after all else that is written of it.
+    with interruption.exiting(on_signal):
+      trainer.fit(
+          windows, steps_per_epoch=num_steps - start.step, verbose=0,
+          callbacks=[
+              callbacks_lib.StopOnNan(), on_signal, *callbacks, *evaluations,
+              checkpoints.SaveCheckpoints(checkpoint_every, saver)])
     return trainer
-
-  callbacks = [] if trainer.device_reanalyse else [
-      callbacks_lib.PublishSnapshots(snapshot_every, os.path.join(
-          run_directory, 'snapshots'), searching_network)]
-  callbacks += [checkpoints.SaveCheckpoints(
-      checkpoint_every, checkpoint, directory, has_position=not service)]
-  if devices.is_chief():
-    callbacks += _reporting_callbacks(
-        run_directory, writer, reanalyse, service, log_every=log_every,
-        num_steps=num_steps, batch_size=batch_size, unroll_steps=unroll_steps,
-        num_reanalysed=mixing.count_reanalysed(reanalyse_fraction, batch_size),
-        skips=reading.skips, profiled=profiled) + evaluations
-    _record_start(trainer, source, run_directory, writer)
-  with interruption.exiting(on_signal):
-    trainer.fit(windows, steps_per_epoch=num_steps - start.step, verbose=0,
-                callbacks=[callbacks_lib.StopOnNan(), on_signal, *callbacks])
-  return trainer
-
-
-def _search_on_device(
-    trainer: trainer_lib.Trainer, source: sources.Source, agent: Agent,
-    reanalyse: pipeline.Reanalyse, compute_dtype: str,
-    searching_network: Callable[[], keras.Model], **settings
-    ) -> on_device.DeviceReanalyse:
-  """Returns what searches with the present weights between train steps."""
-  return on_device.DeviceReanalyse(
-      trainer.distribute_strategy, reanalyse, agent, source.spec,
-      agent.make_network(source.spec, source.num_steps, compute_dtype),
-      lambda: (searching_network().variables, trainer.optimizer.iterations),
-      **settings)
 
 
 def default_files(
@@ -191,58 +185,18 @@ def default_files(
           else 'gin/experiment/own_data.gin']
 
 
-def _reporting_callbacks(
-    run_directory: str, writer: tf.summary.SummaryWriter,
-    reanalyse: pipeline.Reanalyse, service: Optional[service_lib.Service], *,
-    log_every: int, num_steps: int, batch_size: int, unroll_steps: int,
-    num_reanalysed: int, skips: bool, profiled: Optional[tuple[int, int]]
-    ) -> list[keras.callbacks.Callback]:
-  """Returns what tells how training goes."""
-  callbacks: list[keras.callbacks.Callback] = [callbacks_lib.LogMetrics(
-      log_every, run_directory, writer, num_steps=num_steps,
-      batch_size=batch_size,
-      searches_per_window=reanalyse.searches_per_window(unroll_steps),
-      notes=skipping.notes_of(run_directory) if skips else '')]
-  if service:
-    callbacks.append(service_watch.WatchService(
-        log_every, run_directory, writer, service,
-        reanalyse.states_per_search(unroll_steps), num_reanalysed))
-  if profiled:
-    callbacks.append(profiling.Profile(
-        *profiled, os.path.join(run_directory, 'tensorboard')))
-  return callbacks
-
-
-def _record_start(trainer: trainer_lib.Trainer, source: sources.Source,
+def _record_start(trainer: trainer_lib.Trainer, fit: fitting.Fit,
                   run_directory: str, writer: tf.summary.SummaryWriter) -> None:
+  """Writes down what is learned, what was fitted to it, and with what."""
+  source = fit.source
+  run_directory_lib.save_task(run_directory, run_directory_lib.Task(
+      source.task, source.action_repeat, source.spec, source.num_steps))
+  fitting.save(run_directory, fit.content)
   starts.add(
       run_directory, writer, trainer.step, task=source.task,
       stored_episodes=source.num_episodes,
       parameters=trainer.network.count_params(),
       strategy=trainer.distribute_strategy.__class__.__name__)
-
-
-def _begin(run_directory: str, fit: fitting.Fit,
-           evaluate_fn: Optional[evaluate.EvaluateFn], evaluate_every: int,
-           num_steps: int, poll_fn: Callable[[], None]
-           ) -> tuple[tf.summary.SummaryWriter, list[evaluations_lib.Evaluate]]:
-  """Writes down what the task is; returns TensorBoard and what evaluates.
-
-  Every worker makes it, so that all of them refuse what cannot be evaluated.
-  """
-  source = fit.source
-  measure_fn = (evaluate_fn(fit.agent, source)
-                if evaluate_fn and evaluate_every else None)
-  if not devices.is_chief():
-    return tf.summary.create_noop_writer(), []
-  writer = tensorboard.open_writer(run_directory)
-  if not checkpoints.has_all_steps(run_directory, num_steps):
-    run_directory_lib.save_task(run_directory, run_directory_lib.Task(
-        source.task, source.action_repeat, source.spec, source.num_steps))
-    fitting.save(run_directory, fit.content)
-  return writer, [evaluations_lib.Evaluate(
-      evaluate_every, run_directory, writer, measure_fn, poll_fn)
-                  ] if measure_fn else []
 
 
 def make_trainer(
@@ -288,9 +242,18 @@ def _check(reanalyse: pipeline.Reanalyse, reanalyse_fraction: float,
   return profiling.parse(profile, num_steps) if profile else None
 
 
+def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:
+  """Returns whether this process writes nothing about the run."""
+  if not devices.is_chief(value_fn('strategy')):
+    return True
+  directory = paths.checked(directory, 'run_directory')
+  run_lock.check(directory)
+  return resuming.has_all_steps(
+      directory, value_fn('num_steps'), value_fn('resume_from'))
+
+
 if __name__ == '__main__':
   cli.run(
       train, positional=('run_directory', 'dataset'),
       default_files_fn=default_files, record_in='run_directory',
-      is_done_fn=lambda directory, value_fn: checkpoints.has_all_steps(
-          directory, value_fn('num_steps')))
+      is_done_fn=_is_done)

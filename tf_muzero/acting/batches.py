@@ -1,7 +1,8 @@
 """Batches of training windows: of stored episodes and of fresh ones."""
 
+import functools
 import os
-from typing import Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 import tensorflow as tf
 
@@ -11,9 +12,12 @@ from tf_muzero.data import layout
 from tf_muzero.data import memory
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import skipping
+from tf_muzero.learning import checkpoints
 from tf_muzero.learning import feeding
+from tf_muzero.learning import positions
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
+from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
 
@@ -22,6 +26,89 @@ from tf_muzero.reanalyse import service as service_lib
 # and have few segments: taken in turns, all first ones would come, then all
 # second ones, and what is learned from would swing between them.
 _GAMES_AT_ONCE = 8
+
+
+class Feed(NamedTuple):
+  """What a training is fed with.
+
+  Attributes:
+    source: a dataset, or an environment alone.
+    agent: the network and what it means.
+    reanalyse: how stored data becomes targets.
+    interaction: how fresh episodes are played, if there are any.
+    fraction: share of the windows that come from stored data.
+    batch_size: windows per learner step, over all replicas.
+    unroll_steps: K.
+    keep_observations: whether windows have the observations of all steps.
+    deterministic: see `pipeline.reanalysed_windows`.
+    seed: of everything random in the data.
+  """
+  source: Union[episodes_lib.Dataset, interaction_lib.Source]
+  agent: Agent
+  reanalyse: pipeline.Reanalyse
+  interaction: Optional[interaction_lib.Interaction]
+  fraction: float
+  batch_size: int
+  unroll_steps: int
+  keep_observations: bool
+  deterministic: bool
+  seed: int
+
+  @property
+  def service(self) -> str:
+    """The setting of the service that searches, '' for none."""
+    return self.reanalyse.service if self.fraction else ''
+
+  def connect(self) -> Optional[service_lib.Service]:
+    """Returns the service, when it answers."""
+    return service_lib.connect(self.service, self.deterministic)
+
+  def order(self) -> dict[str, Any]:
+    """Returns what the order of the data depends on, see `positions`."""
+    return positions.describe(**self._asdict())  # pylint: disable=no-member
+
+  def windows(self, strategy: tf.distribute.Strategy, run_directory: str,
+              service: Optional[service_lib.Service],
+              start: checkpoints.Start) -> tf.data.Dataset:
+    """Returns what `fit` takes; of segments, where devices search them.
+
+    Args:
+      strategy: that trains.
+      run_directory: see `make_batches`.
+      service: likewise.
+      start: where training starts.
+    """
+    return feeding.distribute(strategy, functools.partial(
+        make_batches, self.source, self.agent, self.reanalyse,
+        self.interaction, run_directory, service=service,
+        lost_at=start.lost_at, deterministic=self.deterministic,
+        unroll_steps=self.unroll_steps,
+        keep_observations=self.keep_observations), feeding.Share(
+            (0, 1),
+            on_device.feed_size(strategy, self.reanalyse, self.batch_size),
+            self.fraction, start.data_seed(self.seed)))
+
+  def device_reanalyse(
+      self, strategy: tf.distribute.Strategy, compute_dtype: str,
+      learner_fn: Callable, start: checkpoints.Start
+      ) -> Optional[on_device.DeviceReanalyse]:
+    """Returns what searches on devices, None where hosts do.
+
+    Args:
+      strategy: that trains.
+      compute_dtype: of the network.
+      learner_fn: see `on_device.DeviceReanalyse`.
+      start: where training starts.
+    """
+    if self.reanalyse.placement != 'device':
+      return None
+    return on_device.DeviceReanalyse(
+        strategy, self.reanalyse, self.agent, self.source.spec,
+        self.agent.make_network(
+            self.source.spec, self.source.num_steps, compute_dtype),
+        learner_fn, batch_size=self.batch_size, unroll_steps=self.unroll_steps,
+        keep_observations=self.keep_observations,
+        seed=start.data_seed(self.seed))
 
 
 def make_batches(

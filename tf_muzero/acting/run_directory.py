@@ -1,12 +1,12 @@
 """What a run directory tells about its agent's task and weights.
 
 `task.json` is written by the training command before it starts; the weights
-are in `checkpoints/`, as the trainer saved them.
+are in `checkpoints/`, as the trainer saved them (`learning.checkpoint_files`).
 """
 
 import json
 import os
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from dm_env import specs
 import keras
@@ -14,11 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from tf_muzero import actions
+from tf_muzero import paths
+from tf_muzero.learning import checkpoint_files
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
 _FILE = 'task.json'
-_CHECKPOINTS = 'checkpoints'
 
 
 class Task(NamedTuple):
@@ -54,7 +55,7 @@ def save_task(directory: str, task: Task) -> None:
 
 def load_task(directory: str) -> Task:
   """Returns what `save_task` wrote."""
-  path = os.path.join(directory, _FILE)
+  path = os.path.join(paths.checked(directory, 'directory'), _FILE)
   if not tf.io.gfile.exists(path):
     raise ValueError(
         f'{directory!r} is not a run directory: it has no {_FILE}.')
@@ -67,21 +68,43 @@ def load_task(directory: str) -> Task:
       content['num_datapoints'])
 
 
-def restore_network(directory: str, network: keras.Model) -> int:
-  """Sets a network's weights to the newest target network's; returns its step.
+def find_checkpoint(directory: str, name: Union[str, int] = 'last') -> str:
+  """Returns the path of a checkpoint; raises ValueError if it is not there.
 
   Args:
     directory: of the run.
-    network: like the one that was trained.
+    name: `last`, `best`, or the learner step of one that is there.
   """
-  checkpoint = tf.train.latest_checkpoint(
-      os.path.join(directory, _CHECKPOINTS))
-  if checkpoint is None:
-    raise ValueError(
-        f'{directory!r} has no checkpoint in {_CHECKPOINTS}/ yet.')
-  status = tf.train.Checkpoint(target=network).restore(checkpoint)
+  return checkpoint_files.find(
+      checkpoint_files.directory_of(directory), name, 'checkpoint').path
+
+
+def shown(name: Union[str, int]) -> str:
+  """Returns what to add to the step of a checkpoint that is the best."""
+  return ', the best' if name == checkpoint_files.BEST else ''
+
+
+def restore_network(directory: str, network: keras.Model,
+                    checkpoint: Union[str, int] = 'last') -> int:
+  """Sets a network's weights to a target network's; returns its learner step.
+
+  Args:
+    directory: of the run; it may be in use.
+    network: like the one that was trained.
+    checkpoint: see `find_checkpoint`.
+  """
+  path = find_checkpoint(directory, checkpoint)
+  while True:
+    try:
+      status = tf.train.Checkpoint(target=network).restore(path)
+      break
+    except tf.errors.NotFoundError:
+      newer = find_checkpoint(directory, checkpoint)
+      if newer == path:
+        raise
+      path = newer  # A training replaced it just now.
   status.assert_existing_objects_matched().expect_partial()
-  return int(checkpoint.rsplit('-', 1)[1])
+  return int(path.rsplit('-', 1)[1])
 
 
 def nest_to_json(nest: Nest) -> Any:

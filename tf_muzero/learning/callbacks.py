@@ -63,15 +63,17 @@ class PublishSnapshots(Periodic):
   """Publishes the weights that searches use, at the start and periodically."""
 
   def __init__(self, every: int, directory: str,
-               source_fn: Callable[[], keras.Model]):
+               source_fn: Callable[[], keras.Model], is_chief: bool = True):
     """Creates the callback.
 
     Args:
       every: learner steps.
       directory: see `snapshots.publish`.
       source_fn: returns the network to publish.
+      is_chief: whether this process publishes for all.
     """
     super().__init__(every)
+    self._is_chief = is_chief
     self._directory = directory
     self._source_fn = source_fn
 
@@ -96,7 +98,7 @@ class PublishSnapshots(Periodic):
 
   def run(self, step, logs):
     """Publishes."""
-    if not devices.is_chief():
+    if not self._is_chief:
       return
     with saving(f'The snapshot of step {step}'):
       snapshots.publish(self._directory, step, [

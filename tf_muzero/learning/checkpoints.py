@@ -2,35 +2,36 @@
 
 import contextlib
 import os
-import re
-import shutil
 import tempfile
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 
 from absl import logging
+import keras
 import tensorflow as tf
 
-from tf_muzero import devices
 from tf_muzero import rng
 from tf_muzero.learning import callbacks
+from tf_muzero.learning import checkpoint_files
+from tf_muzero.learning import positions
 from tf_muzero.learning import trainer as trainer_lib
 
 _MAX_TO_KEEP = 3
-_OURS = re.compile(r'(?:ckpt|data)-(\d+)[._]')
 
 
 class Start(NamedTuple):
   """Where training starts.
 
   Attributes:
-    checkpoint: path of the last one, empty for none.
+    checkpoint: path of what it starts from, empty for none.
     step: learner step of the checkpoint.
     position: path of the position in the data, empty where it cannot be
       restored: TensorFlow can save an iterator of one replica only.
+    order: of the data, which the position belongs to.
   """
   checkpoint: str
   step: int
   position: str
+  order: positions.Order = positions.Order(0, {})
 
   @property
   def lost_at(self) -> int:
@@ -39,27 +40,42 @@ class Start(NamedTuple):
 
   def data_seed(self, seed: int) -> int:
     """Returns a seed of the data, a new one where its position is lost."""
-    return rng.derive(seed, self.lost_at)
+    return rng.derive(seed, self.order.begun_at)
 
 
 def find(directory: str, strategy: tf.distribute.Strategy,
-         has_position: bool = True) -> Start:
-  """Returns where a run starts: at its last checkpoint, if there is one.
+         has_position: bool = True,
+         name: Union[str, int] = checkpoint_files.LAST,
+         settings: Optional[Mapping[str, Any]] = None) -> Start:
+  """Returns where a run starts: at a checkpoint, if there is one.
 
   Args:
     directory: of the checkpoints.
     strategy: that trains.
     has_position: whether the position in the data can be restored.
+    name: see `checkpoint_files.find`.
+    settings: what the order of the data depends on now; None for not known.
   """
-  checkpoint = tf.train.latest_checkpoint(directory)
-  if not checkpoint:
-    return Start('', 0, '')
-  step = _step_of(checkpoint)
-  position = os.path.join(directory, f'data-{step}')
-  is_restored = (tf.io.gfile.exists(position + '.index')
+  if name == checkpoint_files.LAST and not checkpoint_files.steps_in(directory):
+    return Start('', 0, '', positions.Order(0, dict(settings or {})))
+  checkpoint, step = checkpoint_files.find(directory, name, 'resume_from')
+  path = os.path.join(os.path.dirname(checkpoint), f'data-{step}')
+  is_restored = (tf.io.gfile.exists(path + '.index')
                  and strategy is tf.distribute.get_strategy()
                  and has_position)
-  return Start(checkpoint, step, position if is_restored else '')
+  saved = positions.read(path) if is_restored else None
+  differences = (positions.differences(saved.settings, settings)
+                 if saved and settings is not None else [])
+  if differences:
+    logging.warning(
+        'A new order of the data begins at step %d, for what it depends on has '
+        'changed: %s.', step, '; '.join(differences))
+  if differences or not is_restored:
+    path, begun_at = '', step
+  else:
+    begun_at = saved.begun_at if saved else 0
+  return Start(checkpoint, step, path, positions.Order(
+      begun_at, dict(settings or {})))
 
 
 def restore(trainer: trainer_lib.Trainer, start: Start) -> tf.train.Checkpoint:
@@ -96,45 +112,87 @@ def _restoring(path: str, hint: str) -> Iterator[None]:
                      f'{str(error).splitlines()[0]}') from error
 
 
-def has_all_steps(run_directory: str, num_steps: int) -> bool:
-  """Returns whether a run has nothing left to learn."""
-  checkpoint = tf.train.latest_checkpoint(directory_of(run_directory))
-  return bool(checkpoint) and _step_of(checkpoint) >= num_steps
+class Saver:
+  """Writes checkpoints and positions of a trainer.
+
+  Of several processes, the chief's files stay. The others save too, because
+  saving may need all of them, into a folder of their own that is then removed.
+
+  Attributes:
+    directory: of the checkpoints.
+    start: where training started.
+    is_chief: whether what is written stays.
+  """
+
+  def __init__(self, checkpoint: tf.train.Checkpoint, run_directory: str,
+               start: Start, *, has_position: bool = True,
+               is_chief: bool = True):
+    """Creates what saves.
+
+    Args:
+      checkpoint: of the trainer.
+      run_directory: of the run.
+      start: where training starts.
+      has_position: whether the position in the data can be saved.
+      is_chief: see above.
+    """
+    checkpoint.save_counter  # Part of it, once asked for; restoring wants it. pylint: disable=pointless-statement
+    self._checkpoint = checkpoint
+    self._has_position = has_position
+    self.directory = checkpoint_files.directory_of(run_directory)
+    self.start = start
+    self.is_chief = is_chief
+
+  def save(self, model: keras.Model, directory: str) -> None:
+    """Saves into a directory; what cannot be written leaves no files."""
+    with contextlib.ExitStack() as stack:
+      if not self.is_chief:
+        directory = stack.enter_context(tempfile.TemporaryDirectory())
+      tf.io.gfile.makedirs(directory)
+      try:
+        with callbacks.saving(f'The checkpoint of step {model.step}'):
+          # The position first: the checkpoint makes the step one to resume
+          # from.
+          self._save_position(model, directory)
+          self._checkpoint.write(os.path.join(directory, f'ckpt-{model.step}'))
+      except OSError:
+        checkpoint_files.remove(directory, {model.step})
+        raise
+
+  def _save_position(self, model: keras.Model, directory: str) -> None:
+    path = os.path.join(directory, f'data-{model.step}')
+    if self._has_position and isinstance(model.iterator, tf.data.Iterator):
+      model.position().write(path)
+      positions.write(path, self.start.order)
+    elif model.step == self.start.step and self.start.position:
+      _copy(self.start.position, path)  # Nothing was read since.
 
 
-def directory_of(run_directory: str) -> str:
-  """Returns the directory of a run's checkpoints."""
-  return os.path.join(run_directory, 'checkpoints')
-
-
-def _step_of(checkpoint: str) -> int:
-  return int(checkpoint.rsplit('-', 1)[1])
+def _copy(position: str, path: str) -> None:
+  """Copies all files of a position, unless they are there."""
+  if position == path:
+    return
+  for source in tf.io.gfile.glob(position + '.*'):
+    tf.io.gfile.copy(source, path + source[len(position):], overwrite=True)
 
 
 class SaveCheckpoints(callbacks.Periodic):
   """Saves the trainer and the data's position, periodically and at the end.
 
-  Of several processes, the chief's files stay. The others save too, because
-  saving may need all of them, into a folder of their own that is then removed.
+  It is the last of all callbacks: what the others write of a step is there
+  before its checkpoint is.
   """
 
-  def __init__(self, every: int, checkpoint: tf.train.Checkpoint,
-               directory: str, has_position: bool = True):
+  def __init__(self, every: int, saver: Saver):
     """Creates the callback.
 
     Args:
       every: learner steps.
-      checkpoint: of the trainer.
-      directory: where checkpoints are kept, the last three.
-      has_position: whether the position in the data can be saved.
+      saver: that writes; the last three checkpoints are kept.
     """
     super().__init__(every)
-    self._has_position = has_position
-    self._is_chief = devices.is_chief()
-    self._directory = directory if self._is_chief else tempfile.mkdtemp()
-    tf.io.gfile.makedirs(self._directory)
-    self._manager = tf.train.CheckpointManager(
-        checkpoint, self._directory, max_to_keep=_MAX_TO_KEEP)
+    self._saver = saver
+    self._saved = saver.start.step if saver.start.checkpoint else -1
 
   def on_train_batch_end(self, batch, logs=None):
     """Saves when it is time, or when this execution is the last one."""
@@ -145,48 +203,19 @@ class SaveCheckpoints(callbacks.Periodic):
   def on_train_end(self, logs=None):
     """Saves the last step, if it was not saved."""
     self._save_once()
-    if not self._is_chief:
-      shutil.rmtree(self._directory)
 
   def run(self, step, logs):
     """Saves; a checkpoint that cannot be written leaves no files."""
-    try:
+    directory = self._saver.directory
+    self._saver.save(self.model, directory)
+    self._saved = step
+    if self._saver.is_chief:
+      kept = checkpoint_files.steps_in(directory)[-_MAX_TO_KEEP:]
       with callbacks.saving(f'The checkpoint of step {step}'):
-        self._save(step)
-    except OSError:
-      if self._latest_step() != step:
-        self._remove({step})
-      raise
-    self._remove(self._steps() - {
-        _step_of(path) for path in self._manager.checkpoints})
-
-  def _save(self, step: int) -> None:
-    # The position first: the checkpoint makes the step one to resume from.
-    if self._has_position and isinstance(
-        self.model.iterator, tf.data.Iterator):
-      self.model.position().write(
-          os.path.join(self._directory, f'data-{step}'))
-    self._manager.save(checkpoint_number=step)
+        checkpoint_files.write_state(directory, kept)
+      checkpoint_files.remove(
+          directory, checkpoint_files.files(directory).keys() - set(kept))
 
   def _save_once(self) -> None:
-    if self._latest_step() != self.model.step:
+    if self._saved != self.model.step:
       self.run(self.model.step, None)
-
-  def _latest_step(self) -> int:
-    path = tf.train.latest_checkpoint(self._directory)
-    return _step_of(path) if path else -1
-
-  def _steps(self) -> set[int]:
-    """Returns all steps that there are files of, half-written ones too."""
-    matches = map(_OURS.match, tf.io.gfile.listdir(self._directory))
-    return {int(match[1]) for match in matches if match}
-
-  def _remove(self, steps: set[int]) -> None:
-    for name in tf.io.gfile.listdir(self._directory):
-      match = _OURS.match(name)
-      if match and int(match[1]) in steps:
-        path = os.path.join(self._directory, name.rstrip('/'))
-        if tf.io.gfile.isdir(path):
-          tf.io.gfile.rmtree(path)
-        else:
-          tf.io.gfile.remove(path)

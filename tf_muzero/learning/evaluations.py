@@ -20,6 +20,10 @@ class Evaluate(callbacks.Periodic):
 
   An evaluation that is missing, since a signal or the end of the process came
   in between, is made when the run goes on.
+
+  Attributes:
+    evaluated: learner step of the last evaluation, 0 for none.
+    metrics: of that evaluation.
   """
 
   def __init__(self, every: int, run_directory: str,
@@ -41,17 +45,19 @@ class Evaluate(callbacks.Periodic):
     self._writer = writer
     self._measure_fn = measure_fn
     self._poll_fn = poll_fn
-    self._evaluated = 0
+    self.evaluated = 0
+    self.metrics: dict[str, float] = {}
 
   def on_train_begin(self, logs=None):
     """Forgets what a resumed run will do again, makes what it lacks."""
     lines = json_lines.drop_from(self._path, 'step', self.model.step + 1)
-    self._last = self._evaluated = lines[-1]['step'] if lines else 0
+    self._last = self.evaluated = lines[-1]['step'] if lines else 0
+    self.metrics = lines[-1] if lines else {}
     self.on_train_batch_end(0, logs)
 
   def on_train_end(self, logs=None):
     """Evaluates the last weights, if that was not done."""
-    if self._evaluated != self.model.step:
+    if self.evaluated != self.model.step:
       self.run(self.model.step, logs)
 
   def run(self, step, logs):
@@ -67,12 +73,12 @@ class Evaluate(callbacks.Periodic):
       logging.warning('%s: no evaluation at step %d; the same command makes '
                       'one when it resumes.', signal, step)
       return
-    self._evaluated = step
-    if not measured:  # Nothing to evaluate by.
-      return
     films = {name: x for name, x in measured.items()
              if isinstance(x, tensorboard.Film)}
     metrics = {name: x for name, x in measured.items() if name not in films}
+    self.evaluated, self.metrics = step, metrics
+    if not measured:  # Nothing to evaluate by.
+      return
     callbacks.write_metrics(self._path, self._writer, step, metrics)
     with callbacks.saving(f'The films of step {step}'):
       tensorboard.write_films(self._writer, step, films)
@@ -81,13 +87,15 @@ class Evaluate(callbacks.Periodic):
         if not name.endswith('_standard_error')), time.perf_counter() - start)
 
 
-def complete(evaluations: Sequence[Evaluate], model: keras.Model) -> None:
+def complete(evaluations: Sequence[keras.callbacks.Callback],
+             model: keras.Model) -> None:
   """Makes the evaluations that a run lacks that has all its steps."""
   logging.info('The run has all its %d steps.', model.step)
-  for evaluate in evaluations:
-    evaluate.set_model(model)
-    evaluate.on_train_begin()
-    evaluate.on_train_end()
+  for callback in evaluations:
+    callback.set_model(model)
+    callback.on_train_begin()
+  for callback in evaluations:
+    callback.on_train_end()
   # No worker leaves while the chief evaluates.
   devices.any_worker(model.distribute_strategy, False)
 

@@ -4,11 +4,14 @@ Machines that can be taken away send SIGTERM some seconds before. The execution
 under way is finished, the trainer saves itself and the data's position, and the
 process exits with `EXIT_CODE`; the same command resumes. An evaluation under
 way is not finished: it asks now and then, with `StopOnSignal.poll`. A second
-signal ends the process at once, as it would without this.
+signal ends the process at once, as it would without this: also where the first
+one was not heeded, since TensorFlow waits for another worker.
 """
 
 import contextlib
+import os
 import signal
+import socket
 import threading
 from typing import Iterator
 
@@ -74,8 +77,9 @@ def exiting(callback: StopOnSignal) -> Iterator[None]:
       threading.current_thread() is threading.main_thread()) else ()
   previous = {x: signal.signal(x, callback.note) for x in signals}
   try:
-    yield
-    callback.agree()
+    with _second_ends() if signals else contextlib.nullcontext():
+      yield
+      callback.agree()
   finally:
     for number, handler in previous.items():
       signal.signal(number, handler or signal.SIG_DFL)
@@ -83,3 +87,36 @@ def exiting(callback: StopOnSignal) -> Iterator[None]:
     logging.info('Saved at step %d. The same command resumes; exit code %d.',
                  callback.model.step, EXIT_CODE)
     raise SystemExit(EXIT_CODE)
+
+
+@contextlib.contextmanager
+def _second_ends() -> Iterator[None]:
+  """Ends the process at the second signal, whatever the main thread does.
+
+  Python handles signals in the main thread, between two of its instructions;
+  in a long call of TensorFlow there are none. But the number of a signal is
+  written to a file at once.
+  """
+  told, teller = socket.socketpair()
+  teller.setblocking(False)
+
+  def count():
+    received = 0
+    while True:
+      number = told.recv(1)
+      if not number:
+        return
+      received += ord(number) in map(int, _SIGNALS)
+      if received == 2:
+        os._exit(128 + ord(number))  # pylint: disable=protected-access
+
+  before = signal.set_wakeup_fd(teller.fileno(), warn_on_full_buffer=False)
+  thread = threading.Thread(target=count, daemon=True)
+  thread.start()
+  try:
+    yield
+  finally:
+    signal.set_wakeup_fd(before)
+    teller.close()
+    thread.join()
+    told.close()

@@ -19,6 +19,7 @@ from tf_muzero import ranges
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import observations
 from tf_muzero.data.reading import Reading
+from tf_muzero.learning import best
 from tf_muzero.networks import heads
 from tf_muzero.networks.agent import Agent
 from tf_muzero.types import Episode
@@ -95,7 +96,8 @@ def held_out(
         variable.assign(value)
       return measure(network, agent, source.spec.action, windows)
 
-    return validate
+    return best.Measure(validate, tuple(
+        measure(network, agent, source.spec.action, windows)))
 
   return evaluate_fn
 

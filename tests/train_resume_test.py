@@ -1,0 +1,90 @@
+"""Resuming from another checkpoint, with other data, or while it is in use."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from tests import train_runs
+from tf_muzero import collect
+from tf_muzero.envs import behaviours
+from tf_muzero.learning import checkpoint_files
+from tf_muzero.learning import run_lock
+
+
+@pytest.fixture(scope='module', name='dataset')
+def _dataset(tmp_path_factory):
+  directory = str(tmp_path_factory.mktemp('data') / 'catch')
+  collect.collect(
+      task='catch', directory=directory, num_episodes=12,
+      behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  return directory
+
+
+def _lines(path):
+  with open(path, encoding='utf8') as file:
+    return [{name: value for name, value in json.loads(line).items()
+             if not name.startswith('time/')} for line in file]
+
+
+def _evaluate_fn(*_):
+  """Gives the returns 1, 5, 0, 0, ..."""
+  values = [1.0, 5.0]
+  return lambda *_: {'evaluation/x': values.pop(0) if values else 0.0}
+
+
+def test_a_run_goes_back_to_its_best_and_then_on_with_other_data(
+    dataset, tmp_path, caplog):
+  directory = str(tmp_path / 'run')
+  checkpoints = checkpoint_files.directory_of(directory)
+  settings = {'evaluate_fn': _evaluate_fn, 'evaluate_every': 3}
+  train_runs.run(dataset, directory, 8, **settings)
+  before = _lines(os.path.join(directory, 'metrics.jsonl'))
+  assert checkpoint_files.steps_in(checkpoints) == [4, 8]
+  assert checkpoint_files.read_best(checkpoints) == (6, 'evaluation/x', 5.0)
+
+  # The steps after it come again, bit for bit.
+  trainer = train_runs.run(
+      dataset, directory, 8, resume_from='best', **settings)
+  assert trainer.step == 8
+  assert 'newer than step 6 is set aside in' in caplog.text
+  assert 'A new order' not in caplog.text
+  assert _lines(os.path.join(directory, 'metrics.jsonl')) == before
+  aside = os.path.join(checkpoints, 'set_aside', 'after-6')
+  assert checkpoint_files.steps_in(aside) == [8]
+  assert _lines(os.path.join(aside, 'metrics.jsonl')) == before
+  assert checkpoint_files.steps_in(checkpoints) == [4, 6, 8]
+  assert checkpoint_files.read_best(checkpoints).step == 6
+
+  # The same command does not go back once more, nor from anywhere else with
+  # other data on in the old order.
+  other = str(tmp_path / 'other')
+  shutil.copytree(dataset, other)
+  trainer = train_runs.run(other, directory, 9, resume_from='best',
+                           batch_size=2, **settings)
+  assert trainer.step == 9
+  assert "was resumed from 'best' before, at step 6" in caplog.text
+  told, = [x for x in caplog.messages if x.startswith('A new order of the da')]
+  assert 'begins at step 8' in told
+  assert 'batch_size: 2, was 4; dataset: ' in told
+  assert 'seed' not in told and 'content' not in told
+  with open(os.path.join(checkpoints, 'data-9.json'), encoding='utf8') as file:
+    assert json.load(file)['begun_at'] == 8
+
+
+def test_a_name_that_is_not_there_is_refused(dataset, tmp_path):
+  with pytest.raises(ValueError, match='checkpoints. has no checkpoint yet'):
+    train_runs.run(dataset, str(tmp_path), 4, resume_from='best')
+  assert not os.listdir(tmp_path)
+
+
+def test_a_run_in_use_and_a_pattern_in_its_name_are_refused(dataset, tmp_path):
+  directory = str(tmp_path / 'run')
+  with run_lock.hold(directory):
+    with pytest.raises(ValueError, match='in use by another training'):
+      train_runs.run(dataset, directory, 4)
+    assert os.listdir(directory) == ['lock']
+  with pytest.raises(ValueError, match='run_directory must have none of'):
+    train_runs.run(dataset, str(tmp_path / 'run[1]'), 4)
+  assert os.listdir(tmp_path) == ['run']
