@@ -31,6 +31,8 @@ def main() -> NoReturn:
     sys.exit(not name)
   elif name in _COMMANDS:
     sys.argv = [f'tf-muzero {name}', *rest]
+    if not {'', os.getcwd()} & set(sys.path):
+      sys.path.append(os.getcwd())  # For modules of the user's own.
     runpy.run_module(f'tf_muzero.{name}', run_name='__main__', alter_sys=True)
   else:
     sys.exit(f'Error: there is no command {name!r}.'

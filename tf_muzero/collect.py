@@ -43,11 +43,12 @@ def collect(*, task: str, directory: str, num_episodes: int,
   """Writes a dataset of episodes that a behaviour plays.
 
   Args:
-    task: environment id: `catch`, `dm_control:cartpole/swingup`, `atari:Pong`;
-      see `envs.load`.
+    task: environment id: `catch`, `dm_control:cartpole/swingup`, `atari:Pong`,
+      `gymnasium:CartPole-v1`, or `module:function` of one's own; see
+      `envs.load`.
     directory: of the dataset, which `tfds.builder_from_directory` reads; must
       not exist.
-    num_episodes: to play.
+    num_episodes: episodes to play.
     behaviour: who acts, such as `scripted.cartpole_segments()`.
     seed: of the environment and of the behaviour.
     action_repeat: environment steps that each action is held for.

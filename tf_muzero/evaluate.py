@@ -59,7 +59,7 @@ def evaluate(
 
   Args:
     directory: of a run, or a SavedModel of `tf-muzero export`.
-    num_episodes: for each mode.
+    num_episodes: episodes of each mode.
     num_environments: episodes played at once.
     seed: of the environments and of the policy.
     random_start_steps: environment steps with random actions before an

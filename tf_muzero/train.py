@@ -71,12 +71,12 @@ def train(
     optimizer_fn: total number of steps -> optimiser.
     num_steps: learner steps.
     batch_size: windows per learner step, over all replicas.
-    unroll_steps: K.
+    unroll_steps: steps that the model is unrolled in a window, K.
     reanalyse_fraction: share of the windows that come from stored data, the
       rest from fresh interaction; 1 is offline, 0 online only. Exact in each
       batch.
     target_period: learner steps between updates of the target network.
-    target_decay: see `Trainer`.
+    target_decay: share of the old target network that an update keeps.
     search_with_target: whether searches use the target network's weights, not
       the latest ones.
     snapshot_every: learner steps between snapshots for the searches on the
@@ -84,12 +84,13 @@ def train(
     checkpoint_every: learner steps; a multiple of `snapshot_every`.
     log_every: learner steps between progress lines.
     steps_per_execution: learner steps per call of the compiled function.
-    strategy: see `devices.make_strategy`.
+    strategy: `cpu` (also one GPU), `mirrored` (all GPUs), `multi_worker` or
+      `tpu`; see `devices.make_strategy`.
     jit_compile: whether XLA compiles loss and gradients.
     seed: of everything random.
     compute_dtype: of the network that learns: `float32`, or `bfloat16` on TPU.
       Weights and losses are float32 anyway, and so are searches on the host.
-    intra_op_threads: see `devices.limit_threads`.
+    intra_op_threads: threads of one operation; 0 leaves it to TensorFlow.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
     clip_targets: whether rewards and values that a support does not hold are

@@ -53,7 +53,9 @@ def test_the_help_of_a_command_by_hand():
   shown = _help(evaluate.evaluate, ['directory'], {
       'num_episodes': help_lib.Default(10, 'gin/evaluate.gin')})
   assert shown.startswith('tf-muzero evaluate DIRECTORY [--option=value ...]\n')
-  assert ' [10, by gin/evaluate.gin]\n' in shown
+  assert '\nOptions [and defaults, with * what gin/evaluate.gin says]:\n' in (
+      shown)
+  assert ' [10 *]\n' in shown
   assert '\n  --frames_per_second=INTEGER\n      Of the video. [25]\n' in shown
   assert '\n  --[no]jit_compile\n' in shown
   assert shown.endswith('\n\nBy gin alone: agent_fn, modes, search_fn.')

@@ -80,7 +80,9 @@ def text(command_fn: Callable, module: types.ModuleType,
   if positional:
     parts.append('\n'.join([
         'Arguments:', *_described(command_fn, positional, str.upper, {})]))
-  parts.append('\n'.join(['Options:', *_described(
+  own = {default.file for default in defaults.values()}
+  note = f', with * what {" and ".join(sorted(own))} says' if own else ''
+  parts.append('\n'.join([f'Options [and defaults{note}]:', *_described(
       command_fn, [each for each in known if each not in positional],
       lambda each: _option(command_fn, each), defaults)]))
   wired = [each for each in parameters
@@ -125,7 +127,7 @@ def _described(
     said = said[:1].upper() + said[1:]
     default = annotations.parameters(command_fn)[name].default
     if name in defaults:
-      said += f' [{defaults[name].value}, by {defaults[name].file}]'
+      said += f' [{defaults[name].value} *]'
     elif default not in (None, '', inspect.Parameter.empty):
       said += f' [{default}]'
     yield f'  {title_fn(name)}'
