@@ -13,8 +13,8 @@ from tf_muzero.envs import behaviours
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A folder imports only those left of it, and what has no folder.
-_PIPELINE = ['envs', 'data', 'networks', 'search', 'reanalyse', 'learning',
-             'acting', 'reporting']
+_PIPELINE = ['envs', 'data', 'conversion', 'networks', 'search', 'reanalyse',
+             'learning', 'acting', 'reporting']
 _SHARED = {'types', 'actions', 'rng', 'shapes', 'ranges', 'devices', 'metrics',
            'json_lines', 'progress', 'paths', 'cluster'}
 _CONFIG = {'config'}  # For cli and the list of commands alone.

@@ -1,9 +1,9 @@
 """MuZero Unplugged on TensorFlow: plan with a model learned from episodes.
 
-The folders are the pipeline, in reading order: envs, data, networks, search,
-reanalyse, learning, acting, reporting. The commands are modules here: collect,
-inspect, train, evaluate, report, export. `types` has the containers that cross
-folders.
+The folders are the pipeline, in reading order: envs, data, conversion,
+networks, search, reanalyse, learning, acting, reporting. The commands are
+modules here: collect, convert, inspect, train, evaluate, report, export.
+`types` has the containers that cross folders.
 """
 
 import contextlib

@@ -88,7 +88,9 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
     yield add
     if told['num_episodes']:
       write()
-      told.update({**describe_actions(spec.action), **metadata})
+      known = describe_actions(spec.action)
+      told.update(metadata if set(known) & set(metadata)
+                  else {**known, **metadata})
       with _told(directory):
         writer.close_all()
         tf.io.gfile.rename(partial, directory, overwrite=True)

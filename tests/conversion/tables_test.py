@@ -1,0 +1,116 @@
+"""Tables with a row for each transition become episodes."""
+
+import os
+
+import numpy as np
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from tests import conversion_toys as toys
+from tf_muzero.data import episodes as episodes_lib
+
+
+def table_of(rows, **changes):
+  """Returns a table of rows with the names of the convention."""
+  columns = {'episode': np.repeat(np.arange(4), toys.LENGTHS),
+             'step': np.concatenate([np.arange(n) for n in toys.LENGTHS])}
+  for name in ('observation', 'next_observation'):
+    for i in range(3):
+      columns[f'{name}_{i}'] = rows[f'{name}s'][:, i]
+  if rows['actions'].ndim > 1:
+    columns.update({f'action_{i}': rows['actions'][:, i] for i in range(2)})
+  else:
+    columns['action'] = rows['actions']
+  columns.update(reward=rows['rewards'], terminal=rows['terminals'],
+                 truncated=rows['timeouts'], comment=['text'] * 13)
+  return pyarrow.table({name: values for name, values in {
+      **columns, **changes}.items() if values is not None})
+
+
+@pytest.mark.parametrize('ending', ['parquet', 'csv'])
+def test_tables(tmp_path, ending, caplog, monkeypatch):
+  caplog.set_level('INFO', logger='absl')
+  monkeypatch.setattr('tf_muzero.conversion.tables._AT_ONCE', 4)
+  rows, path = toys.steps(), tmp_path / f'x.{ending}'
+  write = (pyarrow.parquet.write_table if ending == 'parquet'
+           else pyarrow.csv.write_csv)
+  write(table_of(rows), path)
+  dataset = toys.convert(path, tmp_path / 'data')
+  toys.check(dataset, rows)
+  assert dataset.metadata['action_columns'] == ['action_0', 'action_1']
+  assert 'comment are not read' in caplog.text
+
+
+def test_columns_of_any_name(tmp_path):
+  """Rows out of order, and none of what follows."""
+  rows = toys.steps(is_discrete=True)
+  table = table_of(rows).take(pyarrow.array([2, 0, 1, *range(3, 13)])).select(
+      ['episode', 'step', 'observation_2', 'observation_0', 'action', 'reward',
+       'terminal']).rename_columns(
+           ['who', 'when', 'z', 'x', 'what', 'how_much', 'over'])
+  pyarrow.parquet.write_table(table, tmp_path / 'x.parquet')
+  dataset = toys.convert(
+      tmp_path / 'x.parquet', tmp_path / 'data', episode_column='who',
+      step_column='when', observation_columns='x,z', action_columns=['what'],
+      reward_column='how_much', terminal_column='over')
+  found = episodes_lib.load_episodes(dataset)
+  assert [len(x.reward) - 1 for x in found] == [3, 5, 3]
+  np.testing.assert_allclose(
+      found[0].observation[:3], rows['observations'][:3, [0, 2]], rtol=1e-6)
+  assert found[0].action[:3].tolist() == rows['actions'][:3].tolist()
+
+
+def test_columns_of_lists(tmp_path):
+  rows = toys.steps()
+  table = table_of(rows, **{
+      f'{name}_{i}': None for name in ('observation', 'next_observation',
+                                       'action') for i in range(3)})
+  for name in ('observation', 'next_observation', 'action'):
+    table = table.append_column(name, pyarrow.array(list(rows[f'{name}s'])))
+  pyarrow.parquet.write_table(table, tmp_path / 'x.parquet')
+  toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)
+
+
+def _without_terminals(table):
+  return table.drop_columns(['terminal'])
+
+
+@pytest.mark.parametrize('change, settings, message', [
+    (lambda x: x.take(pyarrow.array([0, 3, 1, 2, *range(4, 13)])), {},
+     'rows of this episode stand before .*sort_by'),
+    (lambda x: x.take(pyarrow.array([0, 2, *range(3, 13)])), {},
+     'x.parquet, episode 0, rows 0 to 1, step 0: the next observation'),
+    (lambda x: x.take(pyarrow.array([*range(4), 4, 5, 7, 8, *range(9, 13)])),
+     {'check_next_observations': False}, 'step 3 follows step 1.*Are rows'),
+    (_without_terminals, {}, 'no column terminal, terminated or done'),
+    (lambda x: x.drop_columns(['reward']), {}, 'surely the reward: name it'),
+    (lambda x: x.append_column('done', x['terminal']), {},
+     'several columns that may be the terminal: terminal, done'),
+    (lambda x: x, {'reward_column': 'gain'}, "no column 'gain' \\(reward\\)"),
+    (lambda x: x, {'observation_columns': 'comment'}, 'observations .comment.'),
+    (lambda x: x.set_column(2, 'observation_0', pyarrow.array([None] * 13)), {},
+     "Column 'observation_0' has no value in row 0"),
+    (lambda x: x.set_column(2, 'observation_0', x['comment']), {},
+     "'observation_0' must be of numbers, got string"),
+    (lambda x: x.set_column(2, 'observation_0', pyarrow.array(
+        [1.0] * 4 + [float('nan')] + [1.0] * 8)),
+     {'check_next_observations': False},
+     'episode 2, rows 4 to 8, step 0: observation is not finite'),
+    (lambda x: x.set_column(11, 'terminal', pyarrow.array([True] * 13)), {},
+     'row 0 is terminal, and other rows of the episode follow')])
+def test_tables_that_do_not_fit_are_told(tmp_path, change, settings, message):
+  pyarrow.parquet.write_table(
+      change(table_of(toys.steps())), tmp_path / 'x.parquet')
+  with pytest.raises(ValueError, match=message):
+    toys.convert(tmp_path / 'x.parquet', tmp_path / 'data', **settings)
+  assert os.listdir(tmp_path) == ['x.parquet']
+
+
+def test_no_terminals_when_it_is_said(tmp_path):
+  pyarrow.parquet.write_table(
+      _without_terminals(table_of(toys.steps())), tmp_path / 'x.parquet')
+  dataset = toys.convert(tmp_path / 'x.parquet', tmp_path / 'data',
+                         terminal_column='')
+  assert all(x.discount.all() for x in episodes_lib.load_episodes(dataset))
