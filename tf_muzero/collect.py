@@ -20,6 +20,7 @@ import numpy as np
 from tf_muzero import cli
 from tf_muzero import envs
 from tf_muzero import progress
+from tf_muzero import ranges
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
 from tf_muzero.envs import wrappers
@@ -57,8 +58,11 @@ def collect(*, task: str, directory: str, num_episodes: int,
       end; None for the task's own limit.
     episodes_per_file: of the dataset.
   """
-  if num_episodes < 1:
-    raise ValueError(f'num_episodes must be >= 1, got {num_episodes}.')
+  ranges.at_least(1, num_episodes=num_episodes, action_repeat=action_repeat,
+                  episodes_per_file=episodes_per_file)
+  ranges.at_least(0, seed=seed)
+  if max_steps is not None:
+    ranges.at_least(1, max_steps=max_steps)
   writing.check_is_free(directory)
   environment = envs.load(task, seed=seed, action_repeat=action_repeat,
                           clip_rewards=clip_rewards)

@@ -21,10 +21,12 @@ from tf_muzero import devices
 from tf_muzero import envs
 from tf_muzero import paths
 from tf_muzero import progress
+from tf_muzero import ranges
 from tf_muzero.acting import evaluation
 from tf_muzero.acting import fitting
 from tf_muzero.acting import modes as modes_lib
 from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import rehearsal
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.acting import video as video_lib
@@ -76,6 +78,9 @@ def evaluate(
     video: GIF or MP4 file of the first episode of the last mode.
     frames_per_second: of the video.
   """
+  _check_numbers(num_episodes, num_environments, seed, random_start_steps,
+                 max_steps)
+  ranges.at_least(1, frames_per_second=frames_per_second)
   directory = paths.checked(directory, 'directory')
   output = paths.checked(
       output or os.path.join(directory, 'evaluation.json'), 'output')
@@ -141,6 +146,16 @@ def default_files(
   return cli.files_of_run(directory, 'gin/evaluate.gin', gin_files)
 
 
+def _check_numbers(num_episodes: int, num_environments: int, seed: int,
+                   random_start_steps: int, max_steps: Optional[int]) -> None:
+  """Raises ValueError for numbers that nothing can be played with."""
+  ranges.at_least(1, num_episodes=num_episodes,
+                  num_environments=num_environments)
+  ranges.at_least(0, seed=seed, random_start_steps=random_start_steps)
+  if max_steps is not None:
+    ranges.at_least(1, max_steps=max_steps)
+
+
 def _saved_model(
     directory: str) -> tuple[dict[str, Any], EnvironmentSpec, dict[str, Any]]:
   """Returns what a SavedModel is about, its spec, and itself by its mode."""
@@ -200,8 +215,13 @@ def during_training(
     film: whether TensorBoard shows the first episode of the last mode, where
       the environment can be drawn.
   """
+  ranges.some(modes=modes)
+  _check_numbers(num_episodes, num_environments, seed, random_start_steps,
+                 max_steps)
 
   def evaluate_fn(agent: Agent, source: Source) -> MeasureFn:
+    if search_fn and any(mode.needs_search for mode in modes):
+      rehearsal.search(search_fn, agent.num_candidates)
     if not source.task:
       logging.warning('The data names no environment: nothing is played to '
                       'evaluate what is learned.')

@@ -40,3 +40,11 @@ def some(**sequences: Sequence) -> None:
   for name, value in sequences.items():
     if not value:
       raise ValueError(f'{name} must have at least one element, got {value}.')
+
+
+def ascending(**limits: Sequence[float]) -> None:
+  """Checks that pairs are a range, (low, high); `name=value` each."""
+  for name, value in limits.items():
+    if len(value) != 2 or not value[0] <= value[1]:
+      raise ValueError(f'{name} must be (low, high) with low <= high, got '
+                       f'{tuple(value)}.')

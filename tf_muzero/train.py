@@ -24,6 +24,7 @@ from tf_muzero import paths
 from tf_muzero.acting import batches
 from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import rehearsal
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.acting import sources
 from tf_muzero.acting import starts
@@ -36,12 +37,10 @@ from tf_muzero.learning import checkpoints
 from tf_muzero.learning import evaluations as evaluations_lib
 from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
-from tf_muzero.learning import profiling
 from tf_muzero.learning import resuming
 from tf_muzero.learning import run_lock
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks.agent import Agent
-from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 
 
@@ -110,12 +109,12 @@ def train(
     profile: START:END, learner steps whose trace TensorBoard shows; see
       `profiling`. Empty for none.
   """
-  profiled = _check(reanalyse, reanalyse_fraction, checkpoint_every,
-                    snapshot_every, unroll_steps, profile, num_steps)
+  profiled = rehearsal.arguments(profile, locals())
   run_directory = paths.checked(run_directory, 'run_directory')
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
   is_chief = devices.is_chief(strategy)
+  rehearsal.functions(reanalyse, agent, optimizer_fn, num_steps)
   fit = fitting.fit(run_directory, sources.open_source(
       reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
   source, agent = fit.source, fit.agent
@@ -223,24 +222,6 @@ def make_trainer(
   return trainer_lib.Trainer(
       make_network(), trainer_lib.make_target_network(make_network), loss_fn,
       global_batch_size=batch_size, **settings)
-
-
-def _check(reanalyse: pipeline.Reanalyse, reanalyse_fraction: float,
-           checkpoint_every: int, snapshot_every: int, unroll_steps: int,
-           profile: str, num_steps: int) -> Optional[tuple[int, int]]:
-  """Returns the steps to profile, if what was asked for can be done."""
-  on_device.check(reanalyse, reanalyse_fraction)
-  if not 0.0 <= reanalyse_fraction <= 1.0:
-    raise ValueError('reanalyse_fraction must be in [0, 1], got '
-                     f'{reanalyse_fraction}.')
-  if unroll_steps < 0:
-    raise ValueError(f'unroll_steps must be >= 0, got {unroll_steps}.')
-  if checkpoint_every % snapshot_every:
-    raise ValueError(
-        'checkpoint_every must be a multiple of snapshot_every, so that a '
-        'resumed run starts from the snapshot that it had; got '
-        f'{checkpoint_every} and {snapshot_every}.')
-  return profiling.parse(profile, num_steps) if profile else None
 
 
 def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Callable, NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.search import candidates
@@ -59,6 +60,7 @@ def sample(*, max_scale: float = np.inf, name: str = 'sample') -> Mode:
     max_scale: cap of the Gaussian's scale.
     name: of the mode.
   """
+  ranges.above(0, max_scale=max_scale)
 
   def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
     del search_fn
@@ -78,6 +80,7 @@ def value(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
     include_mode: whether the policy's mode is among continuous candidates.
     name: of the mode.
   """
+  ranges.above(0, max_scale=max_scale)
 
   def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
     del search_fn
@@ -107,6 +110,7 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
     include_mode: whether the policy's mode is among continuous candidates.
     name: of the mode.
   """
+  ranges.above(0, max_scale=max_scale)
 
   def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
     if search_fn is None:

@@ -10,6 +10,7 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
+from tf_muzero import ranges
 from tf_muzero.types import EnvironmentSpec
 
 
@@ -55,8 +56,7 @@ def noisy(behaviour: Behaviour, noise: float) -> Behaviour:
       clipped to the bounds. Of discrete actions, the probability that one is
       replaced by a random one.
   """
-  if noise < 0.0:
-    raise ValueError(f'noise must be >= 0, got {noise}.')
+  ranges.at_least(0, noise=noise)
 
   def start(setting: Setting, rng: np.random.Generator) -> ActFn:
     act, spec = behaviour.start_fn(setting, rng), setting.spec.action

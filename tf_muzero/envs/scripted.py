@@ -9,6 +9,7 @@ from typing import Callable
 import dm_env
 import numpy as np
 
+from tf_muzero import ranges
 from tf_muzero.envs.behaviours import ActFn
 from tf_muzero.envs.behaviours import Behaviour
 from tf_muzero.envs.behaviours import Setting
@@ -52,6 +53,9 @@ def cartpole_noisy(
     balance: likewise.
     noise: range of the episode's standard deviation of the noise.
   """
+  ranges.ascending(pump=pump, balance=balance, noise=noise)
+  ranges.at_least(0, noise=noise[0])
+
   def start(setting: Setting, rng: np.random.Generator) -> ActFn:
     _check_is_swingup(setting)
     gains = rng.uniform(*pump), rng.uniform(*balance)
@@ -77,6 +81,11 @@ def cartpole_segments(
       from. Of the others 60% are bad and 40% are of no control.
     noise: range of the episode's standard deviation of the noise.
   """
+  ranges.ascending(good_share=good_share, noise=noise)
+  ranges.within(0, 1, good_share=good_share[0])
+  ranges.within(0, 1, good_share=good_share[1])
+  ranges.at_least(0, noise=noise[0])
+
   def start(setting: Setting, rng: np.random.Generator) -> ActFn:
     _check_is_swingup(setting)
     good, deviation = rng.uniform(*good_share), rng.uniform(*noise)

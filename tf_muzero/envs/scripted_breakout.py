@@ -11,6 +11,7 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
+from tf_muzero import ranges
 from tf_muzero.envs import behaviours
 from tf_muzero.envs.behaviours import ActFn
 from tf_muzero.envs.behaviours import Behaviour
@@ -38,6 +39,10 @@ def breakout_segments(good_share: tuple[float, float] = (0.3, 1.0),
       from. Of the others 60% flee and 40% are of no control.
     noise: probability that an action is replaced by a random one.
   """
+  ranges.ascending(good_share=good_share)
+  ranges.within(0, 1, good_share=good_share[0], noise=noise)
+  ranges.within(0, 1, good_share=good_share[1])
+
   def start(setting: Setting, rng: np.random.Generator) -> ActFn:
     spec = setting.spec.action
     if not isinstance(spec, specs.DiscreteArray) or spec.num_values != 4:

@@ -117,15 +117,22 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
     loss += weights.reconstruction * terms['reconstruction']
   metrics = {f'loss/{name}': term for name, term in terms.items()}
   metrics['loss/total'] = loss
-  share = tf.cast(tf.shape(window.value)[0], tf.float32) / global_batch_size
-  metrics['target/value_clipped'] = share * _share_of(
-      agent.value_support.clips(window.value), window.value_mask)
-  if unroll_steps:
-    metrics['target/reward_clipped'] = share * _share_of(
-        agent.reward_support.clips(window.reward), window.reward_mask)
+  metrics.update(_clipped(agent, window, global_batch_size))
   metrics['policy/entropy'] = entropy / tf.reduce_sum(step_scale)
   metrics.update(_samples(head, policy[:tf.shape(observation)[0]]))
   return loss, metrics
+
+
+def _clipped(agent: Agent, window: Window, global_batch_size: int
+             ) -> dict[str, tf.Tensor]:
+  """Returns this replica's part of the shares of targets that are clipped."""
+  share = tf.cast(tf.shape(window.value)[0], tf.float32) / global_batch_size
+  metrics = {'target/value_clipped': share * _share_of(
+      agent.value_support.clips(window.value), window.value_mask)}
+  if window.action.shape[1]:
+    metrics['target/reward_clipped'] = share * _share_of(
+        agent.reward_support.clips(window.reward), window.reward_mask)
+  return metrics
 
 
 def _share_of(is_so: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,8 @@
 
 import keras
 
+from tf_muzero import ranges
+
 _NOT_WEIGHTS = ['bias', 'gamma', 'beta']  # Decay is on weight matrices only.
 
 
@@ -17,6 +19,8 @@ def adamw(num_steps: int, *, learning_rate: float, warmup_steps: int,
     weight_decay: per step, times the learning rate; weight matrices only.
     gradient_clip: largest global norm of the gradient.
   """
+  ranges.above(0, learning_rate=learning_rate, gradient_clip=gradient_clip)
+  ranges.at_least(0, warmup_steps=warmup_steps, weight_decay=weight_decay)
   schedule = keras.optimizers.schedules.CosineDecay(
       initial_learning_rate=0.0 if warmup_steps else learning_rate,
       decay_steps=max(num_steps - warmup_steps, 1),

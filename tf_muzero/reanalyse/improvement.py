@@ -7,6 +7,7 @@ state is looked at exactly once.
 
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import PlanningModel
@@ -33,6 +34,7 @@ def search_improvement(
     segments: leading [G, S].
     injected_prior: prior mass of the stored action; 0 does not inject it.
   """
+  ranges.from_to(0, 1, injected_prior=injected_prior)
   flat, unflatten = _flatten(segments)
   root_seed, search_seed = rng.split(seed)
   root = planning_model.root_fn(parameters, root_seed, flat.observation)

@@ -15,6 +15,8 @@ network for the search, and `search` on DM Control (section 4.2).
 
 import tensorflow as tf
 
+from tf_muzero import ranges
+
 
 def td(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
        search_value: tf.Tensor, network_value: tf.Tensor, num_steps: int
@@ -52,6 +54,7 @@ def lambda_search(
   # mixes all lengths up to n with weights `decay ** length`.
   """
   del network_value
+  ranges.within(0, 1, decay=decay)
   return _lambda_return(
       reward, discount, is_transition, search_value, num_steps, decay)
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.search import mcts
 from tf_muzero.search import selection
@@ -52,8 +53,10 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
     invalid_actions: [B, A] bool or `()`; see `mcts.search`.
     execution: see `mcts.search`.
   """
-  if max_considered < 1:
-    raise ValueError(f'max_considered must be >= 1, got {max_considered}.')
+  ranges.at_least(1, num_simulations=num_simulations,
+                  max_considered=max_considered)
+  ranges.at_least(0, value_scale=value_scale, visit_offset=visit_offset,
+                  gumbel_scale=gumbel_scale)
   noise_seed, search_seed = rng.split(seed)
   if isinstance(gumbel, tuple):
     gumbel = rng.gumbel(noise_seed, tf.shape(root.prior_logits))

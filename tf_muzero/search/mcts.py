@@ -10,6 +10,7 @@ from typing import Callable, NamedTuple
 
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.search import candidates
 from tf_muzero.search import selection
@@ -85,10 +86,10 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
       ones.
     execution: what the operations are chosen for; see `execution.Execution`.
   """
-  if temperature < 0:
-    raise ValueError(f'temperature must be >= 0, got {temperature}.')
-  if min_root_visits < 0:
-    raise ValueError(f'min_root_visits must be >= 0, got {min_root_visits}.')
+  ranges.at_least(1, num_simulations=num_simulations)
+  ranges.at_least(0, temperature=temperature, min_root_visits=min_root_visits,
+                  pb_c_init=pb_c_init)
+  ranges.above(0, pb_c_base=pb_c_base)
   score_fn = selection.puct(
       num_simulations=num_simulations, unvisited_fn=unvisited_fn,
       bounds_fn=bounds_fn, pb_c_init=pb_c_init, pb_c_base=pb_c_base)
@@ -241,8 +242,7 @@ def _is_nothing(nest: Nest) -> bool:
 
 def _check(root: RootOutput, num_simulations: int):
   """Raises ValueError where the arguments cannot be searched."""
-  if num_simulations < 1:
-    raise ValueError(f'num_simulations must be >= 1, got {num_simulations}.')
+  ranges.at_least(1, num_simulations=num_simulations)
   shape = root.prior_logits.shape
   if shape.rank != 2 or not shape[1]:
     raise ValueError(

@@ -1,0 +1,131 @@
+"""Settings of a training, tried before any work starts.
+
+Those of a search, of an improvement and of a value target are bound to
+functions, which check them when they are called: hours later, maybe. Here they
+are called on made-up states, in a graph that nothing runs.
+"""
+
+from typing import Any, Callable, Mapping, Optional
+
+from absl import logging
+import keras
+import tensorflow as tf
+
+from tf_muzero import ranges
+from tf_muzero.learning import profiling
+from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.reanalyse import on_device
+from tf_muzero.reanalyse import pipeline
+from tf_muzero.types import RootOutput
+from tf_muzero.types import SearchFn
+from tf_muzero.types import Segment
+from tf_muzero.types import StepOutput
+
+_SEED = (0, 0)
+_STATES = 2
+# The least that arguments of `train.train` can be.
+_LOWEST = {
+    'num_steps': 1, 'batch_size': 1, 'unroll_steps': 0, 'target_period': 1,
+    'snapshot_every': 1, 'checkpoint_every': 1, 'log_every': 1,
+    'evaluate_every': 0, 'steps_per_execution': 1, 'seed': 0,
+    'intra_op_threads': 0}
+_MANY_STEPS = 100  # To unroll: so many take a while to make a graph of.
+
+
+def arguments(profile: str, given: Mapping[str, Any]
+              ) -> Optional[tuple[int, int]]:
+  """Returns the steps to profile, if what `train` is given can be done.
+
+  Args:
+    profile: which steps, see `profiling.parse`; empty for none.
+    given: all arguments of `train.train` by name.
+  """
+  on_device.check(given['reanalyse'], given['reanalyse_fraction'])
+  for name, low in _LOWEST.items():
+    ranges.at_least(low, **{name: given[name]})
+  ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
+  ranges.from_to(0, 1, target_decay=given['target_decay'])
+  if given['checkpoint_every'] % given['snapshot_every']:
+    raise ValueError(
+        'checkpoint_every must be a multiple of snapshot_every, so that a '
+        'resumed run starts from the snapshot that it had; got '
+        f'{given["checkpoint_every"]} and {given["snapshot_every"]}.')
+  if not given['unroll_steps']:
+    logging.warning('unroll_steps is 0: rewards and what follows an action are '
+                    'not learned, and a search imagines them untrained.')
+  if given['unroll_steps'] > _MANY_STEPS:
+    logging.warning(
+        'unroll_steps is %d: a learner step holds as many states of each of '
+        'the %d windows in memory, and minutes pass before the first one, '
+        'while its graph is made.', given['unroll_steps'], given['batch_size'])
+  return profiling.parse(profile, given['num_steps']) if profile else None
+
+
+def functions(
+    reanalyse: pipeline.Reanalyse, agent: Agent,
+    optimizer_fn: Callable[[int], keras.optimizers.Optimizer], num_steps: int
+    ) -> None:
+  """Raises ValueError where what training calls has wrong settings.
+
+  To be called when the strategy is there, which has to come first.
+  """
+  optimizer_fn(num_steps)
+  targets(reanalyse, agent.num_candidates)
+
+
+def targets(reanalyse: pipeline.Reanalyse, num_candidates: int) -> None:
+  """Raises ValueError where targets could not be made as the settings say.
+
+  Args:
+    reanalyse: the settings.
+    num_candidates: K, as of the agent.
+  """
+  with tf.Graph().as_default():
+    each = lambda value: tf.fill([1, _STATES], value)
+    segments = Segment(
+        tf.zeros([1, _STATES, 1]), tf.zeros([1, _STATES, 1]), each(0.0),
+        each(1.0), each(True), each(True))
+    improved = reanalyse.improvement_fn(
+        _model(num_candidates), reanalyse.host_search_fn(), (),
+        tf.constant(_SEED), segments)
+    reanalyse.value_target_fn(
+        segments.reward, segments.discount, segments.is_transition,
+        improved.value, improved.network_value, reanalyse.td_steps)
+
+
+def search(search_fn: SearchFn, num_candidates: int) -> None:
+  """Raises ValueError where a search could not be made as its settings say.
+
+  Args:
+    search_fn: such as `mcts.search`, its settings bound.
+    num_candidates: K, as of the agent.
+  """
+  with tf.Graph().as_default():
+    model = _model(num_candidates)
+    seed = tf.constant(_SEED)
+    search_fn((), model.root_fn((), seed, tf.zeros([1, 1])),
+              model.recurrent_fn, seed, draw_fn=model.draw_fn)
+
+
+def _model(num_candidates: int) -> PlanningModel:
+  """Returns a model of actions of one number that says zero of everything."""
+
+  def root(parameters, seed, observation):
+    del parameters, seed
+    batch = observation.shape[0]
+    return RootOutput(
+        tf.zeros([batch, num_candidates, 1]),
+        tf.zeros([batch, num_candidates]), tf.zeros([batch]),
+        tf.zeros([batch, 1]))
+
+  def step(parameters, seed, action, embedding):
+    del parameters, seed, action
+    zero = embedding[:, 0]
+    return StepOutput(zero, zero, tf.tile(
+        embedding, [1, num_candidates]), zero, embedding)
+
+  return PlanningModel(
+      root, step, lambda seed, embedding, number: embedding,
+      lambda parameters, observation: tf.zeros([observation.shape[0], 1]),
+      lambda parameters, seed, observation: tf.zeros([observation.shape[0], 1]))
