@@ -4,7 +4,10 @@ import os
 
 import pytest
 
+from tf_muzero import collect
 from tf_muzero import paths
+from tf_muzero.data import episodes
+from tf_muzero.envs import behaviours
 
 
 def test_all_commands_take_a_path_alike(monkeypatch):
@@ -40,3 +43,12 @@ def test_an_output_below_a_file_or_on_a_full_disk_names_its_setting(tmp_path):
       with open('/dev/full', 'w', encoding='utf8') as file:
         file.write('x')
         file.flush()
+
+
+def test_a_dataset_may_have_any_name(tmp_path):
+  directory = str(tmp_path / 'a[b]*?\\c')
+  collect.collect(
+      task='catch', directory=directory, num_episodes=2, seed=1,
+      behaviour=behaviours.uniform(), action_repeat=1)
+  dataset = episodes.open_dataset(directory)
+  assert len(list(episodes.episodes(dataset, seed=0))) == 2

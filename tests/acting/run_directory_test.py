@@ -30,6 +30,11 @@ def test_not_a_run_directory(tmp_path):
     run_directory.load_task(str(tmp_path))
 
 
+def test_a_run_that_cannot_be_read_says_why():
+  with pytest.raises(ValueError, match="run 'none://x' cannot be read: .*none"):
+    run_directory.load_task('none://x')
+
+
 def _save(directory, step, width=8):
   network = acting_toys.make_network(
       acting_toys.make_agent(width), acting_toys.CONTINUOUS, seed=step)

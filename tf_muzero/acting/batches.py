@@ -4,6 +4,7 @@ import functools
 import os
 from typing import Any, Callable, NamedTuple, Optional, Union
 
+from absl import logging
 import tensorflow as tf
 
 from tf_muzero.acting import interaction as interaction_lib
@@ -26,6 +27,7 @@ from tf_muzero.reanalyse import service as service_lib
 # and have few segments: taken in turns, all first ones would come, then all
 # second ones, and what is learned from would swing between them.
 _GAMES_AT_ONCE = 8
+_MANY_STEPS = 50
 
 
 class Feed(NamedTuple):
@@ -87,6 +89,23 @@ class Feed(NamedTuple):
             (0, 1),
             on_device.feed_size(strategy, self.reanalyse, self.batch_size),
             self.fraction, start.data_seed(self.seed)))
+
+  def tell(self) -> None:
+    """Logs what happens before the first step, which may take minutes."""
+    todo = []
+    if self.fraction:
+      todo.append('compiled: the search, of '
+                  f'{self.reanalyse.states_per_search(self.unroll_steps)} '
+                  'states at once')
+      todo.append(f'filled: a buffer of {self.reanalyse.shuffle_windows} '
+                  'windows of stored data')
+    if self.interaction and self.fraction < 1.0:
+      todo.append(f'played: {self.interaction.shuffle_windows} windows of '
+                  'fresh episodes')
+    todo.append(f'compiled: the train step, which unrolls {self.unroll_steps} '
+                'steps' + (' (many: this takes minutes)'
+                           if self.unroll_steps > _MANY_STEPS else ''))
+    logging.info('Before the first step. %s.', '; '.join(todo))
 
   def device_reanalyse(
       self, strategy: tf.distribute.Strategy, compute_dtype: str,

@@ -56,11 +56,15 @@ def save_task(directory: str, task: Task) -> None:
 def load_task(directory: str) -> Task:
   """Returns what `save_task` wrote."""
   path = os.path.join(paths.checked(directory, 'directory'), _FILE)
-  if not tf.io.gfile.exists(path):
-    raise ValueError(
-        f'{directory!r} is not a run directory: it has no {_FILE}.')
-  with tf.io.gfile.GFile(path) as file:
-    content = json.load(file)
+  try:
+    with tf.io.gfile.GFile(path) as file:
+      content = json.loads(file.read())
+  except tf.errors.NotFoundError as error:
+    raise ValueError(f'{directory!r} is not a run directory: it has no '
+                     f'{_FILE}.') from error
+  except tf.errors.OpError as error:
+    raise ValueError(f'The run {directory!r} cannot be read: '
+                     f'{error.message}') from error
   return Task(
       content['task'], content['action_repeat'],
       EnvironmentSpec(nest_from_json(content['observation']),

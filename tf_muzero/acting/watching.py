@@ -42,6 +42,7 @@ def reports(
     skips: whether bad episodes are skipped, and counted.
     profiled: learner steps that are profiled, if any.
   """
+  feed.tell()
   reanalyse = feed.reanalyse
   callbacks: list[keras.callbacks.Callback] = [callbacks_lib.LogMetrics(
       log_every, run_directory, writer, num_steps=num_steps,

@@ -151,6 +151,8 @@ class LogMetrics(Periodic):
     """Counts the time of the execution, but for the first, which compiles."""
     if self._begun is None:
       self._begun = (time.perf_counter(), self.model.step)
+      logging.info('The first steps took %.0f s.',
+                   time.perf_counter() - self._busy_since)
       self._counted = self.model.step
     else:
       self._waited += logs['time/waited'] * (self.model.step - self._seen)
