@@ -11,6 +11,8 @@ import pytest
 from tf_muzero import envs
 from tf_muzero import report
 from tf_muzero.acting import run_directory
+from tf_muzero.acting import starts
+from tf_muzero.learning import tensorboard
 from tf_muzero.reporting import groups
 from tf_muzero.reporting import runs
 
@@ -27,7 +29,7 @@ acting/mcts.search.num_simulations = 50
 
 
 def _make(path, task, means, *, seed=0, improvement='search_improvement',
-          batch_size=256, evaluation=None, mode='mcts'):
+          batch_size=256, evaluation=None, mode='mcts', data=None):
   """Writes a run whose evaluations had these means, at steps 10, 20, ..."""
   spec = envs.spec(envs.load('catch', seed=0))
   run_directory.save_task(
@@ -42,7 +44,16 @@ def _make(path, task, means, *, seed=0, improvement='search_improvement',
   (path / 'evaluations.jsonl').write_text(
       ''.join(json.dumps(line) + '\n' for line in lines))
   (path / 'metrics.jsonl').write_text(
-      '{"step": 5, "loss/total": 2.0}\n{"step": 10, "loss/total": 1.0}\n')
+      '{"step": 5, "loss/total": 2.0, "time/elapsed_seconds": 60.0, '
+      '"time/steps_per_second": 2.0}\n'
+      '{"step": 10, "loss/total": 1.0, "time/elapsed_seconds": 130.0, '
+      '"time/steps_per_second": 4.0}\n')
+  if data:
+    mean, best = data
+    (path / 'fitted.json').write_text(json.dumps({
+        'data': {'place': 'data/mine'}, 'survey': {
+            'mean_return': mean, 'best_return': best, 'num_episodes': 40,
+            'is_sample': False}}))
   if evaluation:
     step, mean = evaluation
     (path / 'evaluation.json').write_text(json.dumps({
@@ -76,13 +87,14 @@ def _output(directories, tmp_path_factory):
 def test_tables_by_hand(output):
   text = (output / 'report.md').read_text('utf8')
   # Pong: 16.61 is the DQN's score and -20.7 that of chance, so 100% and 0%.
-  assert ('| MuZero Unplugged | mcts | 2 | -2.04 ± 18.7 | 30 | 50.0 | 52.8 | '
-          '-1.35 ± 19.4 | 10 to 20 |') in text
+  assert ('| MuZero Unplugged | mcts | 2 | -2.04 ± 18.7 | 10 | 30 | 50.0 | '
+          '52.8 | -1.35 ± 19.4 | 10 to 20 |') in text
   # Pooyan: `evaluate` says 0% of seed 2, while training it had 100%.
-  assert ('| MuZero Unplugged | mcts | 2 | 1792 ± 1420 | 20 | 50.0 | '
+  assert ('\n| mcts | 2 | 1792 ± 1420 | 10 to 100 | 20 | 50.0 | '
           '3212 ± 0.00 | 20 |') in text
-  assert ('| behaviour cloning | sample | 1 | 0.00 ± 0.50 | 10 | 55.5 | 58.6 | '
-          '0.00 ± 0.50 | 10 |') in text
+  assert ('| behaviour cloning | sample | 1 | 0.00 ± 0.50 | 10 | 10 | 55.5 | '
+          '58.6 | 0.00 ± 0.50 | 10 |') in text
+  assert 'where a method has one seed, over the episodes' in text
   assert '## atari: DQN-normalised score, %, the end of training' in text
   # Each game is 50%: seeds of 100 and of 0.
   assert re.search(r'\| MuZero Unplugged \| mcts \| 2 \| 4 \| '
@@ -90,17 +102,18 @@ def test_tables_by_hand(output):
   # One seed has no interval.
   assert '| behaviour cloning | sample | 1 | 1 | 55.5 | 55.5 | 55.5 |' in text
   assert 'not of the same tasks' in text
-  for setting in ('| num_episodes | 100 | 10 |', '| seed | 7 | – |',
-                  '| sticky_actions | 0.25 | – |',
-                  '| num_simulations | – | 50 |'):
+  for setting in ('| Episodes of each mode | 100 | 10 |', '| Seed | 7 | – |',
+                  '| Sticky actions | 0.25 | – |',
+                  '| Simulations of the search | – | 50 |'):
     assert setting in text
 
 
 def test_pictures_are_there_and_the_page_needs_nothing_else(output):
   text = (output / 'report.md').read_text('utf8')
   names = re.findall(r'!\[.*?\]\((.*?)\)', text)
-  # Aggregates; curves, scores, training, validation.
-  assert len(names) == 2 * 1 + 2 * 4
+  # Three aggregates of two checkpoints; of both games curves over steps (of one
+  # and of two modes) and over time, scores, training, validation.
+  assert len(names) == 3 * 2 + (1 + 4) + (2 + 4)
   assert sorted(names) == sorted(
       name for name in os.listdir(output) if name.endswith('.png'))
   for name in names:
@@ -111,6 +124,68 @@ def test_pictures_are_there_and_the_page_needs_nothing_else(output):
   assert not re.search(r'(src|href)="(?!data:)', page)
   assert '<td>50.0 [0.00, 100.0]</td>' in page
   assert page.index('How it was evaluated') < page.index('The runs')
+  assert '<meta name="viewport" content="width=device-width' in page
+
+
+def test_one_run_tells_of_its_data_its_time_and_what_made_it(tmp_path):
+  directory = _make(tmp_path / 'run', 'catch', [0.1, 0.9, 0.5], data=(-0.6, 1))
+  best = tmp_path / 'run' / 'checkpoints' / 'best'
+  best.mkdir(parents=True)
+  (best / 'best.json').write_text(
+      '{"step": 20, "metric": "evaluation/mcts", "value": 0.9}')
+  starts.add(directory, tensorboard.open_writer(directory), 0, parameters=123)
+  (tmp_path / 'run' / 'run.json').write_text(json.dumps({'starts': [
+      {**starts.load(directory)[0], 'tensorflow': version, 'cores': 2}
+      for version in ('2.15.0', '2.15.1', '2.15.1')]}))
+  report.report([directory], str(tmp_path / 'report'))
+  text = (tmp_path / 'report' / 'report.md').read_text('utf8')
+  assert text.startswith('# catch: 1 run\n')
+  assert ('MuZero Unplugged: 1 seed, 30 learner steps, 2 min 10 s on 2 cores.'
+          in text)
+  assert 'Each method has one seed' in text and 'interval' not in text
+  assert '| mcts | 1 | 0.50 ± 0.50 | 10 | 30 | 0.90 ± 0.50 | 20 |' in text
+  assert 'its 40 episodes is -0.60, the best 1.00' in text
+  for row in ('| Windows per batch | 256 |', '| Simulations when acting | 50 |',
+              '| Policy improvement | search |', '| Data | data/mine |',
+              '| Wall time | 2 min 10 s |', '| Learner steps per second | 3.00 |',
+              '| Best checkpoint that is kept | step 20: mean return of mcts '
+              '0.90 |', '| Parameters | 123 |', '| Starts | 3 |',
+              '| TensorFlow | 2.15.0; 2.15.1 |', '| Cores | 2 |'):
+    assert row in text
+  # Nothing is in the words of the configuration.
+  assert not re.search(r'@\w|%[A-Z]|train\.train|\.search\b|_every', text)
+
+
+def test_a_run_that_was_not_evaluated_shows_what_it_learned(tmp_path):
+  directory = _make(tmp_path / 'run', '', [0.1, 0.2], data=(3.0, 4.0))
+  path = tmp_path / 'run' / 'evaluations.jsonl'
+  path.write_text(re.sub(r'"evaluation/\w+": [\d.]+, ', '', path.read_text()))
+  report.report([directory], str(tmp_path / 'report'))
+  text = (tmp_path / 'report' / 'report.md').read_text('utf8')
+  assert text.startswith('# Data without an environment: 1 run\n')
+  assert 'No episodes were played' in text and '## Return' not in text
+  assert '## The model on held-out episodes' in text and '## Losses' in text
+  assert '| Learner steps | 20 |' in text
+
+
+def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
+  loaded = [runs.load(_make(tmp_path / str(i), 'catch', [mean], seed=i,
+                            data=(mean, mean)))
+            for i, mean in enumerate([1.0, 2.0, 6.0])]
+  (one,), (three,) = groups.group(loaded[:1]), groups.group(loaded)
+  np.testing.assert_allclose(groups.curve(one, 'mcts'), [[10, 1.0, 0.5]])
+  np.testing.assert_allclose(
+      groups.curve(three, 'mcts'), [[10, 3.0, np.std([1, 2, 6], ddof=1) / 3**0.5]])
+  assert groups.data([three]) == runs.Data(3.0, 6.0, 120, False)
+  np.testing.assert_allclose(groups.wall_times(three, np.array([5, 10])),
+                             [60.0, 130.0])
+  assert groups.data(groups.group([*loaded, runs.load(_make(
+      tmp_path / 'other', 'catch', [1.0]))])) is None
+
+
+def test_clipped_returns_of_games_are_not_compared_with_scores(tmp_path):
+  run = runs.load(_make(tmp_path, 'atari:Pong', [1.0], data=(1.0, 2.0)))
+  assert run.data is None and run.place == 'data/mine'
 
 
 def test_runs_with_other_settings_are_another_method(tmp_path):
@@ -118,13 +193,13 @@ def test_runs_with_other_settings_are_another_method(tmp_path):
       tmp_path / str(i), 'catch', [0.5], batch_size=size, seed=i))
                         for i, size in enumerate([256, 256, 512])])
   assert [(x.method, len(x.runs)) for x in found] == [
-      ('MuZero Unplugged (batch_size 256)', 2),
-      ('MuZero Unplugged (batch_size 512)', 1)]
+      ('MuZero Unplugged (windows per batch 256)', 2),
+      ('MuZero Unplugged (windows per batch 512)', 1)]
 
 
 def test_an_evaluation_before_the_end_is_left_out(tmp_path):
   run = runs.load(_make(tmp_path, 'catch', [0.1, 0.4], evaluation=(10, 0.9)))
-  assert run.final['mcts'] == runs.Score(20, 0.4, 0.5)
+  assert run.final['mcts'] == runs.Score(20, 0.4, 0.5, 10)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +211,8 @@ def test_an_evaluation_in_another_task_is_left_out(
   path = tmp_path / 'evaluation.json'
   path.write_text(json.dumps({**json.loads(path.read_text()), name: other}))
   run = runs.load(directory)
-  assert run.final['mcts'] == runs.Score(20, 0.4, 0.5) and not run.evaluation
+  assert run.final['mcts'] == runs.Score(20, 0.4, 0.5, 10)
+  assert not run.evaluation
   assert f'{name} {other}' in caplog.text
 
 
@@ -163,14 +239,19 @@ def _damage(name, text):
 
 @pytest.mark.parametrize('spoil, words', [
     (lambda path: os.remove(path / 'task.json'), 'no task.json'),
-    (lambda path: os.remove(path / 'evaluations.jsonl'),
-     'was not evaluated.*tf_muzero.evaluate'),
+    (lambda path: (os.remove(path / 'evaluations.jsonl'),
+                   os.remove(path / 'metrics.jsonl')),
+     'nothing to report.*tf-muzero evaluate'),
+    (_damage('fitted.json', '{"survey": {"mean_return": 1}}'),
+     'fitted.json is damaged.*best_return'),
+    (_damage('checkpoints/best/best.json', '{'), 'best.json is damaged'),
     (_damage('evaluations.jsonl', '{"st\n{"step": 1}\n'), r'jsonl:1 is damag'),
     (_damage('metrics.jsonl', '{"x": 1}\n{"step": 1}\n'), "jsonl:1 .*'step'"),
     (_damage('evaluation.json', '{"step": 3'), 'evaluation.json is damaged'),
     (_damage('evaluation.json', '{"step": 3}'), 'damaged.*evaluations')])
 def test_bad_runs(tmp_path, spoil, words):
   directory = _make(tmp_path, 'catch', [0.1])
+  (tmp_path / 'checkpoints' / 'best').mkdir(parents=True)
   spoil(tmp_path)
   with pytest.raises(ValueError, match=words):
     runs.load(directory)

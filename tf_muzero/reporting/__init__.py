@@ -2,5 +2,6 @@
 
 `scores` makes returns comparable over tasks, `aggregates` sums them up over
 tasks and seeds, `runs` reads what training and evaluation wrote, `groups` puts
-runs of one method together, and `sections` says it all in a `document`.
+runs of one method together. `words` has names for settings, `sections` tells
+the results and `provenance` how they were made, in a `document` with `plots`.
 """

@@ -6,6 +6,7 @@ from typing import NamedTuple, Optional, Sequence
 import numpy as np
 
 from tf_muzero.reporting import runs as runs_lib
+from tf_muzero.reporting import words
 from tf_muzero.reporting.runs import Run
 from tf_muzero.reporting.runs import Score
 
@@ -15,7 +16,8 @@ _METHODS = {'@improvement.search_improvement': 'MuZero Unplugged',
 # What does not make a method another: where, on what, how fast, how often.
 _IGNORED = ('RUN_DIRECTORY', 'DATASET', '.seed', '.strategy', '_jit',
             'jit_compile', '.log_every', '.checkpoint_every', '.dataset',
-            '.parallel_searches', '.steps_per_execution', '.run_directory')
+            '.parallel_searches', '.steps_per_execution', '.run_directory',
+            '.evaluate_every', '.intra_op_threads', '.profile')
 _NUM_NAMED = 3  # Settings that tell methods apart, in a name.
 
 
@@ -47,11 +49,13 @@ class Summary(NamedTuple):
     error: standard error of it over the seeds; of one seed, over its episodes.
     steps: learner steps of the weights, a seed each.
     means: of each seed.
+    num_episodes: of each seed; 0 where it is not known.
   """
   mean: float
   error: float
   steps: tuple[int, ...]
   means: tuple[float, ...]
+  num_episodes: tuple[int, ...]
 
 
 def group(runs: Sequence[Run]) -> list[Group]:
@@ -83,14 +87,43 @@ def best(group_: Group, mode: str) -> Optional[Summary]:
 
 
 def curve(group_: Group, mode: str) -> np.ndarray:
-  """Returns [points, 2] of learner step and mean score, where all runs are."""
-  curves = [{score.step: score.mean for score in run.curve[mode]}
+  """Returns [points, 3]: learner step, mean score and its standard error.
+
+  The points are where all runs were evaluated. The error is over the seeds; of
+  one seed, over its episodes.
+  """
+  curves = [{score.step: score for score in run.curve[mode]}
             for run in group_.runs if run.curve.get(mode)]
   if not curves:
-    return np.zeros([0, 2])
-  steps = sorted(set.intersection(*(set(x) for x in curves)))
-  return np.array([[step, np.mean([x[step] for x in curves])]
-                   for step in steps]).reshape(-1, 2)
+    return np.zeros([0, 3])
+  points = []
+  for step in sorted(set.intersection(*(set(x) for x in curves))):
+    summary = _summary([x[step] for x in curves])
+    assert summary
+    points.append([step, summary.mean, summary.error])
+  return np.array(points).reshape(-1, 3)
+
+
+def wall_times(group_: Group, steps: np.ndarray) -> np.ndarray:
+  """Returns the seconds that learner steps took, mean of the runs, [points].
+
+  NaN where a run recorded none.
+  """
+  return np.mean([run.seconds_at(steps) for run in group_.runs], axis=0)
+
+
+def data(groups: Sequence[Group]) -> Optional[runs_lib.Data]:
+  """Returns what all runs learned from, or None where that is not known.
+
+  Where it differs, the mean of the means and the best of all.
+  """
+  found = {run.data for group_ in groups for run in group_.runs}
+  known = [x for x in found if x]
+  if not known or len(known) < len(found):
+    return None
+  return runs_lib.Data(
+      float(np.mean([x.mean for x in known])), max(x.best for x in known),
+      sum(x.num_episodes for x in known), any(x.is_sample for x in known))
 
 
 def _summary(scores: Sequence[Optional[Score]]) -> Optional[Summary]:
@@ -101,14 +134,15 @@ def _summary(scores: Sequence[Optional[Score]]) -> Optional[Summary]:
   error = (float(np.std(means, ddof=1)) / len(means)**0.5 if len(means) > 1
            else known[0].standard_error)
   return Summary(float(np.mean(means)), error,
-                 tuple(score.step for score in known), means)
+                 tuple(score.step for score in known), means,
+                 tuple(score.num_episodes for score in known))
 
 
 def _method(run: Run) -> str:
   improvement = run.settings.get(_IMPROVEMENT)
   if improvement is None:  # Not trained by the command.
     return os.path.basename(os.path.abspath(run.directory))
-  name = _METHODS.get(improvement, improvement.lstrip('@'))
+  name = _METHODS.get(improvement, words.value_of(improvement))
   fraction = float(run.settings.get('train.train.reanalyse_fraction', 1.0))
   return name if fraction == 1.0 else f'{name}, {fraction:.0%} stored data'
 
@@ -126,7 +160,10 @@ def _difference(settings: dict[str, str], rivals: Sequence[dict[str, str]]
                   if rival.get(name) != settings.get(name)})
   if not names:
     return ''
-  named = [f'{name.rpartition(".")[2]} {settings.get(name, "not set")}'
+  value = lambda name: (
+      words.value_of(settings[name]) or 'of its own' if name in settings
+      else 'not set')
+  named = [f'{words.name_of(name)} {value(name)}'
            for name in names[:_NUM_NAMED]]
   more = len(names) - len(named)
   return f' ({", ".join(named)}{f", {more} more" if more else ""})'

@@ -1,113 +1,146 @@
-"""Pictures of groups of runs, as PNG files."""
+"""Pictures of groups of runs, as PNG files of one panel each.
 
-from typing import Any, Sequence
+A panel is as wide as a phone's screen; a page puts as many side by side as it
+has room for. Bands and bars are standard errors.
+"""
+
+import functools
+import os
+from typing import Any, Callable, Optional, Sequence
 
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
 import numpy as np
 
+from tf_muzero import metrics as metrics_lib
 from tf_muzero.reporting import groups as groups_lib
 from tf_muzero.reporting.aggregates import Interval
+from tf_muzero.reporting.document import Picture
 from tf_muzero.reporting.groups import Group
+from tf_muzero.reporting.runs import Data
 
-_PANEL = 3.4, 2.8  # Inches, width and height.
-_COLUMNS = 4
-_DOTS = 120  # An inch.
+_SIZE = 4.6, 3.4  # Inches of a panel, width and height.
+_DOTS = 160  # An inch.
+# Okabe and Ito's, which those who see few colours tell apart; not the yellow.
+_COLORS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00',
+           '#555555')
+_LETTERS = 60  # In a line of a legend.
+_STEPS = 'learner steps'
+_RETURN = 'mean return'
 
 
-def learning_curves(path: str, groups: Sequence[Group]) -> None:
-  """Draws scores over learner steps, a panel for each acting mode.
+def learning_curves(stem: str, groups: Sequence[Group], data: Optional[Data]
+                    ) -> list[Picture]:
+  """Draws scores over learner steps, a picture for each acting mode.
 
   Thin lines are seeds, thick ones their mean; a method that was evaluated only
   at its end is a dashed line.
 
   Args:
-    path: PNG file.
+    stem: path of the files, without what tells them apart.
     groups: of one task.
+    data: what they learned from, if it is known.
   """
   modes = list(dict.fromkeys(mode for x in groups for mode in x.modes))
-  figure, panels = _panels(len(modes), sharey=True)
-  for axes, mode in zip(panels, modes):
-    for number, group in enumerate(groups):
-      color = f'C{number % 10}'
-      thick = groups_lib.curve(group, mode)
-      summary = groups_lib.final(group, mode)
-      if len(thick):
-        for run in group.runs:
-          scores = run.curve.get(mode, ())
-          axes.plot([x.step for x in scores], [x.mean for x in scores],
-                    color=color, linewidth=0.8, alpha=0.5)
-        axes.plot(*thick.T, '.-', color=color, linewidth=2, label=group.method)
-      elif summary:
-        axes.axhline(summary.mean, color=color, linestyle='--',
-                     label=group.method)
-    axes.set(title=f'acts by {mode}', xlabel='learner step')
-    axes.grid(alpha=0.3)
-  panels[0].set_ylabel('mean return')
-  _legend(figure, panels)
-  figure.savefig(path, dpi=_DOTS)
+  ends = _range(groups, data)
+  return [_panel(
+      f'{stem}_{mode}', f'return when acting by {mode}',
+      functools.partial(_draw_curves, groups=groups, mode=mode, data=data),
+      title=f'acting by {mode}', xlabel=_STEPS, ylabel=_RETURN, ylim=ends)
+          for mode in modes]
 
 
-def final_scores(path: str, groups: Sequence[Group]) -> None:
+def wall_time_curve(stem: str, groups: Sequence[Group], data: Optional[Data]
+                    ) -> list[Picture]:
+  """Draws scores of the last acting mode over hours or minutes of training.
+
+  Args:
+    stem: path of the file, without its ending.
+    groups: of one task.
+    data: what they learned from, if it is known.
+
+  Returns:
+    One picture, or none where no wall time was recorded.
+  """
+  mode = [mode for x in groups for mode in x.modes][-1]
+  seconds = [x for group in groups for run in group.runs
+             for x in [run.seconds] if x and run.curve.get(mode)]
+  if not seconds:
+    return []
+  unit, scale = ('h', 3600.0) if max(seconds) > 7200 else ('min', 60.0)
+  return [_panel(
+      stem, f'return over wall time when acting by {mode}',
+      functools.partial(_draw_curves, groups=groups, mode=mode, data=data,
+                        seconds=scale),
+      title=f'acting by {mode}', xlabel=f'wall time ({unit})', ylabel=_RETURN,
+      ylim=_range(groups, data))]
+
+
+def final_scores(stem: str, groups: Sequence[Group], data: Optional[Data]
+                 ) -> list[Picture]:
   """Draws the final scores of all methods and modes; dots are seeds.
 
   Args:
-    path: PNG file.
+    stem: path of the file, without its ending.
     groups: of one task.
+    data: what they learned from, if it is known.
   """
   rows = [(group, number, mode) for number, group in enumerate(groups)
           for mode in group.modes]
-  figure = figure_lib.Figure(
-      figsize=(7, 1.2 + 0.3 * (len(rows) + len(groups))), layout='constrained')
-  axes = figure.add_subplot()
-  for y, (group, number, mode) in enumerate(rows):
-    summary = groups_lib.final(group, mode)
-    if summary:
-      axes.barh(y, summary.mean, 0.7, xerr=summary.error, alpha=0.6, capsize=3,
-                color=f'C{number % 10}',
-                label=group.method if mode == group.modes[0] else None)
-      axes.plot(summary.means, [y] * len(summary.means), 'ko', markersize=3,
-                alpha=0.7)
-  axes.set_yticks(range(len(rows)), [mode for _, _, mode in rows])
-  axes.invert_yaxis()
-  axes.set_xlabel('mean return at the end of training')
-  axes.grid(axis='x', alpha=0.3)
-  _legend(figure, [axes], columns=1)
-  figure.savefig(path, dpi=_DOTS)
+
+  def draw(axes):
+    for y, (group, number, mode) in enumerate(rows):
+      summary = groups_lib.final(group, mode)
+      if summary:
+        axes.barh(y, summary.mean, 0.7, xerr=summary.error, alpha=0.6,
+                  capsize=3, color=_color(number), label=(
+                      group.method if mode == group.modes[0] else None))
+        axes.plot(summary.means, [y] * len(summary.means), 'ko', markersize=3)
+    axes.set_yticks(range(len(rows)), [mode for _, _, mode in rows])
+    axes.invert_yaxis()
+    _draw_data(axes.axvline, data)
+
+  return [_panel(stem, 'scores at the end of training', draw,
+                 title='at the end of training', xlabel=_RETURN, ylabel='',
+                 height=1.7 + 0.3 * len(rows))]
 
 
-def training(path: str, groups: Sequence[Group], names: Sequence[str]) -> None:
-  """Draws metrics of training over learner steps, a panel each.
+def training(stem: str, groups: Sequence[Group], names: Sequence[str]
+             ) -> list[Picture]:
+  """Draws metrics of training over learner steps, a picture each.
 
   Args:
-    path: PNG file.
+    stem: path of the files, without what tells them apart.
     groups: of one task.
     names: of the metrics.
   """
-  figure, panels = _panels(len(names), sharey=False)
-  for axes, name in zip(panels, names):
+
+  def draw(axes, name):
     for number, group in enumerate(groups):
       for i, run in enumerate(x for x in group.runs if name in x.metrics):
-        axes.plot(*run.metrics[name].T, color=f'C{number % 10}', linewidth=1,
+        axes.plot(*run.metrics[name].T, color=_color(number), linewidth=1,
                   label=None if i else group.method)
-    axes.set(title=name, xlabel='learner step')
-    axes.grid(alpha=0.3)
-  _legend(figure, panels)
-  figure.savefig(path, dpi=_DOTS)
+
+  pictures = []
+  for name in names:
+    metric = metrics_lib.describe(name)
+    label = metric.label if metric else name.rpartition('/')[2]
+    pictures.append(_panel(
+        f'{stem}_{name.replace("/", "_")}', label,
+        functools.partial(draw, name=name), title='', xlabel=_STEPS,
+        ylabel=label))
+  return pictures
 
 
-def validation(path: str, groups: Sequence[Group]) -> bool:
+def validation(stem: str, groups: Sequence[Group]) -> list[Picture]:
   """Draws the model's errors on held-out episodes over learner steps.
 
-  A panel for each kind; a solid line is the fewest unrolled steps, a dashed
+  A picture for each kind; a solid line is the fewest unrolled steps, a dashed
   one the most, and a dotted one what saying the mean would give.
 
   Args:
-    path: PNG file.
+    stem: path of the files, without what tells them apart.
     groups: of one task.
-
-  Returns:
-    Whether there was anything to draw.
   """
   runs = [run for group in groups for run in group.runs]
   found: dict[str, set[int]] = {}  # Kind -> numbers of unrolled steps.
@@ -115,72 +148,133 @@ def validation(path: str, groups: Sequence[Group]) -> bool:
     kind, _, last = name.partition('/')[2].rpartition('_')
     if name.startswith('validation/') and last.isdecimal():
       found.setdefault(kind, set()).add(int(last))
-  if not found:
-    return False
-  figure, panels = _panels(len(found), sharey=False, columns=3)
-  for axes, (kind, steps) in zip(panels, sorted(found.items(), reverse=True)):
-    for number, group in enumerate(groups):
-      for step, style in ((max(steps), '--'), (min(steps), '-')):
-        drawn = [run.metrics[f'validation/{kind}_{step}'] for run in group.runs
-                 if f'validation/{kind}_{step}' in run.metrics]
-        for i, line in enumerate(drawn):
-          axes.plot(*line.T, style, color=f'C{number % 10}', label=(
-              group.method if i == 0 and style == '-' else None))
+
+  def draw(axes, kind, steps):
     spread = f'validation/{kind.split("_")[0]}_spread'
+    for number, group in enumerate(groups):
+      for step, style in ((min(steps), '-'), (max(steps), '--')):
+        name = f'validation/{kind}_{step}'
+        for i, run in enumerate(x for x in group.runs if name in x.metrics):
+          axes.plot(*run.metrics[name].T, style, color=_color(number), label=(
+              None if i else _after(step, group.method, len(groups))))
     for run in runs[:1]:
       if spread in run.metrics:
-        axes.axhline(run.metrics[spread][-1][1], color='k', linestyle=':')
-    axes.set(title=f'{kind.replace("_", " ")}, {min(steps)} and {max(steps)} '
-             'steps', xlabel='learner step')
-    axes.grid(alpha=0.3)
-  _legend(figure, panels)
-  figure.savefig(path, dpi=_DOTS)
-  return True
+        axes.axhline(run.metrics[spread][-1][1], color='k', linestyle=':',
+                     label='saying the mean')
+    axes.set_ylim(bottom=0.0)
+
+  pictures = []
+  for kind, steps in sorted(found.items(), reverse=True):
+    metric = metrics_lib.describe(f'validation/{kind}_{min(steps)}')
+    unit = f' ({metric.unit})' if metric and metric.unit else ''
+    label = (metric.title.partition(' after ')[0] if metric
+             else kind.replace('_', ' ')) + unit
+    pictures.append(_panel(
+        f'{stem}_{kind}', label,
+        functools.partial(draw, kind=kind, steps=steps), title='',
+        xlabel=_STEPS, ylabel=label))
+  return pictures
 
 
-def intervals(path: str, aggregates: dict[str, dict[str, Interval]],
-              label: str) -> None:
-  """Draws aggregates with their confidence intervals, a panel each.
+def intervals(stem: str, aggregates: dict[str, dict[str, Interval]],
+              label: str) -> list[Picture]:
+  """Draws aggregates with their confidence intervals, a picture each.
 
   Args:
-    path: PNG file.
+    stem: path of the files, without what tells them apart.
     aggregates: name of the aggregate -> method -> interval.
     label: of the scores.
   """
-  figure, panels = _panels(len(aggregates), sharey=True, columns=3)
-  for axes, (name, values) in zip(panels, aggregates.items()):
+
+  def draw(axes, values):
     for y, interval in enumerate(values.values()):
       axes.barh(y, interval.high - interval.low, 0.6, left=interval.low,
-                color=f'C{y % 10}', alpha=0.6)
+                color=_color(y), alpha=0.6)
       axes.plot([interval.value] * 2, [y - 0.3, y + 0.3], color='k')
     axes.set_yticks(range(len(values)), list(values), fontsize='small')
-    axes.set(title=name, xlabel=label)
     axes.margins(x=0.1)
-    axes.grid(axis='x', alpha=0.3)
-  panels[0].invert_yaxis()
-  figure.savefig(path, dpi=_DOTS)
+    axes.invert_yaxis()
+
+  return [_panel(
+      f'{stem}_{name.replace(" ", "_")}', f'{name}, {label}',
+      functools.partial(draw, values=values), title=name, xlabel=label,
+      ylabel='', height=1.4 + 0.4 * len(values))
+          for name, values in aggregates.items()]
 
 
-def _panels(number: int, *, sharey: bool, columns: int = _COLUMNS
-            ) -> tuple[Any, Sequence[Any]]:
-  """Returns a figure and as many axes."""
-  columns = min(number, columns)
-  rows = -(-number // columns)
-  figure = figure_lib.Figure(
-      figsize=(max(_PANEL[0] * columns, 5.0), _PANEL[1] * rows + 0.4),
-      layout='constrained')
-  panels = list(np.ravel(figure.subplots(
-      rows, columns, sharey=sharey, squeeze=False)))
-  for axes in panels:
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(4))
-  for axes in panels[number:]:
-    axes.remove()
-  return figure, panels[:number]
+def _draw_curves(axes: Any, groups: Sequence[Group], mode: str,
+                 data: Optional[Data], seconds: Optional[float] = None) -> None:
+  """Draws over learner steps, or over units of so many seconds."""
+  for number, group in enumerate(groups):
+    color, points = _color(number), groups_lib.curve(group, mode)
+    summary = groups_lib.final(group, mode)
+    if len(points):
+      for run in group.runs if len(group.runs) > 1 else ():
+        steps = np.array([x.step for x in run.curve.get(mode, ())], float)
+        axes.plot(run.seconds_at(steps) / seconds if seconds else steps,
+                  [x.mean for x in run.curve.get(mode, ())], color=color,
+                  linewidth=0.8, alpha=0.6)
+      steps, mean, error = points.T
+      if seconds:
+        steps = groups_lib.wall_times(group, steps) / seconds
+      axes.fill_between(steps, mean - error, mean + error, color=color,
+                        alpha=0.2, linewidth=0)
+      axes.plot(steps, mean, '.-', color=color, linewidth=2, label=group.method)
+    elif summary and not seconds:
+      axes.axhline(summary.mean, color=color, linestyle='--',
+                   label=group.method)
+  _draw_data(axes.axhline, data)
 
 
-def _legend(figure: Any, panels: Sequence[Any], columns: int = 2) -> None:
-  """Puts one legend for all panels below them."""
-  found = {label: line for axes in panels for line, label in zip(
-      *axes.get_legend_handles_labels())}
-  figure.legend(found.values(), found.keys(), loc='outside lower center',
-                fontsize='small', ncols=columns)
+def _range(groups: Sequence[Group], data: Optional[Data]
+           ) -> tuple[float, float]:
+  """Returns the ends of an axis that has room for all scores of all modes."""
+  ends = [end for group in groups for run in group.runs
+          for scores in (*run.curve.values(), list(run.final.values()))
+          for x in scores for end in (x.mean - x.standard_error,
+                                      x.mean + x.standard_error)]
+  ends += [data.mean, data.best] if data else []
+  margin = 0.05 * (max(ends) - min(ends)) or 1.0
+  return min(ends) - margin, max(ends) + margin
+
+
+def _draw_data(line_fn: Callable, data: Optional[Data]) -> None:
+  """Draws the returns of the data across a panel."""
+  if data:
+    line_fn(data.mean, color='k', linestyle=':', linewidth=1.2,
+            label='mean of the data')
+    line_fn(data.best, color='k', linestyle='-.', linewidth=1.2,
+            label='best of the data')
+
+
+def _after(step: int, method: str, num_methods: int) -> str:
+  words = f'after {step} step{"" if step == 1 else "s"}'
+  return words if num_methods == 1 else f'{method}, {words}'
+
+
+def _color(number: int) -> str:
+  return _COLORS[number % len(_COLORS)]
+
+
+def _panel(path: str, alternative: str, draw_fn: Callable[[Any], None], *,
+           title: str, xlabel: str, ylabel: str, height: float = _SIZE[1],
+           ylim: Optional[tuple[float, float]] = None) -> Picture:
+  """Draws one picture with its legend below it, if it has several lines."""
+  figure = figure_lib.Figure(figsize=(_SIZE[0], height), layout='constrained')
+  axes = figure.add_subplot()
+  draw_fn(axes)
+  axes.set(xlabel=xlabel, ylabel=ylabel)
+  if ylim:
+    axes.set_ylim(*ylim)
+  axes.set_title(title, fontsize='medium')
+  axes.xaxis.set_major_locator(ticker.MaxNLocator(5))
+  axes.grid(alpha=0.3)
+  axes.spines[['top', 'right']].set_visible(False)
+  lines = dict(zip(*reversed(axes.get_legend_handles_labels())))
+  if len(lines) > 1:
+    figure.legend(
+        lines.values(), lines.keys(), loc='outside lower center',
+        fontsize='small', frameon=False,
+        ncols=max(1, min(len(lines), _LETTERS // (max(map(len, lines)) + 6))))
+  figure.savefig(f'{path}.png', dpi=_DOTS)
+  return Picture(f'{os.path.basename(path)}.png', alternative)

@@ -1,4 +1,4 @@
-"""What a report says: sums over tasks, each task, and how it was measured."""
+"""What a report says: sums over tasks, each task, and how it was made."""
 
 import os
 from typing import Optional, Sequence
@@ -8,17 +8,20 @@ import numpy as np
 from tf_muzero.reporting import aggregates
 from tf_muzero.reporting import groups as groups_lib
 from tf_muzero.reporting import plots
+from tf_muzero.reporting import provenance
 from tf_muzero.reporting import scores as scores_lib
+from tf_muzero.reporting import words
 from tf_muzero.reporting.document import Block
 from tf_muzero.reporting.document import Heading
-from tf_muzero.reporting.document import Picture
+from tf_muzero.reporting.document import Pictures
 from tf_muzero.reporting.document import Table
 from tf_muzero.reporting.document import Text
 from tf_muzero.reporting.groups import Group
 from tf_muzero.reporting.groups import Summary
+from tf_muzero.reporting.provenance import NONE
+from tf_muzero.reporting.runs import Data
 from tf_muzero.reporting.runs import Run
 
-_NONE = '–'
 _WHICH = {'final': 'the end of training',
           'best': "each run's best checkpoint"}
 
@@ -37,17 +40,61 @@ def report(runs: Sequence[Run], directory: str, *, seed: int,
   tasks: dict[tuple[str, int], list[Group]] = {}
   for group in groups:
     tasks.setdefault((group.task, group.action_repeat), []).append(group)
+  titles = [_title(*key) for key in tasks]
   blocks: list[Block] = [
-      Heading(1, f'{_count(len(runs), "run")} of {_count(len(tasks), "task")}'),
-      Text('Scores are mean returns of evaluation episodes, raw and not '
-           'discounted. "±" is the standard error: over seeds, or over the '
-           'episodes of the one run. The best checkpoint was chosen by the '
-           'very evaluations that score it, while training, so it is too high '
-           'and is not to be compared with scores at the end.')]
+      Heading(1, f'{titles[0]}: {words.count(len(runs), "run")}'
+              if len(tasks) == 1 else f'{words.count(len(runs), "run")} of '
+              f'{words.count(len(tasks), "task")}'),
+      *_introduction(groups)]
   blocks += _sums(groups, directory, seed, resample_tasks)
-  for (task, action_repeat), members in tasks.items():
-    blocks += _task(task, action_repeat, members, directory)
-  return [*blocks, *_protocol(runs), *_runs(groups)]
+  for title, ((task, action_repeat), members) in zip(titles, tasks.items()):
+    if len(tasks) > 1:
+      blocks.append(Heading(2, title))
+    blocks += _task(task, action_repeat, members, directory,
+                    level=2 if len(tasks) == 1 else 3)
+  return [*blocks, *provenance.hyperparameters(groups),
+          *provenance.evaluations(runs), *provenance.runs_table(groups)]
+
+
+def _introduction(groups: Sequence[Group]) -> list[Block]:
+  """Returns what the numbers mean."""
+  blocks: list[Block] = []
+  if len({group.task for group in groups}) == 1:
+    blocks.append(Text(' '.join(map(_in_brief, groups))))
+  if not any(group.modes for group in groups):
+    return blocks
+  sizes = {len(group.runs) for group in groups}
+  if sizes == {1}:
+    error = ('Each method has one seed: "±" is the standard error over the '
+             'episodes of that one run, and says nothing of how much other '
+             'seeds would differ.')
+  elif 1 in sizes:
+    error = ('"±" is the standard error over seeds; where a method has one '
+             'seed, over the episodes of that one run.')
+  else:
+    error = '"±" is the standard error over seeds.'
+  return [*blocks,
+          Text('Scores are mean returns of evaluation episodes, raw and not '
+               f'discounted. {error}'),
+          Text('The best checkpoint was chosen by the very evaluations that '
+               'score it, so its score is too high and is not to be compared '
+               'with scores at the end.')]
+
+
+def _in_brief(group: Group) -> str:
+  """Returns what was run, in a sentence."""
+  seconds = [run.seconds for run in group.runs if run.seconds]
+  cores = {int(start.get('cores', 0)) for run in group.runs
+           for start in run.starts}
+  parts = [words.count(len(group.runs), 'seed'), words.span(
+      [run.num_steps for run in group.runs]) + ' learner steps']
+  if seconds:
+    ends = [words.duration(x) for x in (min(seconds), max(seconds))]
+    parts.append(' to '.join(dict.fromkeys(ends)))
+    parts[-1] += f' on {words.count(cores.pop(), "core")}' if (
+        len(cores) == 1 and 0 not in cores) else ''
+  method = group.method[:1].upper() + group.method[1:]
+  return f'{method}: {", ".join(parts)}.'
 
 
 def _sums(groups: Sequence[Group], directory: str, seed: int,
@@ -89,17 +136,20 @@ def _sum(groups: Sequence[Group], suite: str, scale: str, which: str,
   rows = [[*key, str(len(x)), str(sum(len(runs) for runs in x)),
            *(_interval(values[key]) for values in found.values())]
           for key, x in collected.items()]
-  name = f'aggregates_{suite}_{_file(scale)}_{which}.png'
-  plots.intervals(os.path.join(directory, name), {
-      title: {': '.join(key): x for key, x in values.items()}
-      for title, values in found.items()}, scale)
+  pictures = plots.intervals(
+      os.path.join(directory, f'aggregates_{suite}_{_file(scale)}_{which}'), {
+          title: {': '.join(key): x for key, x in values.items()}
+          for title, values in found.items()}, scale)
   drawn = 'seeds and tasks' if resample_tasks else 'seeds within each task'
+  has_seeds = resample_tasks or any(
+      len(runs) > 1 for x in collected.values() for runs in x)
   blocks: list[Block] = [
       Heading(2, f'{suite}: {scale}, {_WHICH[which]}'),
       Text('In brackets 95% confidence intervals, by a bootstrap over '
-           f'{drawn}.'),
+           f'{drawn}.' if has_seeds else
+           'There is one seed of each task, and so no confidence interval.'),
       Table(['method', 'acts by', 'tasks', 'runs', *found], rows),
-      Picture(name, f'{scale}, {_WHICH[which]}')]
+      Pictures(pictures, f'{scale}, {_WHICH[which]}')]
   if len({len(x) for x in collected.values()}) > 1:
     blocks.append(Text('Not all methods were run on all tasks: these numbers '
                        'are not of the same tasks.'))
@@ -107,13 +157,38 @@ def _sum(groups: Sequence[Group], suite: str, scale: str, which: str,
 
 
 def _task(task: str, action_repeat: int, groups: Sequence[Group],
-          directory: str) -> list[Block]:
-  """Returns the table and the pictures of a task."""
-  stem = _file(f'{task}_{action_repeat}')
-  path = lambda kind: os.path.join(directory, f'{stem}_{kind}.png')
-  title = task + (f', action repeat {action_repeat}' if action_repeat > 1
-                  else '')
-  blocks: list[Block] = [Heading(2, title), _task_table(task, groups)]
+          directory: str, level: int) -> list[Block]:
+  """Returns the tables and the pictures of a task."""
+  stem = os.path.join(directory, _file(f'{task}_{action_repeat}'))
+  blocks: list[Block] = []
+  if any(group.modes for group in groups):
+    blocks += _returns(task, action_repeat, groups, stem, level)
+  else:
+    blocks.append(Text('No episodes were played to evaluate this task, so '
+                       'there are no returns.'))
+  errors = plots.validation(f'{stem}_validation', groups)
+  if errors:
+    blocks += [
+        Heading(level, 'The model on held-out episodes'),
+        Pictures(errors, 'Errors on episodes that were not trained on, after '
+                 'the fewest and the most unrolled steps. Saying the mean is '
+                 'what a model without knowledge would do.')]
+  names = sorted({name for x in groups for run in x.runs
+                  for name in run.metrics if name.startswith('loss/')})
+  if names:
+    blocks += [Heading(level, 'Losses'), Pictures(
+        plots.training(f'{stem}_training', groups, names),
+        'Terms of the loss, as they were logged.')]
+  return blocks
+
+
+def _returns(task: str, action_repeat: int, groups: Sequence[Group],
+             stem: str, level: int) -> list[Block]:
+  """Returns the scores of a task."""
+  data = groups_lib.data(groups)
+  blocks: list[Block] = [Heading(level, 'Return'), _task_table(task, groups)]
+  if data:
+    blocks.append(Text(_of_data(data)))
   paper = scores_lib.control_scores().get(task)
   if paper and action_repeat == 1:
     blocks.append(Text(
@@ -122,101 +197,66 @@ def _task(task: str, action_repeat: int, groups: Sequence[Group],
         f'at the best checkpoint {paper.unplugged_best} (cloning '
         f'{paper.cloning_best}).'))
   if any(run.curve for x in groups for run in x.runs):
-    plots.learning_curves(path('curves'), groups)
-    blocks.append(Picture(f'{stem}_curves.png', f'{title}: learning curves. '
-                          'Thin lines are seeds, thick ones their mean.'))
-  plots.final_scores(path('final'), groups)
-  blocks.append(Picture(
-      f'{stem}_final.png', f'{title}: scores at the end of training, by method '
-      'and by how it acts. Dots are seeds.'))
-  names = sorted({name for x in groups for run in x.runs
-                  for name in run.metrics if name.startswith('loss/')})
-  if names:
-    plots.training(path('training'), groups, names)
-    blocks.append(Picture(
-        f'{stem}_training.png', f'{title}: losses of training.'))
-  if plots.validation(path('validation'), groups):
-    blocks.append(Picture(
-        f'{stem}_validation.png', f'{title}: the model on held-out episodes, '
-        'after the fewest (solid) and the most (dashed) unrolled steps; dotted '
-        'is the error of saying the mean.'))
+    several = max(len(x.runs) for x in groups) > 1
+    blocks.append(Pictures(
+        plots.learning_curves(f'{stem}_curves', groups, data)
+        + plots.wall_time_curve(f'{stem}_wall_time', groups, data),
+        'Learning curves. Bands are standard errors'
+        + ('; thin lines are seeds, thick ones their mean.' if several
+           else ' over episodes.')))
+  blocks.append(Pictures(
+      plots.final_scores(f'{stem}_final', groups, data),
+      'Scores at the end of training, with standard errors. Dots are seeds.'))
   return blocks
+
+
+def _of_data(data: Data) -> str:
+  sample = ' that were looked at' if data.is_sample else ''
+  return (f'The data: the mean return of its {data.num_episodes} episodes'
+          f'{sample} is {words.number(data.mean)}, the best '
+          f'{words.number(data.best)}.')
 
 
 def _task_table(task: str, groups: Sequence[Group]) -> Table:
   scales = [x for x in scores_lib.scales(task) if x.name != 'return']
+  several = len(groups) > 1  # Else the title says it.
   rows = []
   for group in groups:
     for mode in group.modes:
       final = groups_lib.final(group, mode)
       rows.append([
-          group.method, mode, str(len(final.means) if final else 0),
-          *_cells(final),
-          *(_number(x.normalised(final.mean)) if final else _NONE
+          *([group.method] if several else []), mode,
+          str(len(final.means) if final else 0), *_cells(final),
+          *(words.number(x.normalised(final.mean)) if final else NONE
             for x in scales),
-          *_cells(groups_lib.best(group, mode))])
-  return Table(['method', 'acts by', 'seeds', 'at the end', 'learner step',
-                *(x.name for x in scales), 'best checkpoint', 'learner step'],
-               rows)
-
-
-def _protocol(runs: Sequence[Run]) -> list[Block]:
-  """Returns how the evaluations were made, all values that runs have."""
-  found: dict[str, tuple[dict, dict]] = {}
-
-  def add(column: int, name: str, value: object):
-    found.setdefault(name, ({}, {}))[column][str(value)] = None
-
-  for run in runs:
-    known = {name: value for name, value in run.evaluation.items() if name not
-             in ('evaluations', 'directory', 'task', 'step', 'protocol')}
-    for name, value in {**known, **run.evaluation.get('protocol', {})}.items():
-      add(0, name, value)
-    for name, value in run.settings.items() if run.curve else ():
-      if name.startswith(('evaluate.during_training.', 'acting/')):
-        add(1, name.rpartition('.')[2], value)
-  if not found:
-    return []
-  return [
-      Heading(2, 'How it was evaluated'),
-      Text('Scores at the end of training are those of `evaluate` where there '
-           'are such, else the last ones while training; the best ones are '
-           'always of those.'),
-      Table(['setting', 'evaluate', 'while training'],
-            [[name, *(', '.join(x) or _NONE for x in values)]
-             for name, values in sorted(found.items())])]
-
-
-def _runs(groups: Sequence[Group]) -> list[Block]:
-  return [Heading(2, 'The runs'), Table(
-      ['directory', 'task', 'method', 'seed', 'learner steps', 'dataset'],
-      [[run.directory, run.task, group.method, run.seed,
-        str(max(score.step for score in run.final.values())),
-        run.settings.get('DATASET', _NONE).strip("'\"")]
-       for group in groups for run in group.runs])]
+          *_cells(groups_lib.best(group, mode))[:1],
+          *_cells(groups_lib.best(group, mode))[2:]])
+  return Table(
+      [*(['method'] if several else []), 'acts by', 'seeds', 'at the end',
+       'episodes', 'of step', *(x.name for x in scales), 'best checkpoint',
+       'of step'], rows)
 
 
 def _cells(summary: Optional[Summary]) -> list[str]:
+  """Returns score, episodes of each seed, and learner steps."""
   if not summary:
-    return [_NONE, _NONE]
-  steps = sorted(set(summary.steps))
-  return [f'{_number(summary.mean)} ± {_number(summary.error)}',
-          ' to '.join(str(x) for x in dict.fromkeys((steps[0], steps[-1])))]
+    return [NONE] * 3
+  episodes = ([words.span(summary.num_episodes)] if all(summary.num_episodes)
+              else [NONE])
+  return [f'{words.number(summary.mean)} ± {words.number(summary.error)}',
+          *episodes, words.span(summary.steps)]
 
 
 def _interval(x: aggregates.Interval) -> str:
   if x.low == x.high:  # Of one seed.
-    return _number(x.value)
-  return f'{_number(x.value)} [{_number(x.low)}, {_number(x.high)}]'
+    return words.number(x.value)
+  return (f'{words.number(x.value)} [{words.number(x.low)}, '
+          f'{words.number(x.high)}]')
 
 
-def _number(x: float) -> str:
-  return f'{x:.0f}' if abs(x) >= 1000 else f'{x:.1f}' if abs(x) >= 10 else (
-      f'{x:.2f}')
-
-
-def _count(number: int, noun: str) -> str:
-  return f'{number} {noun}{"" if number == 1 else "s"}'
+def _title(task: str, action_repeat: int) -> str:
+  return (task or 'Data without an environment') + (
+      f', action repeat {action_repeat}' if action_repeat > 1 else '')
 
 
 def _file(text: str) -> str:
