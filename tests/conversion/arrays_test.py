@@ -13,6 +13,7 @@ from tf_muzero.data import layout
 
 
 @pytest.mark.parametrize('terminal_type', [bool, np.float32, np.uint8])
+@pytest.mark.filterwarnings('error::RuntimeWarning')
 def test_hdf5(tmp_path, terminal_type, caplog):
   caplog.set_level('INFO', logger='absl')
   rows = toys.steps()

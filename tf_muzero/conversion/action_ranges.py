@@ -9,7 +9,7 @@ import numpy as np
 from tf_muzero import actions
 
 Bound = Union[float, str, Sequence[float]]
-_LARGEST = np.finfo(np.float32).max
+_LARGEST = np.finfo(np.float32).max / 4  # So that ranges are finite, too.
 _MOST_INTEGERS = 2**31 - 1
 
 
