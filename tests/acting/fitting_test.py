@@ -51,8 +51,9 @@ def test_supports_that_do_not_hold_the_data_are_refused(directory, tmp_path):
         value_transform.Support(-2.0, 22.0, 11), _SMALL))
   message = str(error.value)
   assert 'rewards are from -5000 to 5000, and reward_support holds' in message
-  bindings = re.findall(r"--gin_bindings='(\w+)/value_transform.Support.(\w+) = "
-                        r"(-?[\d.]+)'", message)
+  bindings = re.findall(
+      r"--gin_bindings='(\w+)/value_transform.Support.(\w+) = (-?[\d.]+)'",
+      message)
   assert [x[:2] for x in bindings] == [
       ('value', 'minimum'), ('value', 'maximum'),
       ('reward', 'minimum'), ('reward', 'maximum')]
@@ -60,7 +61,7 @@ def test_supports_that_do_not_hold_the_data_are_refused(directory, tmp_path):
   limits = {'value': {'num_bins': 11}, 'reward': {'num_bins': 11}}
   for scope, side, number in bindings:
     limits[scope][side] = float(number)
-  supports = [value_transform.Support(**limits[x]) for x in limits]
+  supports = [value_transform.Support(**x) for x in limits.values()]
   fit = fitting.fit(str(tmp_path), episodes_lib.open_dataset(directory),
                     _agent(*supports))
   assert [fit.agent.value_support, fit.agent.reward_support] == supports

@@ -59,28 +59,27 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
     clip_targets: whether what a support does not hold is clipped, and told.
   """
   content = _read(run_directory)
-  is_stored = isinstance(source, episodes_lib.Dataset)
-  data = _identity(source) if is_stored else {}
+  data = _identity(source)
   if content is None:
-    survey = (survey_lib.survey(source, agent.discount)._asdict()
-              if is_stored else {})
+    survey = _survey(source, agent.discount)
     fitted = _fit_agent(agent, survey, source)
     if survey:
-      _check(fitted, survey, source, clip_targets)
+      _check(fitted, survey, data['place'], clip_targets)
       _tell(fitted, survey)
+    value, reward = fitted.supports
     content = {
         'data': data, 'num_datapoints': fitted.num_datapoints,
-        'value_support': dataclasses.asdict(fitted.value_support),
-        'reward_support': dataclasses.asdict(fitted.reward_support),
-        'survey': survey}
+        'value_support': dataclasses.asdict(value),
+        'reward_support': dataclasses.asdict(reward), 'survey': survey}
   elif content['data'] != data:
     logging.warning(
         'The data is not what this run began with: %s then, %s now. Supports, '
         'width and normalisation stay as they were fitted to that.',
         content['data'], data)
   survey = content['survey']
-  if is_stored and not source.approximate_steps and content['data'] == data:
-    source = dataclasses.replace(source, approximate_steps=survey['num_steps'])
+  if isinstance(source, episodes_lib.Dataset) and content['data'] == data:
+    source = dataclasses.replace(source, approximate_steps=(
+        source.approximate_steps or survey['num_steps']))
   statistics = [np.array(survey[name], np.float32) for name in (
       'observation_mean', 'observation_deviation')] if survey else []
   return Fit(source, _with(agent, content, run_directory),
@@ -115,8 +114,17 @@ def load(run_directory: str, agent: Agent) -> Agent:
   return _with(agent, content, run_directory)
 
 
-def _identity(source: episodes_lib.Dataset) -> dict[str, Any]:
+def _survey(source: sources.Source, discount: float) -> dict[str, Any]:
+  """Returns what is found in a dataset; nothing of an environment."""
+  if not isinstance(source, episodes_lib.Dataset):
+    return {}
+  return survey_lib.survey(source, discount)._asdict()
+
+
+def _identity(source: sources.Source) -> dict[str, Any]:
   """Returns what tells one dataset from another."""
+  if not isinstance(source, episodes_lib.Dataset):
+    return {}
   place = source.place
   if source.directory and '://' not in place:
     place = os.path.abspath(place)
@@ -166,19 +174,22 @@ def _fit_support(support: Any, found: Sequence[float],
                  possible: Sequence[float], start: float) -> Support:
   if not isinstance(support, FittedSupport):
     return support
-  return support.fit(tuple(found), tuple(possible), start)
+  return support.fit(
+      (found[0], found[1]), (possible[0], possible[1]), start)
 
 
 def _check(agent: Agent, survey: dict[str, Any],
-           source: episodes_lib.Dataset, clip_targets: bool) -> None:
+           place: str, clip_targets: bool) -> None:
   """Raises ValueError, or tells, where a support clips what is stored."""
   # The two may be one and the same in the configuration.
   scopes = (('', '') if agent.value_support == agent.reward_support
             else ('value/', 'reward/'))
-  problems, bindings = [], {}
+  problems: list[str] = []
+  bindings: dict[str, float] = {}
+  value_support, reward_support = agent.supports
   for what, support, found, scope in (
-      ('discounted returns', agent.value_support, survey['returns'], scopes[0]),
-      ('rewards', agent.reward_support, survey['reward'], scopes[1])):
+      ('discounted returns', value_support, survey['returns'], scopes[0]),
+      ('rewards', reward_support, survey['reward'], scopes[1])):
     if not support.clips(tf.constant(found, tf.float32)).numpy().any():
       continue
     name = 'value_support' if what != 'rewards' else 'reward_support'
@@ -195,7 +206,7 @@ def _check(agent: Agent, survey: dict[str, Any],
         del bindings[key]
   if not problems:
     return
-  message = f'In {source.place!r}, {"; ".join(problems)}.'
+  message = f'In {place!r}, {"; ".join(problems)}.'
   if clip_targets:
     logging.warning('%s What is beyond is clipped (clip_targets).', message)
     return
@@ -210,20 +221,19 @@ def _check(agent: Agent, survey: dict[str, Any],
 
 def _tell(agent: Agent, survey: dict[str, Any]) -> None:
   """Logs what was found, and what was made of it."""
+  value, reward = agent.supports
   logging.info(
       'Data: %d episodes, %d of them to a terminal end, %d transitions; return '
       '%.4g in the mean, %.4g at best; rewards %.4g to %.4g, discounted '
       'returns %.4g to %.4g. Held: rewards %.4g to %.4g, values %.4g to %.4g.',
       survey['num_episodes'], survey['num_terminal'], survey['num_steps'],
       survey['mean_return'], survey['best_return'], *survey['reward'],
-      *survey['returns'], agent.reward_support.lowest,
-      agent.reward_support.highest, agent.value_support.lowest,
-      agent.value_support.highest)
-  if survey['reward'][0] == survey['reward'][1]:
-    logging.warning(
-        'All rewards of the data are %g%s.', survey['reward'][0],
-        ': there is nothing to tell good from bad by' if not
-        survey['num_terminal'] or not survey['reward'][0] else '')
+      *survey['returns'], reward.lowest, reward.highest, value.lowest,
+      value.highest)
+  if survey['reward'][0] == survey['reward'][1] and (
+      not survey['num_terminal'] or not survey['reward'][0]):
+    logging.warning('All rewards of the data are %g, and nothing tells good '
+                    'from bad: are they stored?', survey['reward'][0])
 
 
 def _read(run_directory: str) -> Optional[dict[str, Any]]:

@@ -78,7 +78,7 @@ class _Outline(NamedTuple):
 
 class _Moments(NamedTuple):
   """Number, mean and sum of squared differences to it."""
-  count: int
+  number: int
   mean: np.ndarray
   squares: np.ndarray
 
@@ -115,7 +115,7 @@ def survey(dataset: episodes_lib.Dataset, discount: float) -> Survey:
   found = _summarise(outlines, is_sample, discount)
   if moments is None:
     return found
-  deviation = np.sqrt(moments.squares / moments.count)
+  deviation = np.sqrt(moments.squares / moments.number)
   return found._replace(
       observation_mean=moments.mean.tolist(),
       observation_deviation=np.where(
@@ -192,11 +192,11 @@ def _add(moments: Optional[_Moments], x: np.ndarray) -> _Moments:
   more = _Moments(len(x), x.mean(axis=0), ((x - x.mean(axis=0))**2).sum(axis=0))
   if moments is None:
     return more
-  difference, total = more.mean - moments.mean, moments.count + more.count
+  difference, total = more.mean - moments.mean, moments.number + more.number
   return _Moments(
-      total, moments.mean + difference * more.count / total,
+      total, moments.mean + difference * more.number / total,
       moments.squares + more.squares
-      + difference**2 * moments.count * more.count / total)
+      + difference**2 * moments.number * more.number / total)
 
 
 def _summarise(outlines: Sequence[_Outline], is_sample: bool, discount: float

@@ -95,6 +95,15 @@ class Agent:
     return not any(isinstance(x, FittedSupport) for x in (
         self.value_support, self.reward_support))
 
+  @property
+  def supports(self) -> tuple[Support, Support]:
+    """Of value and reward; RuntimeError where they have no limits yet."""
+    value, reward = self.value_support, self.reward_support
+    if isinstance(value, FittedSupport) or isinstance(reward, FittedSupport):
+      raise RuntimeError('A FittedSupport has no limits before it is fitted to '
+                         'data: see Agent.fitted.')
+    return value, reward
+
   def fitted(self, fitted: Fitted) -> 'Agent':
     """Returns the agent with what was fitted to data; what was given stays."""
     choose = lambda given, found: (
@@ -106,9 +115,9 @@ class Agent:
 
   def start_heads(self, network: keras.Model) -> None:
     """Makes a fresh network say what the supports have it start with."""
-    if (self.value_support.start, self.reward_support.start) != (None, None):
-      network.start_heads(self.value_support.start_logits(),
-                          self.reward_support.start_logits())
+    value, reward = self.supports
+    if (value.start, reward.start) != (None, None):
+      network.start_heads(value.start_logits(), reward.start_logits())
 
   def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
                 ) -> heads.PolicyHead:

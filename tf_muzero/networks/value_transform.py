@@ -63,7 +63,8 @@ class Support:
 
   def __post_init__(self):
     ranges.at_least(2, num_bins=self.num_bins)
-    if not self.minimum < self.maximum:
+    # pylint: disable-next=unnecessary-negation
+    if not self.minimum < self.maximum:  # Nor is NaN.
       raise ValueError('minimum must be < maximum, got '
                        f'{self.minimum} and {self.maximum}.')
     if self.start is not None and not (
