@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from tests import data_toys
 from tf_muzero import inspect
@@ -129,6 +130,52 @@ def test_contradictions_are_told(tmp_path, capsys):
   assert ('settled      in 2 of 2 episodes, is_terminal says that the last '
           'transition is terminal, and its discount is not 0; is_terminal '
           'counts') in printed
+
+
+def test_own_actions_are_shown_as_they_are(tmp_path, capsys):
+  scalar = tfds.features.Tensor(shape=(2,), dtype=np.float32)
+  data_toys.write_raw(
+      tmp_path / 'toy', data_toys.raw_features(action=scalar), [
+          data_toys.raw_steps(action=np.float32([[0, 2.5], [40, 2], [9, 9]]))])
+  with pytest.raises(ValueError, match='cannot be trained on'):
+    inspect.inspect(str(tmp_path / 'toy'))
+  assert ('advice       In 1 of 1 episodes actions are out of bounds; in all, '
+          'they go from [0, 2] to [40, 2.5]') in capsys.readouterr().out
+  summary = inspect.inspect(str(tmp_path / 'toy'), Reading(
+      action_minimum=[0.0, 2.0], action_maximum=[50.0, 3.0]))
+  printed = capsys.readouterr().out
+  assert 'action       [2] float32 in [0, 50] x [2, 3]' in printed
+  assert summary.action[0].tolist() == [[0.0, 2.0], [40.0, 2.5], [20.0, 2.25]]
+  assert summary.at_bounds[0].tolist() == [[0.5, 0.5], [0.0, 0.0]]
+
+
+def test_nested_entries_of_any_name(tmp_path, capsys):
+  part = tfds.features.Tensor(shape=(1,), dtype=np.float32)
+  names = ['shape', 'dtype', 'seed', 'joint pos', 'größe', 'a.b-c']
+  data_toys.write_raw(
+      tmp_path / 'toy', data_toys.raw_features(observation={
+          'robot': {name: part for name in names}, 'touch': np.bool_}),
+      [data_toys.raw_steps(observation={
+          'robot': {name: np.zeros([3, 1], np.float32) for name in names},
+          'touch': [True, False, True]})])
+  inspect.inspect(str(tmp_path / 'toy'))
+  printed = capsys.readouterr().out
+  for name in names:
+    assert f'robot/{name} [1] float32' in printed
+  assert 'touch [1] float32' in printed
+  assert 'model input  [7] float32' in printed
+
+
+def test_integers_from_one_are_shown_as_they_are(tmp_path, capsys):
+  data_toys.write_raw(
+      tmp_path / 'toy', data_toys.raw_features(action=np.int64),
+      [data_toys.raw_steps(action=[1, 3, 0])])
+  inspect.inspect(str(tmp_path / 'toy'), Reading(action_start=1))
+  printed = capsys.readouterr().out
+  assert 'action       one of 3, from 1 to 3' in printed
+  assert 'settled      nothing tells how many actions there are' in printed
+  for number, share in ((1, 50), (2, 0), (3, 50)):
+    assert f'action {number}     {share:6.1f}%' in printed
 
 
 def test_print_frames(tmp_path, capsys):

@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tests import data_toys
@@ -84,3 +85,36 @@ def test_prepared_when_asked(tmp_path):
     assert dataset.directory == str(tmp_path / 'muzero_test_rlds' / '3.0.0')
     episode, = episodes_lib.load_episodes(dataset)
     assert np.allclose(episode.reward, [1.0, 2.0, 0.0])
+
+
+def _write_toy(directory):
+  data_toys.write(directory, [data_toys.play(
+      np.random.default_rng(0), data_toys.BOARD_SPEC, 3)], data_toys.BOARD_SPEC)
+  return str(directory)
+
+
+def test_the_reason_that_the_system_gives(tmp_path, monkeypatch):
+  _write_toy(tmp_path / 'toy')
+  with pytest.raises(ValueError, match="'nowhere' not implemented"):
+    locating.find_directory('nowhere://a/b', None, False)
+  with pytest.raises(ValueError, match="'nowhere' not implemented"):
+    locating.find_directory(_NAME, 'nowhere://a/b', False)
+
+  stat = tf.io.gfile.stat
+  def denied(path):
+    if 'toy' in str(path):
+      raise tf.errors.PermissionDeniedError(None, None, f'{path}; no, not you')
+    return stat(path)
+  monkeypatch.setattr(tf.io.gfile, 'stat', denied)
+  monkeypatch.setattr(tf.io.gfile, 'isdir', lambda path: False)
+  with pytest.raises(ValueError, match='toy. cannot be read: .*no, not you'):
+    locating.find_directory(str(tmp_path / 'toy'), None, False)
+
+
+@pytest.mark.parametrize('name', ['a[0]', 'b*', 'c?d', '[!x] y', 'größe'])
+def test_any_directory_is_a_directory(tmp_path, name):
+  """Of names that stand for several files where files are looked for."""
+  directory = _write_toy(tmp_path / name / 'toy[1]*')
+  _write_toy(tmp_path / 'a0' / 'toy1')
+  dataset = episodes_lib.open_dataset(directory)
+  assert len(episodes_lib.load_episodes(dataset)) == 1

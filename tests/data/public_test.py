@@ -6,10 +6,12 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import public
+from tf_muzero.data import understanding
 from tf_muzero.data.reading import Reading
 
 _ATARI = ['rlu_atari', 'rlu_atari_checkpoints', 'rlu_atari_checkpoints_ordered']
@@ -178,6 +180,58 @@ def test_d4rl(tmp_path, name):
         one.observation, np.float32(other['steps']['observation'][:num]))
     np.testing.assert_array_equal(
         one.reward[:-1], np.float32(other['steps']['reward'][:num - 1]))
+
+
+@pytest.mark.parametrize('name, wanted, width', [
+    ('rlu_locomotion/humanoid_walls',
+     ['walker/joints_pos', 'walker/sensors_gyro'], 59),
+    ('robomimic_ph/lift_ph_low_dim', ['object', 'robot0_eef_pos'], 13)])
+def test_entries_beside_images(tmp_path, name, wanted, width):
+  """Their layouts, as TFDS declares them; robomimic has many entries."""
+  prepare(tmp_path, name, {'train': lambda features: [episode(features)]})
+  read = lambda **settings: episodes_lib.open_dataset(
+      name, Reading(data_dir=str(tmp_path), **settings))
+  if name.startswith('rlu'):
+    with pytest.raises(ValueError, match="'walker/egocentric_camera' is an im"):
+      read()
+    camera = read(observation_entries=['walker/egocentric_camera'])
+    assert camera.spec.observation['walker']['egocentric_camera'].shape == (
+        64, 64, 3)
+  found, = episodes_lib.load_episodes(read(observation_entries=wanted))
+  assert found.observation.shape == (4, width)
+
+
+def test_dmlab(tmp_path):
+  name = 'rlu_dmlab_explore_object_rewards_few/training_0'
+  prepare(tmp_path, name, {'train': lambda features: [episode(features)]})
+  with pytest.raises(ValueError, match="'pixels' is an image"):
+    episodes_lib.open_dataset(name, Reading(data_dir=str(tmp_path)))
+  dataset = episodes_lib.open_dataset(name, Reading(
+      data_dir=str(tmp_path), observation_entries=['pixels']))
+  assert dataset.spec.action.num_values == 15
+  assert dataset.spec.observation['pixels'].shape == (72, 96, 3)
+  found, = episodes_lib.load_episodes(dataset)
+  assert found.observation.shape == (4, 72, 96, 3)
+
+
+def test_a_spurious_is_terminal_is_known():
+  """As TFDS writes rlu_rwrl, whose features it reads from the net."""
+  scalar = tfds.features.Tensor(shape=(1,), dtype=np.float32)
+  features = tfds.features.FeaturesDict({'steps': tfds.features.Dataset({
+      'observation': {'height': scalar}, 'action': scalar, 'reward': scalar,
+      'discount': scalar, 'is_first': np.bool_, 'is_last': np.bool_,
+      'is_terminal': np.bool_})})
+  known = public.lookup('rlu_rwrl', 'walker_walk_combined_challenge_none_1')
+  found = understanding.understand(features, {}, known, Reading())
+  assert found.terminal_from == 'discount'
+  steps = found.adapter({
+      'reward': tf.constant([[1.0], [2.0], [0.0]]),
+      'discount': tf.constant([[1.0], [1.0], [0.0]]),
+      'is_terminal': tf.constant([False, False, True])})
+  assert steps['discount'].numpy()[:2].tolist() == [1.0, 1.0]
+  chosen = Reading(terminal_from='is_terminal')
+  assert understanding.understand(
+      features, {}, known, chosen).terminal_from == 'is_terminal'
 
 
 def test_numbers_of_actions():

@@ -7,6 +7,7 @@ from tests import data_toys
 from tests.data import public_test
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import files
+from tf_muzero.data import subsets
 from tf_muzero.data.reading import Reading
 
 _LENGTHS = list(range(1, 12))
@@ -143,3 +144,17 @@ def test_settings_are_checked(setting, words):
 def test_own_data_is_never_realigned(directory):
   with pytest.raises(ValueError, match='says its rewards are aligned'):
     opened(directory, reward_alignment='realigned')
+
+
+def test_what_is_read_of_several_splits_is_told():
+  sizes = ['train', 'val', 'test']
+  describe = subsets.describe_splits
+  assert not describe(['train'], 'train', Reading())
+  told, = describe(sizes, 'train', Reading())
+  assert told.startswith('of the splits, train is read, and not val, test;')
+  assert not describe(sizes, 'val', Reading(split='val'))
+  told, = describe(['expert', 'random'], 'expert+random', Reading())
+  assert told.startswith("there is no split 'train': expert, random are read;")
+  many = [f'checkpoint_{i:02}' for i in range(50)]
+  told, = describe(many, '+'.join(many), Reading())
+  assert '50 from checkpoint_00 to checkpoint_49 are read' in told

@@ -47,7 +47,7 @@ def find_directory(name: str, data_dir: Optional[str], prepare: bool) -> str:
 
 def _newest(directory: str, version: Optional[str]) -> str:
   """Returns the directory of a version, the newest one by default, or ''."""
-  if not tf.io.gfile.isdir(directory):
+  if not files.is_directory(directory):
     return ''
   versions = [
       entry.rstrip('/') for entry in tf.io.gfile.listdir(directory)

@@ -109,7 +109,8 @@ def _open_files(name: str, reading: Reading) -> Dataset:
         info.features, metadata, known, reading)
     split = subsets.resolve(info.splits, reading)
     parts = files.parts_of(info.splits[split].file_instructions)
-  except (ValueError, KeyError, OSError, json_format.ParseError) as error:
+  except (ValueError, KeyError, OSError, tf.errors.OpError,
+          json_format.ParseError) as error:
     raise ValueError(
         f'{directory!r} is not a dataset that can be read: {error}') from error
   finally:
@@ -134,7 +135,7 @@ def _open_files(name: str, reading: Reading) -> Dataset:
       split=split, parts=parts, reading=reading, oddities=known.oddities,
       approximate_steps=approximate_steps, **understood._replace(tellings=(
           *understood.tellings,
-          *subsets.describe_splits(info.splits, split)))._asdict())))
+          *subsets.describe_splits(info.splits, split, reading)))._asdict())))
 
 
 def _check_elements(dataset: tf.data.Dataset, reading: Reading) -> None:

@@ -34,13 +34,17 @@ def names_of(split: str) -> list[str]:
   return [part.split('[')[0] for part in split.split('+')]
 
 
-def describe_splits(splits: Any, split: str) -> tuple[str, ...]:
-  """Returns sentences about splits that are read together, or left out.
+def describe_splits(splits: Any, split: str, reading: Reading
+                    ) -> tuple[str, ...]:
+  """Returns sentences about splits that nobody asked for, or left out.
 
   Args:
     splits: of TFDS.
     split: that is read.
+    reading: the settings.
   """
+  if reading.split:
+    return ()
   names = names_of(split)
   left_out = [name for name in splits if name not in names]
   found = []
@@ -49,7 +53,7 @@ def describe_splits(splits: Any, split: str) -> tuple[str, ...]:
                  'reading.Reading.split chooses')
   if left_out:
     found.append(f'of the splits, {_listed(names)} is read, and not '
-                 f'{_listed(left_out)}')
+                 f'{_listed(left_out)}; reading.Reading.split chooses')
   return tuple(found)
 
 
