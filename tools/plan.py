@@ -161,7 +161,7 @@ def make_run(settings: Mapping[str, Any], simulations: int,
     num_datapoints: stored states, for networks as wide as these are many.
   """
   agent: agent_lib.Agent = settings['agent']
-  reanalyse: pipeline.Reanalyse = settings['reanalyse']
+  reanalyse = settings['reanalyse'].fitted((), settings['unroll_steps'])
   network = agent.make_network(spec, num_datapoints)
   one, head = agent.model_input(spec), agent.make_head(spec)
   frame_bytes = math.prod(spec.observation.shape) * one.dtype.itemsize
