@@ -3,25 +3,25 @@
 import sys
 
 import acting_toys
-import numpy as np
 import own_toys
-from PIL import Image
 import pytest
 import tensorflow as tf
 
+from tf_muzero import collect
 from tf_muzero import envs
-from tf_muzero import evaluate
 from tf_muzero import export
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import modes
 from tf_muzero.acting import rounds
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
+from tf_muzero.data import episodes
+from tf_muzero.data import reading
+from tf_muzero.envs import behaviours
+from tf_muzero.envs import matching
 from tf_muzero.types import Improved
 
 _AGENT = acting_toys.make_agent()
-_SETTINGS = {'num_episodes': 2, 'num_environments': 2, 'seed': 3,
-             'random_start_steps': 4, 'jit_compile': False, 'max_steps': 6}
 
 
 @pytest.fixture(name='folder')
@@ -38,31 +38,6 @@ def _untrained(directory, task):
   tf.train.CheckpointManager(
       tf.train.Checkpoint(target=acting_toys.make_network(_AGENT, spec)),
       directory + '/checkpoints', max_to_keep=1).save(checkpoint_number=70)
-  return spec.action
-
-
-@pytest.mark.parametrize('task, num_lines', [
-    ('gymnasium:Pendulum-v1', 500), ('push_task:make', 16)])
-def test_a_run_is_evaluated_filmed_and_exported(folder, task, num_lines):
-  run = str(folder / 'run')
-  action_spec = _untrained(run, task)
-  result = evaluate.evaluate(
-      run, agent_fn=lambda: _AGENT, modes=[modes.sample()],
-      video=str(folder / 'film.gif'), **_SETTINGS)
-  assert max(result['evaluations'][0]['lengths']) == 6
-  with Image.open(folder / 'film.gif') as film:
-    assert film.height == num_lines
-  output = export.export(run, agent=_AGENT, mode=modes.sample())
-  assert saved_model.read_metadata(output)['task'] == task
-  policy = tf.saved_model.load(output)
-  observation = acting_toys.make_observation(
-      run_directory.load_task(run).spec, 64)
-  actions, _ = policy.act(observation, tf.ones([64], tf.bool),
-                          policy.get_initial_state(64))
-  low, high = action_spec.minimum[0], action_spec.maximum[0]
-  assert low <= np.min(actions) < -1.0 and 1.0 < np.max(actions) <= high
-  again = evaluate.evaluate(output, **_SETTINGS)['evaluations'][0]
-  assert again['returns'] == pytest.approx(result['evaluations'][0]['returns'])
 
 
 def test_a_missing_environment_does_not_keep_a_policy_from_export(
@@ -101,3 +76,47 @@ def test_fresh_episodes_are_played_in_the_range_of_the_task(folder):
   for (episode, _), action in zip(played, (-1.0, 1.0)):
     assert (episode.action[:-1] == action).all()  # As networks have it.
   assert set(sys.modules['push_task'].TAKEN) == {-3.0, 5.0}
+
+
+_CAMERA = '''
+import gymnasium
+from gymnasium import spaces
+
+
+class Camera(gymnasium.Env):
+  observation_space = spaces.Dict(
+      eye=spaces.Box(0, 255, (8, 8, 3), 'uint8'),
+      arm=spaces.Dict(pos=spaces.Box(-1, 1, (3,)), held=spaces.Discrete(2)))
+  action_space = spaces.Discrete(3, start=1)
+
+  def reset(self, *, seed=None, options=None):
+    self.observation_space.seed(seed)
+    return self.observation_space.sample(), {}
+
+  def step(self, action):
+    assert action in (1, 2, 3)
+    return self.observation_space.sample(), 0.5, False, True, {}
+'''
+
+
+def test_pictures_beside_vectors_are_written_and_chosen_from(folder):
+  (folder / 'camera.py').write_text(_CAMERA)
+  task, directory = 'camera.py:Camera', str(folder / 'data')
+  collect.collect(
+      task=task, directory=directory, num_episodes=3, seed=1,
+      behaviour=behaviours.uniform(), action_repeat=1)
+  with pytest.raises(ValueError, match='observation_entries'):
+    episodes.open_dataset(directory)
+  for entries, shapes in ((['eye'], [(8, 8, 3)]), (['arm'], [(1,), (3,)])):
+    dataset = episodes.open_dataset(
+        directory, reading.Reading(observation_entries=entries))
+    assert (dataset.spec.action.start, dataset.spec.action.num_values) == (1, 3)
+    assert len(episodes.load_episodes(dataset)) == 3
+    environment = matching.match(envs.load(task, seed=0), dataset.spec)
+    seen = tf.nest.flatten(environment.reset().observation)
+    assert [x.shape for x in seen] == shapes
+  interaction = interaction_lib.Interaction(
+      task, 1, num_environments=1, temperature=1.0, root_noise_fraction=0.25,
+      root_noise_alpha=0.5, sample_reuse=1, shuffle_windows=1)
+  with pytest.raises(ValueError, match="'eye' .*picture must be all that"):
+    _AGENT.make_network(interaction_lib.open_task(interaction).spec)
