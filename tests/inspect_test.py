@@ -9,6 +9,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from tests import data_toys
+from tf_muzero import cli
 from tf_muzero import inspect
 from tf_muzero.data import episodes
 from tf_muzero.data import layout
@@ -206,6 +207,15 @@ def test_command(tmp_path):
   assert done.returncode == 1
   assert 'episodes     1' in done.stdout
   assert 'cannot be trained' in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_settings_of_reading_need_no_file(tmp_path, capsys):
+  _write(tmp_path / 'toy', data_toys.BOARD_SPEC)
+  cli.call(cli.configure(
+      inspect.inspect, inspect.default_files({}, ()),
+      ['reading.Reading.num_actions = 7'],
+      arguments={'directory': str(tmp_path / 'toy')}))
+  assert 'action       one of 7' in capsys.readouterr().out
 
 
 def test_public_dataset(capsys):

@@ -1,13 +1,13 @@
 """Prints what is in a dataset, and what is wrong with it.
 
   tf-muzero inspect datasets/cartpole
-  tf-muzero inspect rlu_control_suite/cheetah_run --gin_file=gin/inspect.gin \\
+  tf-muzero inspect rlu_control_suite/cheetah_run \\
       --gin_bindings='reading.Reading.split = "train[:100]"'
 
 Ends with exit status 1 if something makes the dataset unusable.
 """
 
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from dm_env import specs
 import numpy as np
@@ -233,5 +233,12 @@ def _shape(spec: specs.Array) -> str:
   return f'[{", ".join(map(str, spec.shape))}] {np.dtype(spec.dtype).name}'
 
 
+def default_files(
+    arguments: Mapping[str, Any], gin_files: Sequence[str]) -> list[str]:
+  """Returns the gin files that are read before those that are given."""
+  del arguments, gin_files
+  return ['gin/inspect.gin']
+
+
 if __name__ == '__main__':
-  cli.run(inspect, positional=('directory',))
+  cli.run(inspect, positional=('directory',), default_files_fn=default_files)
