@@ -199,7 +199,7 @@ def test_another_number_of_replicas_resumes(
   directory = str(tmp_path)
   listed = tf.config.list_logical_devices
   monkeypatch.setattr(  # Two of them, which compile sooner than four.
-      tf.config, 'list_logical_devices', lambda kind: listed(kind)[:2])
+      tf.config, 'list_logical_devices', lambda kind=None: listed(kind)[:2])
   for i, strategy in enumerate(strategies):
     trainer = train_runs.run(dataset, directory, 4 * (i + 1),
                              strategy=strategy, placement=placement)

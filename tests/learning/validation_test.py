@@ -22,6 +22,7 @@ from tf_muzero.acting import modes
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.envs import behaviours
+from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import validation
 from tf_muzero.search import mcts
 from tf_muzero.types import Episode
@@ -164,7 +165,7 @@ def test_replicas_are_evaluated_and_validated_at_the_end_too(
     dataset, tmp_path, monkeypatch):
   listed = tf.config.list_logical_devices
   monkeypatch.setattr(  # Two of them, which compile sooner than four.
-      tf.config, 'list_logical_devices', lambda kind: listed(kind)[:2])
+      tf.config, 'list_logical_devices', lambda kind=None: listed(kind)[:2])
   played = evaluate.during_training(
       modes=[modes.policy(), modes.mcts()], search_fn=functools.partial(
           mcts.search, num_simulations=2), num_episodes=2, num_environments=2,
@@ -177,6 +178,9 @@ def test_replicas_are_evaluated_and_validated_at_the_end_too(
             encoding='utf8') as file:
     lines = [json.loads(line) for line in file]
   assert [line['step'] for line in lines] == [2, 4, 5]
+  best = checkpoint_files.read_best(str(tmp_path / 'checkpoints'))
+  assert best.metric == 'evaluation/mcts' and best.value == max(
+      line['evaluation/mcts'] for line in lines)
   for line in lines:
     for mode in ('policy', 'mcts'):
       assert -1.0 <= line[f'evaluation/{mode}'] <= 1.0
