@@ -60,6 +60,7 @@ def writing(path: str, setting: str) -> Iterator[None]:
   except (OSError, tf.errors.OpError) as error:
     reason = (error.message if isinstance(error, tf.errors.OpError)
               else str(error))
-    raise OSError(f'{path!r} ({setting}) cannot be written: {reason} Is the '
-                  f'disk full, or the directory of another user? {setting} '
-                  'says where to write.') from error
+    raise OSError(
+        f'{path!r} ({setting}) cannot be written: {reason.rstrip(".")}. Is the '
+        f'disk full, or the directory of another user? {setting} says where to '
+        'write.') from error

@@ -230,8 +230,11 @@ def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:
     return True
   directory = paths.checked(directory, 'run_directory')
   run_lock.check(directory)
-  return resuming.has_all_steps(
-      directory, value_fn('num_steps'), value_fn('resume_from'))
+  if resuming.has_all_steps(
+      directory, value_fn('num_steps'), value_fn('resume_from')):
+    return True
+  paths.check_writable(directory + '/', 'run_directory')
+  return False
 
 
 if __name__ == '__main__':
