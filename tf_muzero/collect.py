@@ -45,8 +45,8 @@ def collect(*, task: str, directory: str, num_episodes: int,
 
   Args:
     task: environment id: `catch`, `dm_control:cartpole/swingup`, `atari:Pong`,
-      `gymnasium:CartPole-v1`, or `module:function` of one's own; see
-      `envs.load`.
+      `gymnasium:Pendulum-v1`, or `module:function` or `file.py:function` of
+      your own, which returns an environment of dm_env or of Gymnasium.
     directory: of the dataset, which `tfds.builder_from_directory` reads; must
       not exist.
     num_episodes: episodes to play.
