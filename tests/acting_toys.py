@@ -7,6 +7,9 @@ from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.acting import modes
+from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import saved_model
 from tf_muzero.networks import state
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.value_transform import Support
@@ -19,6 +22,8 @@ CONTINUOUS = EnvironmentSpec(
     specs.BoundedArray([1], np.float32, -1.0, 1.0, 'action'))
 DISCRETE = EnvironmentSpec(
     specs.Array([4], np.float32, 'board'), specs.DiscreteArray(3, name='move'))
+METADATA = {'task': 'toy', 'action_repeat': 4, 'mode': 'mcts', 'step': 11,
+            'observation': {'position': [3]}}
 
 
 def make_agent(width=8):
@@ -55,6 +60,25 @@ def search(parameters, root, recurrent_fn, seed, *, draw_fn, execution=None):
   return SearchOutput(
       root.candidates, visits, tf.nn.softmax(root.prior_logits),
       tf.zeros_like(root.prior_logits), root.value, root.value, visits[:, 0])
+
+
+def save_policy(directory, spec, agent=None, mode=modes.mcts(), **kwargs):
+  """Writes a SavedModel; returns the policy and the model that are in it."""
+  agent = agent or make_agent()
+  network = make_network(agent, spec)
+  policy = policy_lib.make_policy(
+      agent, network, spec, mode=mode, search_fn=search)
+  model = agent.plan_with(network, spec)
+  saved_model.save(directory, policy, model, METADATA, step=11, **kwargs)
+  return policy, model
+
+
+def act(loaded, observation, batch_size=2, *, function='act'):
+  """Returns the actions of a loaded policy that begins."""
+  action, _ = getattr(loaded, function)(
+      observation, tf.zeros([batch_size], tf.bool),
+      loaded.get_initial_state(batch_size=batch_size))
+  return action.numpy()
 
 
 class Countdown(dm_env.Environment):

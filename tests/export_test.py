@@ -1,6 +1,8 @@
 """Tests of the command that exports."""
 
+import dataclasses
 import os
+import re
 import subprocess
 import sys
 
@@ -10,9 +12,11 @@ import tensorflow as tf
 
 from tf_muzero import envs
 from tf_muzero import export
+from tf_muzero.acting import fitting
 from tf_muzero.acting import modes
 from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
+from tf_muzero.acting import verification
 from tf_muzero.search import mcts
 
 _AGENT = acting_toys.make_agent()
@@ -52,6 +56,12 @@ def _run(tmp_path_factory):
   spec = envs.spec(envs.load(task, seed=0))
   run_directory.save_task(
       directory, run_directory.Task(task, 4, spec, num_datapoints=100))
+  fitting.save(directory, {
+      'data': {'place': '/data/swings', 'split': 'train[:9]'},
+      'num_datapoints': 100, 'stored': {
+          'position': 'float64', 'velocity': 'int64'}, 'survey': {},
+      'value_support': dataclasses.asdict(_AGENT.value_support),
+      'reward_support': dataclasses.asdict(_AGENT.reward_support)})
   tf.train.CheckpointManager(
       tf.train.Checkpoint(target=acting_toys.make_network(_AGENT, spec)),
       directory + '/checkpoints', max_to_keep=1).save(checkpoint_number=70)
@@ -66,7 +76,11 @@ def _export(run, **kwargs):
 def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
   output = _export(run)
   assert output == os.path.join(run, 'policy')
-  assert 'its actions are those of the run' in capsys.readouterr().out
+  told = capsys.readouterr().out
+  assert 'its actions are those of the run' in told
+  assert re.search(
+      r'act \(compiled by XLA\): [\d.]+ at batch size 1, [\d.]+ at batch size '
+      r'64\n +act_plain \(plain graph\): [\d.]+ at', told)
   metadata = saved_model.read_metadata(output)
   assert metadata['mode'] == 'mcts'
   assert metadata['action_repeat'] == 4
@@ -74,6 +88,16 @@ def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
   assert metadata['num_simulations'] == 2
   assert metadata['observation']['position'] == {
       'shape': [3], 'dtype': 'float32', 'name': 'position'}
+  assert metadata['action']['maximum'] == [1.0]
+  assert metadata['latency_ms']['act'].keys() == {'1', '64'}
+  assert metadata['settings']['discount'] == 0.9
+  assert metadata['settings']['network'] == (
+      'tf_muzero.networks.state.StateNetwork(num_blocks=1, width=8)')
+  assert (metadata['dataset'], metadata['split']) == (
+      '/data/swings', 'train[:9]')
+  assert metadata['act_dtypes'][-1] == {
+      'position': 'float64', 'velocity': 'int64'}
+  assert 'moves on' in metadata['seed']
   example = _EXAMPLE.replace("'runs/1/policy'", repr(output)) + (
       "import sys; print([name for name in sys.modules if name.split('.')[0]"
       " in ('tf_muzero', 'tf_agents', 'gin')])")
@@ -88,12 +112,12 @@ def test_exported_policy_plays_without_this_package(run, tmp_path, capsys):
 
 def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
 
-  def differ(directory, policy):
-    del policy
+  def differ(directory, policy, plain):
+    del policy, plain
     assert saved_model.is_saved_model(directory)
     raise RuntimeError('differs')
 
-  monkeypatch.setattr(saved_model, 'verify', differ)
+  monkeypatch.setattr(verification, 'verify', differ)
   with pytest.raises(RuntimeError, match='differs'):
     _export(run, output=str(tmp_path / 'policy'), mode=modes.policy())
   assert not os.listdir(tmp_path)
@@ -101,36 +125,36 @@ def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
 
 def test_overwrites_only_exports_and_only_if_told(run, tmp_path, monkeypatch):
 
-  def save(directory, policy, model, metadata, step, shown):
-    del policy, model, step, shown
+  def save(directory, policy, model, metadata, step, **kwargs):
+    del policy, model, step, kwargs
     os.makedirs(directory)
-    for name, text in (('saved_model.pb', ''), ('mode', metadata['mode'])):
-      with open(os.path.join(directory, name), 'w', encoding='utf-8') as file:
-        file.write(text)
+    with open(os.path.join(directory, 'saved_model.pb'), 'wb'):
+      saved_model.write_metadata(directory, metadata)
 
   monkeypatch.setattr(saved_model, 'save', save)
-  monkeypatch.setattr(saved_model, 'verify', lambda directory, policy: None)
+  monkeypatch.setattr(verification, 'verify', lambda *args: None)
+  monkeypatch.setattr(verification, 'latency', lambda *args: {
+      'act': {'1': 1.0}, 'act_plain': {'1': 2.0}})
   output = str(tmp_path / 'policy')
   _export(run, output=output, mode=modes.policy())
   with pytest.raises(ValueError, match='exists; set overwrite = True'):
     _export(run, output=output)
   _export(run, output=output, mode=modes.sample(), overwrite=True)
-  assert (tmp_path / 'policy' / 'mode').read_text() == 'sample'
+  assert saved_model.read_metadata(output)['mode'] == 'sample'
   with pytest.raises(ValueError, match='exists and is no SavedModel'):
     _export(run, output=run, overwrite=True)
 
 
-def test_xla_inside(run, tmp_path):
+def test_a_plain_graph_alone(run, tmp_path, capsys):
   output = _export(run, output=str(tmp_path / 'policy'), mode=modes.sample(),
-                   jit_compile=True)
+                   jit_compile=False)
+  assert 'act (plain graph)' in capsys.readouterr().out
   loaded = tf.saved_model.load(output)
-  observation = acting_toys.make_observation(
-      run_directory.load_task(run).spec, 2)
-  action, _ = loaded.act(
-      observation, tf.ones([2], tf.bool), loaded.get_initial_state(2))
-  assert action.shape == (2, 1)
-  attributes = [f.function_def.attr for f in loaded.act.concrete_functions]
-  assert any(x['_XlaMustCompile'].b for x in attributes)
+  assert not saved_model.read_metadata(output)['settings']['jit_compile']
+  for function in (loaded.act, loaded.act_plain):
+    assert not any(x.attr['_XlaMustCompile'].b for concrete in (
+        function.concrete_functions)
+                   for x in concrete.graph.as_graph_def().library.function)
 
 
 def test_no_run(tmp_path):

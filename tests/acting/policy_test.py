@@ -137,14 +137,39 @@ def test_is_a_policy_of_tf_agents(network):
   assert np.all(np.asarray(second.action) != np.asarray(step.action))
 
 
-@pytest.mark.parametrize('name, value', [
-    ('position', tf.zeros([2, 4])), ('velocity', tf.zeros([2, 2], tf.float64))])
-def test_wrong_observation_is_named(network, name, value):
+@pytest.mark.parametrize('jit_compile', [False, True])
+def test_observations_that_make_no_sense_are_refused(network, jit_compile):
+  policy = _policy(network, jit_compile=jit_compile)
+  observation = acting_toys.make_observation(_SPEC, 2)
+  state = rollout.seeded_state(policy, 2, 1)
+  is_first = tf.zeros([2], tf.bool)
+  with pytest.raises(ValueError, match=(
+      r"^The observation's entry position must be numbers \[2, 3\].*\(2, 4\)")):
+    policy.act({**observation, 'position': tf.zeros([2, 4])}, is_first, state)
+  with pytest.raises(ValueError, match='must have velocity'):
+    policy.act({'position': observation['position']}, is_first, state)
+  for wrong in (np.nan, np.inf, 1e300):  # The last one is too large a float32.
+    with pytest.raises(tf.errors.InvalidArgumentError,
+                       match='entry velocity must be finite'):
+      policy.act({**observation, 'velocity': np.full([2, 2], wrong)}, is_first,
+                 state)
+  with pytest.raises(ValueError, match='one row for each.*Got 3 rows for 2'):
+    policy.act(observation, is_first, rollout.seeded_state(policy, 3, 1))
+  with pytest.raises(ValueError, match='batch is empty'):
+    policy.act(tf.nest.map_structure(lambda x: x[:0], observation),
+               is_first[:0], state)
+
+
+def test_a_policy_of_tf_agents_refuses_them_too(network):
   policy = _policy(network)
-  observation = {**acting_toys.make_observation(_SPEC, 2), name: value}
-  with pytest.raises(ValueError, match=f"observation '{name}' must be float32"):
-    policy.act(observation, tf.zeros([2], tf.bool),
-               rollout.seeded_state(policy, 2, 1))
+  time_step = time_steps.restart(
+      acting_toys.make_observation(_SPEC, 2), batch_size=2)
+  with pytest.raises(ValueError, match='one row for each'):
+    policy.action(time_step, policy.get_initial_state(3))
+  with pytest.raises(tf.errors.InvalidArgumentError, match='must be finite'):
+    policy.action(time_step._replace(observation={
+        **time_step.observation, 'position': tf.fill([2, 3], np.nan)}),
+                  policy.get_initial_state(2))
 
 
 @pytest.mark.parametrize('spec', [_SPEC, acting_toys.DISCRETE],

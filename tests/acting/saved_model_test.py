@@ -1,30 +1,30 @@
 """Tests of SavedModels."""
 
 import dataclasses
+import functools
 import json
 
 import acting_toys
+from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_muzero import actions
 from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.acting import policy as policy_lib
+from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
+from tf_muzero.acting import verification
+from tf_muzero.data import observations
+from tf_muzero.types import EnvironmentSpec
 
 _AGENT = acting_toys.make_agent()
-_METADATA = {'task': 'toy', 'action_repeat': 4, 'mode': 'mcts', 'step': 11,
-             'observation': {'position': [3]}}
+_METADATA = acting_toys.METADATA
 
 
-def _save(directory, spec, agent=_AGENT):
-  network = acting_toys.make_network(agent, spec)
-  policy = policy_lib.make_policy(
-      agent, network, spec, mode=modes.mcts(), search_fn=acting_toys.search)
-  model = agent.plan_with(network, spec)
-  saved_model.save(directory, policy, model, _METADATA, step=11)
-  return policy, model
+_save, _act = acting_toys.save_policy, acting_toys.act
 
 
 @pytest.fixture(scope='module', name='continuous')
@@ -35,7 +35,7 @@ def _continuous(tmp_path_factory):
 
 def test_verify_passes(continuous):
   directory, policy, _ = continuous
-  saved_model.verify(directory, policy)
+  verification.verify(directory, policy, policy)
 
 
 def test_verify_notices_other_weights(continuous):
@@ -44,7 +44,7 @@ def test_verify_notices_other_weights(continuous):
   policy.assign([1.3 * x for x in before])
   try:
     with pytest.raises(RuntimeError, match='differs from the live one'):
-      saved_model.verify(directory, policy)
+      verification.verify(directory, policy, policy)
   finally:
     policy.assign(before)
 
@@ -52,7 +52,111 @@ def test_verify_notices_other_weights(continuous):
 def test_discrete_actions(tmp_path):
   directory = str(tmp_path / 'policy')
   policy, _ = _save(directory, acting_toys.DISCRETE)
-  saved_model.verify(directory, policy)
+  verification.verify(directory, policy, policy)
+
+
+def test_xla_inside_and_a_plain_graph_beside(tmp_path):
+  directory, spec = str(tmp_path / 'policy'), acting_toys.CONTINUOUS
+  network = acting_toys.make_network(_AGENT, spec)
+  make = functools.partial(
+      policy_lib.make_policy, _AGENT, network, spec, mode=modes.sample())
+  policy = make(jit_compile=True)
+  plain = make(twin=policy)
+  assert plain.model_variables[0] is policy.model_variables[0]
+  saved_model.save(directory, policy, _AGENT.plan_with(network, spec), {},
+                   step=1, plain=plain)
+  loaded = verification.verify(directory, policy, plain)
+  for name, is_compiled in (('act', True), ('act_plain', False)):
+    function = getattr(loaded, name).concrete_functions[0]
+    library = function.graph.as_graph_def().library.function
+    assert any(x.attr['_XlaMustCompile'].b for x in library) == is_compiled
+  latency = verification.latency(loaded, policy, batch_sizes=[1, 2])
+  assert sorted(latency) == ['act', 'act_plain']
+  assert all(x > 0.0 for row in latency.values() for x in row.values())
+  observation = acting_toys.make_observation(spec, 2)
+  np.testing.assert_allclose(
+      _act(loaded, observation),
+      _act(loaded, observation, function='act_plain'),
+      atol=1e-5)
+
+
+def test_seeds(continuous):
+  loaded = tf.saved_model.load(continuous[0])
+  observation = acting_toys.make_observation(acting_toys.CONTINUOUS, 2)
+  is_first = tf.zeros([2], tf.bool)
+  state = loaded.get_initial_state(batch_size=2)
+  first, moved_on = loaded.act(observation, is_first, state)
+  second, _ = loaded.act(observation, is_first, moved_on)
+  again, _ = loaded.act(observation, is_first, state)
+  # As the docstring says.
+  other, _ = loaded.act(observation, is_first, state._replace(
+      seed=tf.tile([[7, 0]], [2, 1])))
+  np.testing.assert_array_equal(first, again)
+  assert np.all(first.numpy() != second.numpy())
+  assert np.all(first.numpy() != other.numpy())
+
+
+def test_names_that_are_nested_odd_and_equal(tmp_path):
+  directory = str(tmp_path / 'policy')
+  entry = specs.Array([2], np.float32, 'pos')
+  spec = EnvironmentSpec(
+      {'robot': {'pos': entry, 'größe': entry}, 'block': {'pos': entry},
+       'joint pos': entry, 'a.b-c': entry, 'shape': entry, 'dtype': entry,
+       'seed': entry, 'Seed': entry, 'class': entry},
+      acting_toys.CONTINUOUS.action)
+  policy, model = _save(directory, spec)
+  verification.verify(directory, policy, policy)
+  metadata = saved_model.read_metadata(directory)
+  names = tf.nest.flatten(metadata['signature_names'])
+  assert metadata['signature_names']['robot'] == {
+      'pos': 'robot_pos', 'größe': 'robot_gro_e'}
+  loaded = tf.saved_model.load(directory)
+  observation = acting_toys.make_observation(spec, 2)
+  flat = dict(zip(names, tf.nest.flatten(observation)))
+  state = loaded.signatures['get_initial_state'](batch_size=tf.constant(2))
+  outputs = loaded.signatures['action'](
+      step_type=tf.constant([0, 1]), reward=tf.zeros([2]),
+      discount=tf.ones([2]), **flat, **state)
+  np.testing.assert_allclose(
+      outputs['action'], _act(loaded, observation), atol=1e-6)
+  root = loaded.signatures['initial_inference'](**flat, seed=rng.seed(9))
+  np.testing.assert_allclose(root['value'], model.root_fn(
+      policy.parameters, rng.seed(9), observations.flatten(observation)).value,
+                             atol=1e-5)
+
+
+@pytest.mark.parametrize('action', [
+    specs.BoundedArray([2], np.float32, [0.0, -3.0], [5.0, 1.0], 'action'),
+    actions.Integers(3, start=1)], ids=['bounded', 'discrete'])
+def test_actions_are_the_environments_own(tmp_path, action):
+  directory = str(tmp_path / 'policy')
+  spec = acting_toys.CONTINUOUS._replace(action=action)
+  policy, model = _save(directory, spec, mode=modes.sample())
+  verification.verify(directory, policy, policy)
+  assert saved_model.spec_of({
+      'observation': run_directory.nest_to_json(spec.observation),
+      'action': run_directory.nest_to_json(action)}).action == action
+  loaded = tf.saved_model.load(directory)
+  observation = acting_toys.make_observation(spec, 64)
+  chosen = _act(loaded, observation, 64)
+  assert np.all(chosen >= action.minimum) and np.all(chosen <= action.maximum)
+  assert np.all(np.ptp(chosen.astype(np.float64), axis=0) > 0)
+  seed = rng.seed(9)
+  root = model.root_fn(
+      policy.parameters, seed, observations.flatten(observation))
+  outputs = loaded.initial_inference(observation, seed)
+  step = loaded.recurrent_inference(
+      embedding=outputs['embedding'], action=chosen, seed=seed)
+  expected = model.recurrent_fn(
+      policy.parameters, seed, actions.to_network(tf.constant(chosen), action),
+      root.embedding)
+  np.testing.assert_allclose(step['value'], expected.value, atol=1e-4)
+  np.testing.assert_allclose(step['reward'], expected.reward, atol=1e-4)
+  if 'candidates' in outputs:
+    for candidates in (outputs['candidates'], step['candidates']):
+      assert np.all(candidates >= action.minimum)
+      assert np.all(candidates <= action.maximum)
+      assert np.any(candidates > 1.0)  # More than networks have.
 
 
 def test_the_frame_stack_is_inside(tmp_path):
@@ -60,7 +164,7 @@ def test_the_frame_stack_is_inside(tmp_path):
   spec = acting_toys.DISCRETE
   policy, model = _save(
       directory, spec, dataclasses.replace(_AGENT, frame_stack=3))
-  saved_model.verify(directory, policy)
+  verification.verify(directory, policy, policy)
   loaded = tf.saved_model.load(directory)
   assert loaded.get_initial_state(batch_size=2).frames.shape == (2, 2, 4)
   frames = np.random.default_rng(0).normal(size=[2, 3, 4]).astype('f')
@@ -74,7 +178,13 @@ def test_the_frame_stack_is_inside(tmp_path):
 def test_metadata(continuous):
   directory = continuous[0]
   assert saved_model.is_saved_model(directory)
-  assert saved_model.read_metadata(directory) == _METADATA
+  assert saved_model.read_metadata(directory) == {
+      **_METADATA,
+      'act_takes': {'position': 'numbers [B, 3]', 'velocity': 'numbers [B, 2]'},
+      'act_dtypes': [{'position': x, 'velocity': y}
+                     for x in ('float32', 'float64')
+                     for y in ('float32', 'float64')],
+      'signature_names': {'position': 'position', 'velocity': 'velocity'}}
   loaded = tf.saved_model.load(directory)
   inside = loaded.get_metadata()
   assert inside['action_repeat'].numpy() == 4

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_muzero.acting import sources
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import stored
 from tf_muzero.data import survey as survey_lib
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks.agent import Agent
@@ -36,7 +37,8 @@ class Fit(NamedTuple):
     statistics: mean and deviation of the model's input, [D] each; `()` for
       frames, and where there are no stored ones.
     lengths: quantiles of the stored episodes' transitions; `()` for none.
-    content: of `fitted.json`.
+    content: of `fitted.json`; `stored` in it are the dtypes that the entries
+      of stored observations have, which agents see as others.
   """
   source: sources.Source
   agent: Agent
@@ -58,7 +60,7 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
     agent: as it was configured.
     clip_targets: whether what a support does not hold is clipped, and told.
   """
-  content = _read(run_directory)
+  content = read(run_directory)
   data = _identity(source)
   if content is None:
     survey = _survey(source, agent.discount)
@@ -70,7 +72,10 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
     content = {
         'data': data, 'num_datapoints': fitted.num_datapoints,
         'value_support': dataclasses.asdict(value),
-        'reward_support': dataclasses.asdict(reward), 'survey': survey}
+        'reward_support': dataclasses.asdict(reward),
+        'stored': (stored.dtypes(source.features, source.spec.observation)
+                   if isinstance(source, episodes_lib.Dataset) else ()),
+        'survey': survey}
   elif content['data'] != data:
     logging.warning(
         'The data is not what this run began with: %s then, %s now. Supports, '
@@ -89,7 +94,7 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
 
 def save(run_directory: str, content: dict[str, Any]) -> None:
   """Writes `fitted.json`, if the run has none yet."""
-  if _read(run_directory) is not None:
+  if read(run_directory) is not None:
     return
   tf.io.gfile.makedirs(run_directory)
   path = os.path.join(run_directory, _FILE)
@@ -105,7 +110,7 @@ def load(run_directory: str, agent: Agent) -> Agent:
     run_directory: of the run.
     agent: as it was configured.
   """
-  content = _read(run_directory)
+  content = read(run_directory)
   if content is None:
     if not agent.is_fitted:
       raise ValueError(f'{run_directory!r} has no {_FILE}, and so no limits of '
@@ -236,7 +241,8 @@ def _tell(agent: Agent, survey: dict[str, Any]) -> None:
                     'from bad: are they stored?', survey['reward'][0])
 
 
-def _read(run_directory: str) -> Optional[dict[str, Any]]:
+def read(run_directory: str) -> Optional[dict[str, Any]]:
+  """Returns the content of a run's `fitted.json`, None if there is none."""
   path = os.path.join(run_directory, _FILE)
   if not tf.io.gfile.exists(path):
     return None

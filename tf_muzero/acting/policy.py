@@ -18,6 +18,7 @@ from tf_agents.trajectories import time_step as time_steps
 
 from tf_muzero import actions
 from tf_muzero import rng
+from tf_muzero.acting import inputs
 from tf_muzero.acting import modes
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
@@ -51,13 +52,14 @@ class MuZeroPolicy(tf_policy.TFPolicy):
 
     Args:
       act_fn: chooses actions for model inputs, as networks have them.
-      parameters: first weights; see `assign`.
+      parameters: first weights, see `assign`; variables are shared with who
+        else has them, tensors are copied.
       spec: what it sees and does.
       frame_stack: F, observations of a model input.
       seed: of the initial state.
       jit_compile: whether acting is compiled by XLA, once per batch size.
     """
-    observation_spec = observation_specs(spec)
+    observation_spec = inputs.observation_specs(spec.observation)
     one = observations.model_input(spec.observation)
     frames = tf.TensorSpec([frame_stack - 1, *one.shape], one.dtype, 'frames')
     super().__init__(
@@ -67,15 +69,18 @@ class MuZeroPolicy(tf_policy.TFPolicy):
         # A reset would give every episode the same random numbers.
         automatic_state_reset=False, name='MuZeroPolicy')
     self._parameters = tuple(
-        tf.Variable(x, trainable=False, name=f'parameter_{i}')
+        x if isinstance(x, tf.Variable) else tf.Variable(
+            x, trainable=False, name=f'parameter_{i}')
         for i, x in enumerate(parameters))
     self._act_fn = act_fn
     self._own_action = spec.action
     self._observation_spec = observation_spec
     self._frame_stack = frame_stack
     self._seed = seed
+    # Looks at what it is given, which XLA could not refuse.
+    self.act = tf.function(self._act, autograph=False)
     # Compiled once for each batch size: the search that acts.
-    self.act = tf.function(self._act, jit_compile=jit_compile)
+    self._decide = tf.function(self._decide_fn, jit_compile=jit_compile)
     self._any_batch_act: Optional[Callable] = None
 
   def assign(self, parameters: Parameters):
@@ -91,6 +96,11 @@ class MuZeroPolicy(tf_policy.TFPolicy):
   def parameters(self) -> Parameters:
     """The weights that the policy acts with."""
     return tuple(v.read_value() for v in self._parameters)
+
+  @property
+  def model_variables(self) -> tuple[tf.Variable, ...]:
+    """The variables that hold them."""
+    return self._parameters
 
   @property
   def own_action(self) -> specs.Array:
@@ -115,15 +125,26 @@ class MuZeroPolicy(tf_policy.TFPolicy):
            ) -> tuple[tf.Tensor, PolicyState]:
     """Returns actions [B, ...] and the next state.
 
+    The random numbers are those of `state.seed`, which moves on with every
+    decision: equal observations get other actions the next time. Two states of
+    one seed, as `get_initial_state` makes them, start alike.
+
     Args:
-      observation: nest as the environment gives it, each [B, ...].
+      observation: nest as the environment gives it, each [B, ...]; see
+        `inputs.take`.
       is_first: [B] bool, true at the first decision of an episode.
       state: of the decision before.
     """
-    self._check(observation)
+    is_first = tf.convert_to_tensor(is_first)
+    state = inputs.take_state(state, is_first)
+    return self._decide(observations.flatten(inputs.take(
+        observation, self._observation_spec, is_first)), is_first, state)
+
+  def _decide_fn(self, observation: tf.Tensor, is_first: tf.Tensor,
+                 state: PolicyState) -> tuple[tf.Tensor, PolicyState]:
+    """Returns actions of checked observations, flattened to [B, ...]."""
     act_seed, next_seed = rng.split(state.seed[0])
-    model_input, frames = self._remember(
-        observations.flatten(observation), is_first, state.frames)
+    model_input, frames = self._remember(observation, is_first, state.frames)
     action = self._act_fn(
         tuple(v.read_value() for v in self._parameters), act_seed, model_input)
     action = actions.to_environment(action, self._own_action)
@@ -139,18 +160,6 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     frames = tf.where(is_first, tf.zeros([], frames.dtype), frames)
     frames = tf.concat([frames, observation[:, tf.newaxis]], axis=1)
     return (observations.stack(frames, self._frame_stack)[:, 0], frames[:, 1:])
-
-  def _check(self, observation: Nest):
-    """Raises ValueError where observations are not as the spec says."""
-    tf.nest.assert_same_structure(observation, self._observation_spec)
-    for x, spec in zip(tf.nest.flatten(observation),
-                       tf.nest.flatten(self._observation_spec)):
-      if x.dtype != spec.dtype or not x.shape[1:].is_compatible_with(
-          spec.shape):
-        raise ValueError(
-            f'observation {spec.name!r} must be {spec.dtype.name} '
-            f'[B, {", ".join(map(str, spec.shape))}], got {x.dtype.name} '
-            f'{x.shape}.')
 
   def _action(self, time_step, policy_state, seed=None):
     del seed  # It is in the state.
@@ -176,7 +185,8 @@ class MuZeroPolicy(tf_policy.TFPolicy):
 def make_policy(
     agent: Agent, network: keras.Model, spec: EnvironmentSpec, *,
     mode: modes.Mode, search_fn: Optional[SearchFn] = None,
-    jit_compile: bool = False, seed: int = 0) -> MuZeroPolicy:
+    jit_compile: bool = False, seed: int = 0,
+    twin: Optional[MuZeroPolicy] = None) -> MuZeroPolicy:
   """Returns the policy that acts with a network's present weights.
 
   Args:
@@ -187,13 +197,16 @@ def make_policy(
     search_fn: the search, where the mode needs one.
     jit_compile: whether acting is compiled by XLA, once per batch size.
     seed: of the initial state.
+    twin: whose weights it shares, if it does not copy the network's.
   """
+  parameters = (twin.model_variables if twin else
+                [v.read_value() for v in network.variables])
   plan_fn = functools.partial(agent.plan_with, network, spec)
   return MuZeroPolicy(
       mode.make_fn(plan_fn, search_fn and functools.partial(
           search_fn, execution=execution.by_default(jit_compile))),
-      tuple(v.read_value() for v in network.variables), spec,
-      frame_stack=agent.frame_stack, seed=seed, jit_compile=jit_compile)
+      tuple(parameters), spec, frame_stack=agent.frame_stack, seed=seed,
+      jit_compile=jit_compile)
 
 
 def num_simulations(search_fn: SearchFn, agent: Agent, network: keras.Model,
@@ -213,13 +226,6 @@ def num_simulations(search_fn: SearchFn, agent: Agent, network: keras.Model,
     return tf.reduce_sum(output.visit_counts)
 
   return int(count())
-
-
-def observation_specs(spec: EnvironmentSpec) -> Nest:
-  """Returns the observation's nest of `tf.TensorSpec`, without batch."""
-  return tf.nest.map_structure(
-      lambda x: tf.TensorSpec(x.shape, x.dtype, x.name or 'observation'),
-      spec.observation)
 
 
 def add_batch(spec: tf.TensorSpec) -> tf.TensorSpec:

@@ -2,9 +2,19 @@
 
 It loads with nothing but TensorFlow, and as a policy of TF-Agents:
 `action`, `get_initial_state`, `get_train_step`, `get_metadata` are those of
-its `PolicySaver`. We add `act(observation, is_first, state)`, and the model
-itself as `initial_inference(observation, seed)` and
+its `PolicySaver`. We add `act(observation, is_first, state)`, compiled by XLA
+or not, `act_plain`, which never is, and the model itself as
+`initial_inference(observation, seed)` and
 `recurrent_inference(embedding, action, seed)`.
+
+`act` takes observations as `inputs.take` says, float32 and float64, with the
+entries of an agent or of all that its environment shows. The inputs of serving
+signatures are called as `naming.signature_names` says.
+
+What an agent does depends on the observations and on `state.seed`, [B, 2]
+int32, whose first row counts for the whole batch and which moves on with every
+decision. All that `get_initial_state` makes begins alike; for other random
+numbers: `state = state._replace(seed=tf.tile([[7, 0]], [batch_size, 1]))`.
 
 A policy that stacks F > 1 observations keeps them in its state. The model has
 no state: `initial_inference` takes the last F observations, [B, F, ...], the
@@ -13,27 +23,23 @@ oldest first.
 
 import json
 import os
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple, Optional
 
 from absl import logging
-import numpy as np
 import tensorflow as tf
 from tf_agents.policies import policy_saver
-from tf_agents.policies import py_tf_eager_policy
-from tf_agents.trajectories import time_step as time_steps
 
 from tf_muzero import actions
+from tf_muzero.acting import inputs
 from tf_muzero.acting import run_directory
 from tf_muzero.acting.policy import MuZeroPolicy, add_batch
 from tf_muzero.data import observations
-from tf_muzero.envs import matching
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 from tf_muzero.types import StepOutput
 
 METADATA_FILE = 'metadata.json'
-_TOLERANCE = 1e-4  # Of actions; the same graph, optimised apart.
 
 
 def is_saved_model(directory: str) -> bool:
@@ -58,7 +64,9 @@ def spec_of(metadata: dict[str, Any]) -> EnvironmentSpec:
 
 
 def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
-         metadata: dict[str, Any], step: int, shown: Nest = ()) -> None:
+         metadata: dict[str, Any], step: int, *,
+         plain: Optional[MuZeroPolicy] = None, shown: Nest = (),
+         stored: Nest = ()) -> None:
   """Writes a policy, its model and its metadata.
 
   Args:
@@ -68,8 +76,10 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
     model: the planning functions of the policy's parameters.
     metadata: JSON values; numbers and strings go into `get_metadata` too.
     step: learner step of the weights.
+    plain: a twin of the policy that XLA does not compile; by default itself.
     shown: nest of `dm_env` specs, what the environment shows, where that is
       more than the policy sees: `act` takes that too.
+    stored: nest of dtypes, what the entries are in the data; taken as well.
   """
   variables = {
       name: tf.Variable(value, trainable=False)
@@ -81,63 +91,47 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
   try:
     saver = policy_saver.PolicySaver(
         policy, batch_size=None, metadata=variables,
+        use_nest_path_signatures=False,  # Those may be no names at all.
         train_step=tf.Variable(step, dtype=tf.int64))
-    saver.register_concrete_function(
-        'act', _act_of_all(policy, shown) if shown else policy.act)
+    act = _act_fn(policy, shown, stored)
+    saver.register_concrete_function('act', act)
+    saver.register_concrete_function('act_plain', (
+        _act_fn(plain, shown, stored) if plain else act))
     _add_model(saver, policy, model)
     saver.save(directory)
   finally:
     logging.set_verbosity(verbosity)
+  write_metadata(directory, {**metadata, **_inputs(policy, stored)})
+
+
+def write_metadata(directory: str, metadata: dict[str, Any]) -> None:
+  """Writes what there is to know beside an exported policy."""
   with tf.io.gfile.GFile(os.path.join(directory, METADATA_FILE), 'w') as file:
-    file.write(json.dumps(metadata, indent=2) + '\n')
+    file.write(json.dumps(metadata, indent=2, ensure_ascii=False) + '\n')
 
 
-def verify(directory: str, policy: MuZeroPolicy,
-           batch_sizes: Sequence[int] = (1, 3)) -> None:
-  """Raises RuntimeError unless the saved policy acts as the live one does.
-
-  Args:
-    directory: where `save` wrote.
-    policy: what was saved.
-    batch_sizes: of random observations, two decisions each.
-  """
-  # Loads with `tf.saved_model.load`, to which it passes on `act`.
-  loaded = py_tf_eager_policy.SavedModelPyTFEagerPolicy(
-      directory, load_specs_from_pbtxt=True, batch_time_steps=False)
-  for batch_size in batch_sizes:
-    state = policy.get_initial_state(batch_size)
-    act_state = action_state = loaded.get_initial_state(batch_size)
-    for i in range(2):
-      observation = _random_observation(policy, batch_size, seed=i)
-      is_first = tf.fill([batch_size], i == 0)
-      action, state = policy.any_batch_act()(observation, is_first, state)
-      by_act, act_state = loaded.act(observation, is_first, act_state)
-      step = loaded.action(_time_step(observation, is_first), action_state)
-      action_state = step.state
-      for name, other in (('act', by_act), ('action', step.action)):
-        difference = np.max(np.abs(
-            np.asarray(other, np.float64) - np.asarray(action, np.float64)))
-        if np.isnan(difference) or difference > _TOLERANCE:
-          raise RuntimeError(
-              f'{name} of the loaded policy differs from the live one at batch '
-              f'size {batch_size}, decision {i}, by {difference}.')
-
-
-def _act_of_all(policy: MuZeroPolicy, shown: Nest) -> Any:
-  """Returns `act`, traced for what it sees and for what it may be shown."""
-  known = policy.time_step_spec.observation
-  any_batch_act = policy.any_batch_act()
-
-  @tf.function
-  def act(observation, is_first, state):
-    return any_batch_act(matching.select(observation, known), is_first, state)
-
-  for observation in (known, shown):
+def _act_fn(policy: MuZeroPolicy, shown: Nest, stored: Nest) -> Any:
+  """Returns `act`, traced for all that it takes; the policy, once for all."""
+  act = tf.function(policy.act.python_function, autograph=False)
+  observations_ = inputs.variants(policy.time_step_spec.observation, stored)
+  if shown:
+    observations_ += inputs.variants(inputs.observation_specs(shown))
+  for observation in observations_:
     act.get_concrete_function(
-        tf.nest.map_structure(add_batch, observation),
-        tf.TensorSpec([None], tf.bool, 'is_first'),
+        observation, tf.TensorSpec([None], tf.bool, 'is_first'),
         tf.nest.map_structure(add_batch, policy.policy_state_spec))
   return act
+
+
+def _inputs(policy: MuZeroPolicy, stored: Nest) -> dict[str, Any]:
+  """Returns what the policy takes and what it is called, for the metadata."""
+  known = policy.time_step_spec.observation
+  return {
+      'act_takes': inputs.describe(known),
+      'act_dtypes': [tf.nest.map_structure(lambda x: x.dtype.name, variant)
+                     for variant in inputs.variants(known, stored)],
+      'signature_names': tf.nest.map_structure(lambda x: x.name, known),
+  }
 
 
 def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
@@ -168,9 +162,9 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
     return outputs
 
   @tf.function(input_signature=tf.nest.flatten(observation) + [seed])
-  def initial_signature(*inputs):
+  def initial_signature(*flat):
     return initial_inference(
-        tf.nest.pack_sequence_as(observation, inputs[:-1]), inputs[-1])
+        tf.nest.pack_sequence_as(observation, flat[:-1]), flat[-1])
 
   outputs = initial_inference.get_concrete_function(
       observation, seed).structured_outputs
@@ -208,36 +202,13 @@ def _draw_all(model: PlanningModel, step: StepOutput, seed: tf.Tensor
               ) -> tf.Tensor:
   """Returns the candidates after a step, [B, A, ...]."""
   batch, num_candidates = tf.unstack(tf.shape(step.prior_logits))
-  actions = model.draw_fn(
+  drawn = model.draw_fn(
       seed, tf.nest.map_structure(
           lambda x: tf.repeat(x, num_candidates, axis=0), step.embedding),
       tf.tile(tf.range(num_candidates), [batch]))
-  return tf.reshape(
-      actions, [-1, step.prior_logits.shape[1], *actions.shape[1:]])
+  return tf.reshape(drawn, [-1, step.prior_logits.shape[1], *drawn.shape[1:]])
 
 
 def _named(output: NamedTuple) -> dict[str, tf.Tensor]:
   """Returns the fields that are tensors, by name."""
   return {name: x for name, x in output._asdict().items() if tf.is_tensor(x)}
-
-
-def _random_observation(policy: MuZeroPolicy, batch_size: int, seed: int
-                        ) -> Nest:
-  generator = np.random.default_rng(seed)
-
-  def draw(spec):
-    shape = (batch_size,) + tuple(spec.shape)
-    if spec.dtype.is_integer:
-      return tf.constant(generator.integers(0, 256, shape), spec.dtype)
-    return tf.constant(generator.normal(size=shape), spec.dtype)
-
-  return tf.nest.map_structure(draw, policy.time_step_spec.observation)
-
-
-def _time_step(observation: Nest, is_first: tf.Tensor) -> time_steps.TimeStep:
-  """Returns the arrays of TF-Agents' time step, batched."""
-  return time_steps.TimeStep(
-      np.where(is_first, time_steps.StepType.FIRST, time_steps.StepType.MID
-               ).astype(np.int32),
-      np.zeros(is_first.shape, np.float32), np.ones(is_first.shape, np.float32),
-      tf.nest.map_structure(lambda x: x.numpy(), observation))
