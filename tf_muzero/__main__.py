@@ -15,10 +15,8 @@ from tf_muzero.config import annotations
 from tf_muzero.config import documentation
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
-_COMMANDS = [name for name in (
-    'collect', 'convert', 'inspect', 'train', 'evaluate', 'report', 'export',
-    'reanalyse_service', 'search_demo')
-             if os.path.exists(os.path.join(_FOLDER, f'{name}.py'))]
+_COMMANDS = ('collect', 'convert', 'inspect', 'train', 'evaluate', 'report',
+             'export', 'reanalyse_service', 'search_demo')
 
 
 def main() -> NoReturn:

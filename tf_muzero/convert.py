@@ -1,6 +1,7 @@
 """Makes an RLDS dataset of episodes in files of other kinds.
 
-  python -m tf_muzero.convert SOURCE DIRECTORY
+  tf-muzero convert hopper.hdf5 datasets/hopper --task=gymnasium:Hopper-v5
+  tf-muzero convert D4RL/pen/human-v2 datasets/pen
 
 SOURCE is a Minari dataset (its id or directory), an HDF5 or npz file of arrays
 as D4RL has them, or a table in Parquet or CSV with a row for each transition.

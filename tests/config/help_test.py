@@ -9,6 +9,7 @@ import pytest
 from tf_muzero import __main__ as main_lib
 from tf_muzero import cli
 from tf_muzero import collect
+from tf_muzero import convert
 from tf_muzero import evaluate
 from tf_muzero import export
 from tf_muzero import inspect
@@ -21,7 +22,9 @@ from tf_muzero.config import help as help_lib
 from tf_muzero.config import options
 
 _COMMANDS = [
-    (collect.collect, ['directory']), (evaluate.evaluate, ['directory']),
+    (collect.collect, ['directory']),
+    (convert.convert, ['source', 'directory']),
+    (evaluate.evaluate, ['directory']),
     (export.export, ['directory']), (inspect.inspect, ['directory']),
     (reanalyse_service.reanalyse_service, []),
     (report.report, ['directories']), (search_demo.search_demo, []),
@@ -105,7 +108,7 @@ def test_the_list_of_commands(monkeypatch, capsys):
   assert not code
   assert max(map(len, shown.splitlines())) <= 80
   listed = re.findall(r'^  (\w+) +\S', shown, re.M)
-  assert {command_fn.__name__ for command_fn, _ in _COMMANDS} <= set(listed)
+  assert {command_fn.__name__ for command_fn, _ in _COMMANDS} == set(listed)
   assert 'Plays episodes and writes them as an RLDS dataset.' in shown
   assert _main(monkeypatch, capsys) == (1, shown)
   assert _main(monkeypatch, capsys, '--version')[1] == 'tf-muzero 0.1.0\n'

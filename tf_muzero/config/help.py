@@ -114,7 +114,7 @@ def _option(command_fn: Callable, name: str) -> str:
     return f'--[no]{name}'
   if typing.get_origin(annotation) is Literal:
     return f'--{name}={"|".join(map(str, typing.get_args(annotation)))}'
-  return f'--{name}={_PLACEHOLDERS[kinds[0]]}'
+  return f'--{name}={_PLACEHOLDERS[str if str in kinds else kinds[0]]}'
 
 
 def _described(
