@@ -4,6 +4,7 @@ What an environment gives is checked too: what is not finite, or not as its own
 specs say, is told with its step, before it is learned from.
 """
 
+import math
 from typing import Any
 
 from absl import logging
@@ -42,8 +43,9 @@ class Flat(wrappers.Wrapper):
     try:
       self._observation_spec = flat_observations.seen(
           environment.observation_spec())
-      self._own_actions = environment.action_spec()
-      self._action_spec = flat_actions.taken(self._own_actions)
+      own_actions = environment.action_spec()
+      self._action_spec = flat_actions.taken(own_actions)
+      self._native_fn = flat_actions.native_fn(own_actions)
     except ValueError as error:
       raise ValueError(f'{task}: {error}') from error
     self._num_episodes, self._num_steps = 0, 0
@@ -57,8 +59,7 @@ class Flat(wrappers.Wrapper):
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
     if self._is_over:
       return self.reset()
-    time_step = super().step(
-        flat_actions.native(action, self._own_actions))
+    time_step = super().step(self._native_fn(action))
     self._num_steps += 1
     self._is_over = time_step.last()
     if time_step.first():
@@ -90,10 +91,14 @@ class Flat(wrappers.Wrapper):
 
   def _number(self, name: str, value: Any) -> float:
     """Returns a reward or a discount, if it is one."""
-    if np.size(value) != 1 or value is None or not np.isfinite(value).all():
+    if isinstance(value, float):  # As most are, at every step.
+      number = float(value)
+    else:
+      number = float(np.reshape(value, ())) if (
+          value is not None and np.size(value) == 1) else math.nan
+    if not math.isfinite(number):
       raise ValueError(f'{self._where()} has the {name} {value}, which must be '
                        'one finite number.')
-    number = float(np.reshape(value, ()))
     if name == 'discount' and not 0.0 <= number <= 1.0:
       raise ValueError(
           f'{self._where()} has the discount {value}, which must be in [0, 1].')

@@ -1,6 +1,6 @@
 """Actions as agents choose them, and as an environment takes them."""
 
-from typing import Sequence
+from typing import Callable
 
 from dm_env import specs
 import numpy as np
@@ -43,26 +43,35 @@ def taken(spec: Nest) -> specs.BoundedArray:
   return actions.Integers(most - least + 1, least)
 
 
-def native(action: np.ndarray, spec: Nest) -> Nest:
-  """Returns an agent's action as an environment takes it.
+def native_fn(spec: Nest) -> Callable[[np.ndarray], Nest]:
+  """Returns what makes of an agent's actions those that an environment takes.
 
   Args:
-    action: as `taken` says.
-    spec: of the environment.
+    spec: of the environment, as `taken` was given it.
   """
   leaves = tree.flatten(spec)
   if np.dtype(leaves[0].dtype).kind != 'f':
-    whole = np.dtype(leaves[0].dtype).type(int(np.reshape(action, ())))
-    return tree.unflatten_as(spec, [
-        np.full(leaves[0].shape, whole) if leaves[0].shape else whole])
+    shape, number = leaves[0].shape, np.dtype(leaves[0].dtype).type
+
+    def native_integer(action: np.ndarray) -> Nest:
+      whole = number(int(np.reshape(action, ())))
+      return tree.unflatten_as(spec, [
+          np.full(shape, whole) if shape else whole])
+
+    return native_integer
   ends = np.cumsum([_size(leaf) for leaf in leaves])
-  parts: Sequence[np.ndarray] = np.split(
-      np.reshape(action, ends[-1:]), ends[:-1])
-  # In float32 a bound may be beyond itself.
-  return tree.unflatten_as(spec, [
-      np.asarray(np.clip(part.reshape(leaf.shape).astype(leaf.dtype),
-                         leaf.minimum, leaf.maximum), leaf.dtype)
-      for part, leaf in zip(parts, leaves)])
+  starts = ends - [_size(leaf) for leaf in leaves]
+
+  def native_floats(action: np.ndarray) -> Nest:
+    flat = np.reshape(action, ends[-1:])
+    parts = [flat[start:end].reshape(leaf.shape).astype(leaf.dtype)
+             for leaf, start, end in zip(leaves, starts, ends)]
+    # In float32 a bound may be beyond itself.
+    return tree.unflatten_as(spec, [
+        np.asarray(np.minimum(np.maximum(part, leaf.minimum), leaf.maximum),
+                   leaf.dtype) for part, leaf in zip(parts, leaves)])
+
+  return native_floats
 
 
 def _size(spec: specs.Array) -> int:

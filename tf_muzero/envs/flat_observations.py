@@ -1,5 +1,6 @@
 """Observations of an environment as agents see them: flat, or one frame."""
 
+import math
 from typing import Mapping, Sequence
 
 from absl import logging
@@ -74,16 +75,15 @@ def see(observation: Nest, spec: Nest, path: str = '') -> Nest:
                       f'{path}/{name}' if path else str(name))
             for name, entry in spec.items()}
   given = np.asarray(observation)
-  if spec.dtype == np.uint8 and given.dtype == np.bool_:
+  is_frame, size = spec.dtype == np.uint8, math.prod(spec.shape)
+  if is_frame and given.dtype == np.bool_:
     given = np.where(given, np.uint8(255), np.uint8(0))
-  if given.size != np.prod(spec.shape) or (
-      spec.dtype == np.uint8 != given.dtype):
+  if given.size != size or is_frame and given.dtype != np.uint8:
     raise ValueError(
-        f'{_named(path)} must have {np.prod(spec.shape)} elements'
-        f'{" of uint8" * (spec.dtype == np.uint8)}, as its spec says; got '
-        f'{given.dtype}{list(given.shape)}.')
+        f'{_named(path)} must have {size} elements{" of uint8" * is_frame}, as '
+        f'its spec says; got {given.dtype}{list(given.shape)}.')
   copied = np.array(given, spec.dtype).reshape(spec.shape)
-  if spec.dtype != np.uint8 and not np.isfinite(copied).all():
+  if not is_frame and not np.isfinite(copied).all():
     i = int(np.argmin(np.isfinite(copied)))
     raise ValueError(
         f'{_named(path)} is not finite: element {i} is {copied[i]}.')
