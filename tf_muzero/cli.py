@@ -60,13 +60,9 @@ class Configuration(NamedTuple):
 
 
 def run(
-    command_fn: Callable,
-    *,
-    positional: Sequence[str] = (),
+    command_fn: Callable, *, positional: Sequence[str] = (),
     default_files_fn: DefaultFilesFn = lambda arguments, gin_files: (),
-    record_in: str = '',
-    is_done_fn: Optional[IsDoneFn] = None,
-) -> NoReturn:
+    record_in: str = '', is_done_fn: Optional[IsDoneFn] = None) -> NoReturn:
   """Parses the command line, calls the command, and exits.
 
   Args:
@@ -105,15 +101,12 @@ def run(
 
 
 def configure(
-    command_fn: Callable,
-    gin_files: Sequence[str],
-    gin_bindings: Sequence[str],
-    *,
+    command_fn: Callable, gin_files: Sequence[str],
+    gin_bindings: Sequence[str], *,
     arguments: Mapping[str, Any] = types.MappingProxyType({}),
     default_files_fn: DefaultFilesFn = lambda arguments, gin_files: (),
-    record_in: str = '',
-    is_done_fn: Optional[IsDoneFn] = None,
-) -> Configuration:
+    record_in: str = '', is_done_fn: Optional[IsDoneFn] = None
+    ) -> Configuration:
   """Returns the command's configuration; raises ConfigError if it is wrong.
 
   Args:
@@ -157,6 +150,18 @@ def configure(
   return Configuration(
       gin.get_configurable(command_fn) if is_bound else command_fn,
       _config_text(used), directory)
+
+
+def settings(
+    command_fn: Callable, gin_files: Sequence[str],
+    gin_bindings: Sequence[str] = (), **arguments: Any) -> dict[str, Any]:
+  """Returns a command's arguments, made, for a call from Python.
+
+  For the arguments see `configure`; those beyond them are the command's own.
+  """
+  configuration = configure(
+      command_fn, gin_files, gin_bindings, arguments=arguments)
+  return {**arguments, **gin.get_bindings(configuration.command_fn)}
 
 
 def call(configuration: Configuration) -> Any:

@@ -40,6 +40,7 @@ from tf_muzero.learning import losses
 from tf_muzero.learning import resuming
 from tf_muzero.learning import run_lock
 from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.networks import contract
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import pipeline
 
@@ -118,6 +119,7 @@ def train(
   fit = fitting.fit(run_directory, sources.open_source(
       reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
   source, agent = fit.source, fit.agent
+  agent.check_network(source.spec)
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
   measure_fn = best.checked(best_by, evaluate_fn(agent, source) if (
@@ -195,7 +197,7 @@ def _record_start(trainer: trainer_lib.Trainer, fit: fitting.Fit,
   starts.add(
       run_directory, writer, trainer.step, task=source.task,
       stored_episodes=source.num_episodes,
-      parameters=trainer.network.count_params(),
+      parameters=contract.num_parameters(trainer.network),
       strategy=trainer.distribute_strategy.__class__.__name__)
 
 
@@ -209,7 +211,7 @@ def make_trainer(
   def make_network():
     network = agent.make_network(
         source.spec, source.num_steps, compute_dtype)
-    if statistics:
+    if statistics and isinstance(network, contract.Normalizer):
       network.set_observation_statistics(
           *(np.tile(x, agent.frame_stack) for x in statistics))
     agent.start_heads(network)

@@ -36,6 +36,7 @@ from tf_muzero.learning import losses
 from tf_muzero.learning import optimizers
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import contract
 from tf_muzero.networks import state
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.reanalyse import improvement
@@ -165,7 +166,7 @@ def _measure_step():
       for name, x in times.items()}
   ratio = medians['train_step'] / medians['loss_and_gradients']
   _print(what='step', batch=_BATCH.value, unroll_steps=_UNROLL_STEPS,
-         parameters=trainer.network.count_params(), jit=_JIT.value,
+         parameters=contract.num_parameters(trainer.network), jit=_JIT.value,
          processor_milliseconds={k: v[0] for k, v in medians.items()},
          clock_milliseconds={k: v[1] for k, v in medians.items()},
          processor_ratio=ratio[0], clock_ratio=ratio[1])

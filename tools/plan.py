@@ -20,6 +20,7 @@ from absl import flags
 import tensorflow as tf
 
 from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import contract
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.types import EnvironmentSpec
 from tools import run_flags
@@ -190,7 +191,7 @@ def make_run(settings: Mapping[str, Any], simulations: int,
               + reanalyse.td_steps),
       reanalyse=reanalyse, batch_size=settings['batch_size'],
       unroll_steps=unroll_steps, num_steps=settings['num_steps'],
-      parameters=network.count_params(),
+      parameters=contract.num_parameters(network),
       state_bytes=frame_bytes + action_bytes + 8,
       # Candidates and weights, two values, five diagnostics.
       searched_bytes=head.num_candidates * (action_bytes + 4) + 28,

@@ -26,10 +26,9 @@ cli.define_gin_flags(flags.FLAGS)
 
 def settings() -> Mapping[str, Any]:
   """Returns the arguments that gin's flags give `train.train`, by name."""
-  configuration = cli.configure(train.train, flags.FLAGS.gin_file, [
+  return cli.settings(train.train, flags.FLAGS.gin_file, [
       'RUN_DIRECTORY = "unused"', 'DATASET = "unused"',
       *flags.FLAGS.gin_bindings])
-  return gin.get_bindings(configuration.command_fn)
 
 
 def num_simulations(search_fn) -> int:

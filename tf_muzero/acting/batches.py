@@ -9,24 +9,17 @@ import tensorflow as tf
 
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.data import episodes as episodes_lib
-from tf_muzero.data import layout
-from tf_muzero.data import memory
-from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import skipping
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import feeding
 from tf_muzero.learning import positions
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import mixing
+from tf_muzero.reanalyse import offline
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
 
-# Segments of games come from so many in turns; an average one has 7 MB of
-# frames, the longest one 190 MB. Episodes of control tasks are of equal length
-# and have few segments: taken in turns, all first ones would come, then all
-# second ones, and what is learned from would swing between them.
-_GAMES_AT_ONCE = 8
 _MANY_STEPS = 50
 
 
@@ -163,15 +156,10 @@ def make_batches(
   shapes = [v.shape for v in network.variables]
   reanalysed = fresh = None
   if isinstance(source, episodes_lib.Dataset):
-    segments = segments_lib.segments(
-        memory.episodes(
-            source, seed=share.seed, repeat=True, shard=share.shard,
-            notes=skipping.notes_of(run_directory), dealt=bool(service)),
-        windows_per_segment=reanalyse.windows_per_segment,
-        unroll_steps=settings['unroll_steps'], td_steps=reanalyse.td_steps,
-        frame_stack=agent.frame_stack, seed=settings['seed'],
-        shuffle_segments=reanalyse.shuffle_segments, episodes_at_once=(
-            _GAMES_AT_ONCE if layout.is_image(source.spec.observation) else 1))
+    segments = offline.segments(
+        source, agent, reanalyse, unroll_steps=settings['unroll_steps'],
+        seed=share.seed, shard=share.shard,
+        notes=skipping.notes_of(run_directory), dealt=bool(service))
     if reanalyse.placement == 'device':
       return pipeline.ahead(
           segments.batch(share.batch_size, drop_remainder=True), deterministic)

@@ -9,7 +9,6 @@ import functools
 from typing import Callable, NamedTuple, Optional
 
 from dm_env import specs
-import keras
 import tensorflow as tf
 from tf_agents.policies import tf_policy
 from tf_agents.specs import tensor_spec
@@ -22,6 +21,7 @@ from tf_muzero.acting import inputs
 from tf_muzero.acting import modes
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.contract import Network
 from tf_muzero.search import execution
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
@@ -183,7 +183,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
 
 
 def make_policy(
-    agent: Agent, network: keras.Model, spec: EnvironmentSpec, *,
+    agent: Agent, network: Network, spec: EnvironmentSpec, *,
     mode: modes.Mode, search_fn: Optional[SearchFn] = None,
     jit_compile: bool = False, seed: int = 0,
     twin: Optional[MuZeroPolicy] = None) -> MuZeroPolicy:
@@ -209,7 +209,7 @@ def make_policy(
       jit_compile=jit_compile)
 
 
-def num_simulations(search_fn: SearchFn, agent: Agent, network: keras.Model,
+def num_simulations(search_fn: SearchFn, agent: Agent, network: Network,
                     spec: EnvironmentSpec) -> int:
   """Returns the visits of a search's root: its settings are its own."""
   model = agent.plan_with(network, spec)

@@ -9,13 +9,13 @@ import os
 from typing import Any, NamedTuple, Union
 
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_muzero import actions
 from tf_muzero import paths
 from tf_muzero.learning import checkpoint_files
+from tf_muzero.networks.contract import Network
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
@@ -88,7 +88,7 @@ def shown(name: Union[str, int]) -> str:
   return ', the best' if name == checkpoint_files.BEST else ''
 
 
-def restore_network(directory: str, network: keras.Model,
+def restore_network(directory: str, network: Network,
                     checkpoint: Union[str, int] = 'last') -> int:
   """Sets a network's weights to a target network's; returns its learner step.
 

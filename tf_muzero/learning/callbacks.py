@@ -15,6 +15,7 @@ from tf_muzero import devices
 from tf_muzero import json_lines
 from tf_muzero.data import skipping
 from tf_muzero.learning import tensorboard
+from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import snapshots
 
 
@@ -63,7 +64,7 @@ class PublishSnapshots(Periodic):
   """Publishes the weights that searches use, at the start and periodically."""
 
   def __init__(self, every: int, directory: str,
-               source_fn: Callable[[], keras.Model], is_chief: bool = True):
+               source_fn: Callable[[], Network], is_chief: bool = True):
     """Creates the callback.
 
     Args:

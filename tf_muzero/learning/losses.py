@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import keras
 import tensorflow as tf
 
 from tf_muzero import ranges
 from tf_muzero.data import observations
+from tf_muzero.networks import contract
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.heads import PolicyHead
 from tf_muzero.types import Window
@@ -40,7 +40,7 @@ def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
   return factor * x + (1.0 - factor) * tf.stop_gradient(x)
 
 
-def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
+def muzero_loss(network: contract.Network, agent: Agent, head: PolicyHead,
                 weights: LossWeights, window: Window, global_batch_size: int
                 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
   """Returns this replica's share of the loss, and of its named terms.
@@ -105,7 +105,7 @@ def muzero_loss(network: keras.Model, agent: Agent, head: PolicyHead,
         window.reward_mask, step_scale[1:])
     loss += weights.reward * terms['reward']
   if weights.reconstruction:
-    if not hasattr(network, 'decode'):
+    if not isinstance(network, contract.Decoder):
       raise ValueError('reconstruction must be 0 for a network without a '
                        f'decoder, such as {type(network).__name__}; got '
                        f'{weights.reconstruction}.')

@@ -5,13 +5,14 @@ from typing import Callable, Optional
 import keras
 import tensorflow as tf
 
+from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import on_device
 from tf_muzero.types import Nest
 from tf_muzero.types import Window
 
 # window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
 # Terms that are no scalars are samples, which only histograms are made of.
-LossFn = Callable[[keras.Model, Window],
+LossFn = Callable[[Network, Window],
                   tuple[tf.Tensor, dict[str, tf.Tensor]]]
 
 
@@ -31,7 +32,7 @@ class Trainer(keras.Model):
       numbers for a histogram. They stay on the device until they are read.
   """
 
-  def __init__(self, network: keras.Model, target_network: keras.Model,
+  def __init__(self, network: Network, target_network: Network,
                loss_fn: LossFn, *, target_period: int, target_decay: float,
                global_batch_size: int, jit_compile: bool):
     """Creates a trainer; call under the strategy's scope.
@@ -190,7 +191,7 @@ def _time_of(made: Nest) -> tf.Tensor:
     return tf.timestamp()
 
 
-def make_target_network(network_fn: Callable[[], keras.Model]) -> keras.Model:
+def make_target_network(network_fn: Callable[[], Network]) -> Network:
   """Returns `network_fn()` with variables that replicas may assign to.
 
   All assign the same. Where TensorFlow wants to be told whose value counts, it

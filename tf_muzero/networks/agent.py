@@ -5,14 +5,15 @@ import weakref
 from typing import Callable, NamedTuple, Union
 
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_muzero import ranges
 from tf_muzero.data import observations
+from tf_muzero.networks import contract
 from tf_muzero.networks import functional
 from tf_muzero.networks import heads
+from tf_muzero.networks.contract import Network
 from tf_muzero.networks.value_transform import FittedSupport
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.types import DrawFn
@@ -22,6 +23,7 @@ from tf_muzero.types import RecurrentFn
 from tf_muzero.types import RootOutput
 from tf_muzero.types import StepOutput
 
+_SOME = 1000  # Datapoints, where a network is only looked at.
 # What was traced of each network that is in use, for its two functions.
 _TRACES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -65,7 +67,8 @@ class Agent:
   """What a network is and what its outputs mean.
 
   Attributes:
-    network_fn: makes the Keras network, such as `state.StateNetwork`.
+    network_fn: makes the network, such as `state.StateNetwork`, or one of
+      your own.
     value_support: bins of the value, given or to be fitted to the data.
     reward_support: bins of the reward, likewise.
     discount: factor per decision, in [0, 1].
@@ -75,7 +78,7 @@ class Agent:
     num_datapoints: what `make_network` is to take for it, for good; 0 for what
       it is given.
   """
-  network_fn: Callable[..., keras.Model]
+  network_fn: Callable[..., Network]  # See `contract.NetworkFn`.
   value_support: Union[Support, FittedSupport]
   reward_support: Union[Support, FittedSupport]
   discount: float
@@ -113,10 +116,12 @@ class Agent:
         reward_support=choose(self.reward_support, fitted.reward_support),
         num_datapoints=fitted.num_datapoints)
 
-  def start_heads(self, network: keras.Model) -> None:
+  def start_heads(self, network: Network) -> None:
     """Makes a fresh network say what the supports have it start with."""
     value, reward = self.supports
-    if (value.start, reward.start) != (None, None):
+    if (value.start, reward.start) == (None, None):
+      return
+    if isinstance(network, contract.Starter):
       network.start_heads(value.start_logits(), reward.start_logits())
 
   def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
@@ -130,7 +135,7 @@ class Agent:
     return observations.model_input(spec.observation, self.frame_stack)
 
   def make_network(self, spec: EnvironmentSpec, num_datapoints: int = 0,
-                   compute_dtype: str = 'float32') -> keras.Model:
+                   compute_dtype: str = 'float32') -> Network:
     """Returns a fresh network with all its variables.
 
     Args:
@@ -147,7 +152,17 @@ class Agent:
         num_datapoints=self.num_datapoints or num_datapoints,
         compute_dtype=compute_dtype)
 
-  def plan_with(self, network: keras.Model, spec: EnvironmentSpec,
+  def check_network(self, spec: EnvironmentSpec) -> None:
+    """Raises ValueError where `network_fn` makes no `contract.Network`."""
+    head = self.make_head(spec)
+    contract.check(
+        self.make_network(spec, num_datapoints=_SOME), self.model_input(spec),
+        head, num_actions=head.is_discrete and head.num_candidates,
+        action_size=0 if head.is_discrete else spec.action.shape[0],
+        num_value_bins=self.value_support.num_bins,
+        num_reward_bins=self.reward_support.num_bins)
+
+  def plan_with(self, network: Network, spec: EnvironmentSpec,
                 max_scale: float = np.inf) -> PlanningModel:
     """Returns the network as functions of parameters.
 
@@ -202,7 +217,7 @@ class Agent:
     return PlanningModel(root_fn, recurrent_fn, draw_fn, mode_fn, sample_fn)
 
 
-def _traces_of(network: keras.Model
+def _traces_of(network: Network
                ) -> tuple[functional.Traces, functional.Traces]:
   """Returns the traces of a network, which all its planning models share."""
   return _TRACES.setdefault(network, ({}, {}))

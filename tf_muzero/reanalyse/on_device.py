@@ -9,12 +9,12 @@ and keeps the windows where it trains on them. All shapes are static.
 import functools
 from typing import Callable, Sequence
 
-import keras
 import tensorflow as tf
 
 from tf_muzero import rng
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.search import execution
@@ -40,7 +40,7 @@ class DeviceReanalyse(tf.Module):
 
   def __init__(
       self, strategy: tf.distribute.Strategy, reanalyse: pipeline.Reanalyse,
-      agent: Agent, spec: EnvironmentSpec, network: keras.Model,
+      agent: Agent, spec: EnvironmentSpec, network: Network,
       learner_fn: LearnerFn, *, batch_size: int, unroll_steps: int,
       keep_observations: bool, seed: int):
     """Creates the buffers; call outside of the strategy's scope.

@@ -1,0 +1,185 @@
+"""What a network has to be, for whoever writes one of his own.
+
+`Agent.network_fn` makes it: a `keras.Model` or another `tf.Module`, so that
+checkpoints find its variables. All variables are made at once, and are float32.
+What is optional is asked for by `isinstance`, as of `Decoder`.
+"""
+
+from typing import Any, Protocol, Sequence, runtime_checkable
+
+from dm_env import specs
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero.networks.heads import PolicyHead
+
+_BATCH = 2  # Of the states that a network is tried on.
+
+
+class Network(Protocol):
+  """A learned model: representation, dynamics and prediction.
+
+  Shapes: B states, D... the embedding's, P parameters of the policy (see
+  `PolicyHead`), Z bins of value or reward (see `Support`).
+  """
+
+  @property
+  def variables(self) -> Sequence[tf.Variable]:
+    """All variables, always in the same order."""
+
+  @property
+  def trainable_variables(self) -> Sequence[tf.Variable]:
+    """Those that are learned."""
+
+  def represent(self, observation: tf.Tensor) -> tf.Tensor:
+    """Returns the embedding [B, D...] of model inputs [B, ...].
+
+    Vectors are float32, frames uint8 of 0 to 255; F of them are stacked along
+    the last axis.
+    """
+
+  def step(self, embedding: tf.Tensor, action: tf.Tensor
+           ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the next embedding [B, D...] and the reward's logits [B, Z].
+
+    Actions are [B] int32 from 0, or [B, n] float32 in [-1, 1].
+    """
+
+  def predict_heads(self, embedding: tf.Tensor
+                    ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the policy's parameters [B, P] and value logits [B, Z]."""
+
+
+class NetworkFn(Protocol):
+  """Makes a `Network`; what it has no use for it may take as **kwargs."""
+
+  def __call__(
+      self, observation: specs.Array, action: specs.Array, head: PolicyHead, *,
+      num_value_bins: int, num_reward_bins: int, num_datapoints: int,
+      compute_dtype: str) -> Network:
+    """Returns a fresh network with all its variables.
+
+    Args:
+      observation: of one model input.
+      action: of the environment; `head.is_discrete` tells which kind.
+      head: the policy's; its `num_parameters` are P.
+      num_value_bins: Z of the value.
+      num_reward_bins: Z of the reward.
+      num_datapoints: stored states, for widths that depend on them.
+      compute_dtype: `float32` or `bfloat16`; outputs are float32 anyway.
+    """
+
+
+@runtime_checkable
+class Normalizer(Protocol):
+  """A network that normalises its inputs itself; optional."""
+
+  def set_observation_statistics(self, mean: np.ndarray, std: np.ndarray
+                                 ) -> None:
+    """Sets what inputs are normalised by, before training: [size] each."""
+
+
+@runtime_checkable
+class Decoder(Protocol):
+  """A network that tells observations; for `LossWeights.reconstruction`."""
+
+  def normalise(self, observation: tf.Tensor) -> tf.Tensor:
+    """Returns model inputs [..., size] as `decode` is to tell them."""
+
+  def decode(self, embedding: tf.Tensor) -> tf.Tensor:
+    """Returns the normalised inputs [B, size] that embeddings stand for."""
+
+
+@runtime_checkable
+class Starter(Protocol):
+  """A network whose heads can begin with a given value; optional."""
+
+  def start_heads(self, value_logits: np.ndarray, reward_logits: np.ndarray
+                  ) -> None:
+    """Sets what the heads of a fresh network say of all states: [Z] each."""
+
+
+def num_parameters(network: Network) -> int:
+  """Returns how many numbers a network's variables have."""
+  return sum(v.shape.num_elements() for v in network.variables)
+
+
+def check(network: Network, observation: specs.Array, head: PolicyHead, *,
+          num_actions: int, action_size: int, num_value_bins: int,
+          num_reward_bins: int) -> None:
+  """Raises ValueError where a network is not what a `Network` has to be.
+
+  It is traced and not run.
+
+  Args:
+    network: to be looked at.
+    observation: of one model input.
+    head: the policy's.
+    num_actions: of discrete actions, else 0.
+    action_size: n of continuous actions, else 0.
+    num_value_bins: Z of the value.
+    num_reward_bins: Z of the reward.
+  """
+  name = type(network).__name__
+  missing = [x for x in ('variables', 'trainable_variables', 'represent',
+                         'step', 'predict_heads') if not hasattr(network, x)]
+  if missing:
+    raise ValueError(
+        f'{name} has no {", ".join(missing)}; see networks.contract.Network.')
+  if not isinstance(network, tf.Module):
+    raise ValueError(f'{name} must be a keras.Model or a tf.Module, or '
+                     'checkpoints would not find its variables.')
+  before = [(v.name, v.dtype) for v in network.variables]
+  wrong = [name for name, dtype in before if dtype != tf.float32]
+  if wrong:
+    raise ValueError(f'{name} must have float32 variables; {", ".join(wrong)} '
+                     'are not.')
+  action = (tf.TensorSpec([_BATCH], tf.int32) if num_actions else
+            tf.TensorSpec([_BATCH, action_size], tf.float32))
+
+  def look(observation_, action_):
+    embedding = _one(f'{name}.represent', network.represent(observation_))
+    shape = [_BATCH, *embedding.shape[1:]]
+    _expect(f'{name}.represent', 'an embedding', embedding, shape)
+    for what in ('represent', 'step'):  # Also of an imagined state.
+      policy, value = _pair(
+          f'{name}.predict_heads', network.predict_heads(embedding))
+      _expect(f'{name}.predict_heads', "the policy's parameters", policy,
+              [_BATCH, head.num_parameters])
+      _expect(f'{name}.predict_heads', 'value logits', value,
+              [_BATCH, num_value_bins])
+      if what == 'step':
+        return
+      embedding, reward = _pair(
+          f'{name}.step', network.step(embedding, action_))
+      _expect(f'{name}.step', 'an embedding as represent returned', embedding,
+              shape)
+      _expect(f'{name}.step', 'reward logits', reward,
+              [_BATCH, num_reward_bins])
+
+  tf.function(look, autograph=False).get_concrete_function(
+      tf.TensorSpec([_BATCH, *observation.shape], observation.dtype), action)
+  if len(network.variables) != len(before):
+    raise ValueError(
+        f'{name} made variables when it was called first: all must be there '
+        f'when it is made. {len(before)} before, {len(network.variables)} '
+        'after.')
+
+
+def _one(where: str, x: Any) -> tf.Tensor:
+  if not tf.is_tensor(x):
+    raise ValueError(f'{where} must return one tensor, got {type(x).__name__}.')
+  return x
+
+
+def _pair(where: str, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
+  if not isinstance(x, tuple) or len(x) != 2:
+    raise ValueError(f'{where} must return a tuple of two tensors, got {x}.')
+  return _one(where, x[0]), _one(where, x[1])
+
+
+def _expect(where: str, what: str, x: tf.Tensor, shape: Sequence[int]) -> None:
+  _one(where, x)
+  if x.dtype != tf.float32 or not x.shape.is_compatible_with(shape):
+    raise ValueError(f'{where} must return {what}, float32 {list(shape)} for '
+                     f'{_BATCH} states; got {x.dtype.name} {x.shape}.')
