@@ -24,12 +24,14 @@ class Linear(tf.Module):
     return observation @ self.inputs
 
   def step(self, embedding, action):
+    """Returns the next embedding and the reward's logits."""
     if self.num_actions:
       action = tf.one_hot(action, self.num_actions)
     embedding = tf.concat([embedding, action], axis=-1) @ self.dynamics
     return embedding, embedding @ self.reward
 
   def predict_heads(self, embedding):
+    """Returns the policy's parameters and the value's logits."""
     return embedding @ self.policy, embedding @ self.value
 
 

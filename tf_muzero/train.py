@@ -119,7 +119,6 @@ def train(
   fit = fitting.fit(run_directory, sources.open_source(
       reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
   source, agent = fit.source, fit.agent
-  agent.check_network(source.spec)
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
   measure_fn = best.checked(best_by, evaluate_fn(agent, source) if (

@@ -52,7 +52,7 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
   """Returns what a run starts or goes on with; `save` writes it down.
 
   Raises ValueError where a support that was given does not hold the rewards or
-  the returns of the data.
+  the returns of the data, and where the network is not what it has to be.
 
   Args:
     run_directory: of the run.
@@ -87,7 +87,9 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
         source.approximate_steps or survey['num_steps']))
   statistics = [np.array(survey[name], np.float32) for name in (
       'observation_mean', 'observation_deviation')] if survey else []
-  return Fit(source, _with(agent, content, run_directory),
+  agent = _with(agent, content, run_directory)
+  agent.check_network(source.spec)
+  return Fit(source, agent,
              statistics if survey and statistics[0].size else (),
              survey['lengths'] if survey else (), content)
 
