@@ -147,7 +147,8 @@ def test_one_run_tells_of_its_data_its_time_and_what_made_it(tmp_path):
   assert 'its 40 episodes is -0.60, the best 1.00' in text
   for row in ('| Windows per batch | 256 |', '| Simulations when acting | 50 |',
               '| Policy improvement | search |', '| Data | data/mine |',
-              '| Wall time | 2 min 10 s |', '| Learner steps per second | 3.00 |',
+              '| Wall time | 2 min 10 s |',
+              '| Learner steps per second | 3.00 |',
               '| Best checkpoint that is kept | step 20: mean return of mcts '
               '0.90 |', '| Parameters | 123 |', '| Starts | 3 |',
               '| TensorFlow | 2.15.0; 2.15.1 |', '| Cores | 2 |'):
@@ -175,12 +176,24 @@ def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
   (one,), (three,) = groups.group(loaded[:1]), groups.group(loaded)
   np.testing.assert_allclose(groups.curve(one, 'mcts'), [[10, 1.0, 0.5]])
   np.testing.assert_allclose(
-      groups.curve(three, 'mcts'), [[10, 3.0, np.std([1, 2, 6], ddof=1) / 3**0.5]])
+      groups.curve(three, 'mcts'),
+      [[10, 3.0, np.std([1, 2, 6], ddof=1) / 3**0.5]])
   assert groups.data([three]) == runs.Data(3.0, 6.0, 120, False)
   np.testing.assert_allclose(groups.wall_times(three, np.array([5, 10])),
                              [60.0, 130.0])
   assert groups.data(groups.group([*loaded, runs.load(_make(
       tmp_path / 'other', 'catch', [1.0]))])) is None
+
+
+def test_data_is_not_compared_with_episodes_that_were_cut_off(tmp_path):
+  directory = _make(tmp_path / 'run', 'catch', [0.1], data=(-0.6, 1))
+  assert not runs.load(directory).is_cut_off
+  with open(tmp_path / 'run' / 'config.gin', 'a', encoding='utf8') as file:
+    file.write('evaluate.during_training.max_steps = 5\n')
+  report.report([directory], str(tmp_path / 'report'))
+  text = (tmp_path / 'report' / 'report.md').read_text('utf8')
+  assert 'cut off early' in text
+  assert '| Decisions of an episode, at most | 5 |' in text
 
 
 def test_clipped_returns_of_games_are_not_compared_with_scores(tmp_path):

@@ -121,7 +121,8 @@ def _markdown(block: Block) -> str:
 
 def _html(block: Block, directory: str) -> str:
   if isinstance(block, Heading):
-    return f'<h{block.level}>{html.escape(block.text)}</h{block.level}>'
+    text = html.escape(block.text).replace('/', '/<wbr>')  # Names of tasks.
+    return f'<h{block.level}>{text}</h{block.level}>'
   if isinstance(block, Text):
     return f'<p>{_text(block.text)}</p>'
   if isinstance(block, Pictures):

@@ -114,6 +114,14 @@ class Run(NamedTuple):
     rates = self.metrics.get('time/steps_per_second')
     return None if rates is None else float(np.median(rates[:, 1]))
 
+  @property
+  def is_cut_off(self) -> bool:
+    """Whether evaluation episodes ended before the task's own limit."""
+    limits = [self.evaluation.get('max_steps')] + ([
+        words.resolve(self.settings, 'evaluate.during_training.max_steps')
+    ] if self.curve else [])
+    return any(limit not in (None, 'None') for limit in limits)
+
   def seconds_at(self, steps: np.ndarray) -> np.ndarray:
     """Returns the wall time at which learner steps were done, NaN if unknown.
     """

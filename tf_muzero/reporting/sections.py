@@ -189,6 +189,11 @@ def _returns(task: str, action_repeat: int, groups: Sequence[Group],
   blocks: list[Block] = [Heading(level, 'Return'), _task_table(task, groups)]
   if data:
     blocks.append(Text(_of_data(data)))
+  if data and any(run.is_cut_off for x in groups for run in x.runs):
+    data = None
+    blocks.append(Text(
+        'Evaluation episodes were cut off early and those of the data were '
+        'not: the two cannot be compared, and the data is not in the curves.'))
   paper = scores_lib.control_scores().get(task)
   if paper and action_repeat == 1:
     blocks.append(Text(
