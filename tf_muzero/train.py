@@ -13,6 +13,7 @@ first; the exit code is then 75.
 import os
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
+from absl import logging
 import keras
 import numpy as np
 import tensorflow as tf
@@ -210,6 +211,7 @@ def make_trainer(
   def make_network():
     network = agent.make_network(
         source.spec, source.num_steps, compute_dtype)
+    losses.check_network(network, loss_weights)
     if statistics and isinstance(network, contract.Normalizer):
       network.set_observation_statistics(
           *(np.tile(x, agent.frame_stack) for x in statistics))
@@ -220,8 +222,16 @@ def make_trainer(
     return losses.muzero_loss(
         network, agent, head, loss_weights, window, batch_size)
 
+  network = make_network()
+  name = type(network).__name__
+  if statistics and not isinstance(network, contract.Normalizer):
+    logging.warning('%s has no set_observation_statistics: it sees '
+                    'observations as they are, not normalised.', name)
+  if agent.has_start and not isinstance(network, contract.Starter):
+    logging.warning('%s has no start_heads: what it says at first is not '
+                    'fitted to the data.', name)
   return trainer_lib.Trainer(
-      make_network(), trainer_lib.make_target_network(make_network), loss_fn,
+      network, trainer_lib.make_target_network(make_network), loss_fn,
       global_batch_size=batch_size, **settings)
 
 

@@ -35,6 +35,14 @@ class LossWeights:
     ranges.at_least(0, **dataclasses.asdict(self))
 
 
+def check_network(network: contract.Network, weights: LossWeights) -> None:
+  """Raises ValueError where a term needs what the network has not."""
+  if weights.reconstruction and not isinstance(network, contract.Decoder):
+    raise ValueError('reconstruction must be 0 for a network without a decoder '
+                     '(`decode` and `normalise`), such as '
+                     f'{type(network).__name__}; got {weights.reconstruction}.')
+
+
 def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
   """Returns `x`, whose gradient is multiplied by `factor`."""
   return factor * x + (1.0 - factor) * tf.stop_gradient(x)
@@ -65,6 +73,7 @@ def muzero_loss(network: contract.Network, agent: Agent, head: PolicyHead,
     `distribution/` have a number of each window, or of each component of its
     action, at the first state.
   """
+  check_network(network, weights)
   unroll_steps = window.action.shape[1]
   observation = observations.stack(window.observation, agent.frame_stack)
   embedding = network.represent(observation[:, 0])
@@ -104,11 +113,7 @@ def muzero_loss(network: contract.Network, agent: Agent, head: PolicyHead,
             reward_probs, tf.concat(reward_logits, axis=0)),
         window.reward_mask, step_scale[1:])
     loss += weights.reward * terms['reward']
-  if weights.reconstruction:
-    if not isinstance(network, contract.Decoder):
-      raise ValueError('reconstruction must be 0 for a network without a '
-                       f'decoder, such as {type(network).__name__}; got '
-                       f'{weights.reconstruction}.')
+  if weights.reconstruction and isinstance(network, contract.Decoder):
     error = network.decode(embeddings) - network.normalise(
         _time_first(observation))
     terms['reconstruction'] = mean(

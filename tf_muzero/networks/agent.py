@@ -116,12 +116,15 @@ class Agent:
         reward_support=choose(self.reward_support, fitted.reward_support),
         num_datapoints=fitted.num_datapoints)
 
+  @property
+  def has_start(self) -> bool:
+    """Whether the supports say what a fresh network is to say."""
+    return any(support.start is not None for support in self.supports)
+
   def start_heads(self, network: Network) -> None:
     """Makes a fresh network say what the supports have it start with."""
-    value, reward = self.supports
-    if (value.start, reward.start) == (None, None):
-      return
-    if isinstance(network, contract.Starter):
+    if self.has_start and isinstance(network, contract.Starter):
+      value, reward = self.supports
       network.start_heads(value.start_logits(), reward.start_logits())
 
   def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
