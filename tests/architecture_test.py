@@ -16,7 +16,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PIPELINE = ['envs', 'data', 'conversion', 'networks', 'search', 'reanalyse',
              'learning', 'acting', 'reporting']
 _SHARED = {'types', 'actions', 'rng', 'shapes', 'ranges', 'devices', 'metrics',
-           'json_lines', 'progress', 'paths', 'cluster'}
+           'json_lines', 'whole_files', 'progress', 'paths', 'pictures',
+           'cluster'}
 _CONFIG = {'config'}  # For cli and the list of commands alone.
 
 

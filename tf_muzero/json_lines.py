@@ -6,6 +6,8 @@ from typing import Any
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero import whole_files
+
 
 def drop_from(path: str, key: str, number: int) -> list[dict[str, Any]]:
   """Returns what is kept of a file that a resumed run goes on with.
@@ -29,7 +31,5 @@ def drop_from(path: str, key: str, number: int) -> list[dict[str, Any]]:
           texts.append(line + '\n')
       except json.JSONDecodeError:
         logging.warning('%s: dropped a half-written line.', path)
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(''.join(texts))
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  whole_files.write(path, ''.join(texts))
   return kept

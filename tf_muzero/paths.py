@@ -32,6 +32,11 @@ def checked(path: str, setting: str) -> str:
   return path.rstrip('/') or path[:1]
 
 
+def absolute(path: str) -> str:
+  """Returns a path that holds from any directory."""
+  return path if '://' in path else os.path.abspath(path)
+
+
 def check_writable(path: str, setting: str) -> None:
   """Raises OSError unless a file can be written beside, or in, a path.
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tests import data_toys
+from tf_muzero import actions as actions_lib
 from tf_muzero.data import action_values
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import stored_actions
@@ -181,7 +182,7 @@ def test_what_takes_hours_is_not_counted(tmp_path):
   dataset = open_(num_actions=9)
   unknown = dataclasses.replace(
       dataset, approximate_steps=10**9, spec=dataset.spec._replace(
-          action=stored_actions.integers(stored_actions.UNKNOWN, 0)))
+          action=actions_lib.Integers(stored_actions.UNKNOWN)))
   with pytest.raises(ValueError, match='1000000000 to look at: num_actions in'):
     action_values.complete(unknown)
   huge = write(tmp_path / 'huge', tensor(dtype=np.int64), [1, 2**40, 0])

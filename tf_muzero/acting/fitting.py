@@ -15,6 +15,7 @@ from absl import logging
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import whole_files
 from tf_muzero.acting import sources
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import stored
@@ -99,10 +100,7 @@ def save(run_directory: str, content: dict[str, Any]) -> None:
   if read(run_directory) is not None:
     return
   tf.io.gfile.makedirs(run_directory)
-  path = os.path.join(run_directory, _FILE)
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(json.dumps(content, indent=2) + '\n')
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  whole_files.write_json(os.path.join(run_directory, _FILE), content)
 
 
 def load(run_directory: str, agent: Agent) -> Agent:
@@ -132,10 +130,7 @@ def _identity(source: sources.Source) -> dict[str, Any]:
   """Returns what tells one dataset from another."""
   if not isinstance(source, episodes_lib.Dataset):
     return {}
-  place = source.place
-  if source.directory and '://' not in place:
-    place = os.path.abspath(place)
-  return {'place': place, 'split': source.split,
+  return {'place': source.absolute_place, 'split': source.split,
           'num_episodes': source.num_episodes}
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_muzero import actions
 from tf_muzero import paths
+from tf_muzero import whole_files
 from tf_muzero.learning import checkpoint_files
 from tf_muzero.networks.contract import Network
 from tf_muzero.types import EnvironmentSpec
@@ -47,10 +48,7 @@ def save_task(directory: str, task: Task) -> None:
       'observation': nest_to_json(task.spec.observation),
       'action': nest_to_json(task.spec.action),
   }
-  path = os.path.join(directory, _FILE)
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(json.dumps(content, indent=2) + '\n')
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  whole_files.write_json(os.path.join(directory, _FILE), content)
 
 
 def load_task(directory: str) -> Task:

@@ -13,6 +13,7 @@ from absl import logging
 import tensorflow as tf
 
 import tf_muzero
+from tf_muzero import whole_files
 from tf_muzero.learning import tensorboard
 
 _FILE = 'run.json'
@@ -43,9 +44,7 @@ def add(run_directory: str, writer: tf.summary.SummaryWriter, step: int,
       **facts}
   starts.append(start)
   path = os.path.join(run_directory, _FILE)
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(json.dumps({'starts': starts}, indent=2) + '\n')
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  whole_files.write_json(path, {'starts': starts})
   path = os.path.join(run_directory, 'config.gin')
   if tf.io.gfile.exists(path):  # It was started by the command.
     with tf.io.gfile.GFile(path) as file:

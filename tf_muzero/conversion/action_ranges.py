@@ -39,7 +39,7 @@ class Seen:
         'num_actions = %d is recorded%s.', low, high, high + 1,
         '' if low == 0 else f', from 0 on; with action_start = {low} they '
         'would begin there')
-    return specs.DiscreteArray(high + 1, np.int32, 'action')
+    return actions.Integers(high + 1)
 
   def vector(self) -> specs.BoundedArray:
     """Returns the spec of vectors between the least and the greatest."""
@@ -83,8 +83,7 @@ def given(is_discrete: bool, width: int, *, minimum: Optional[Bound],
   if number is not None:
     if number < 1:
       raise ValueError(f'num_actions must be >= 1, got {number}.')
-    return actions.Integers(number, start) if start else (
-        specs.DiscreteArray(number, np.int32, 'action'))
+    return actions.Integers(number, start or 0)
   if minimum is None:
     return None
   return actions.bounded([width], _numbers('action_minimum', minimum, width),

@@ -111,9 +111,7 @@ def _action_spec(space: Any) -> Optional[specs.Array]:
   """Returns the spec of a space of actions, None for one without bounds."""
   kind = type(space).__name__
   if kind == 'Discrete':
-    number, start = int(space.n), int(space.start)
-    return actions.Integers(number, start) if start else (
-        specs.DiscreteArray(number, np.int32, 'action'))
+    return actions.Integers(int(space.n), int(space.start))
   boxes = [space] if kind == 'Box' else (
       [space[name] for name in sorted(space.spaces)] if kind == 'Dict' else [])
   if not boxes or any(type(box).__name__ != 'Box'

@@ -83,8 +83,7 @@ def complete(dataset: Dataset) -> Dataset:
                 f'action_start = {low} tells it')
   return dataclasses.replace(
       dataset, tellings=(*dataset.tellings, telling),
-      spec=dataset.spec._replace(
-          action=stored_actions.integers(number, start)))
+      spec=dataset.spec._replace(action=actions.Integers(number, start)))
 
 
 def advise(dataset: Dataset) -> str:

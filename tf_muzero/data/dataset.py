@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero import paths
 from tf_muzero.data import adapters
 from tf_muzero.data import checks
 from tf_muzero.data import decoding
@@ -65,6 +66,11 @@ class Dataset:
   def place(self) -> str:
     """What messages call it: its directory, or its name."""
     return self.directory or self.name
+
+  @property
+  def absolute_place(self) -> str:
+    """`place`, from whatever directory."""
+    return paths.absolute(self.directory) if self.directory else self.name
 
   @property
   def num_episodes(self) -> int:

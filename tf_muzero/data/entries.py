@@ -11,13 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero import pictures
 from tf_muzero.types import Nest
 
 LAYOUTS = ('channels_last', 'channels_first', 'flattened')
 _SETTING = 'reading.Reading.observation_entries'
-_MOST_CHANNELS = 16  # That a last side is taken for, unless it is said.
-_SIDE = 24  # Both sides of a picture of one channel: the board of Go has 19.
-_LEAST_SIDE = 8  # Two sides as long as this, of numbers: surely a picture.
 
 
 def choose(feature: Any, wanted: Optional[Sequence[str]]) -> Any:
@@ -175,20 +173,12 @@ def _spec(path: str, feature: Any, image_layout: Optional[str]
   if 0 in shape:
     raise ValueError(f'Observation {path!r} has the shape {shape}: there is '
                      'nothing in it.')
-  if image_layout != 'flattened' and _looks_like_picture(
+  if image_layout != 'flattened' and pictures.looks_like_one(
       shape, feature.np_dtype):
     shape, telling = _picture(path, shape, feature.np_dtype, image_layout)
     return specs.Array(shape, np.uint8, name), telling
   return specs.Array([int(np.prod(shape, dtype=np.int64))], np.float32,
                      name), ''
-
-
-def _looks_like_picture(shape: Sequence[int], dtype: Any) -> bool:
-  if len(shape) == 3 and dtype in (np.uint8, np.bool_):
-    return True
-  if len(shape) == 2:
-    return min(shape) >= _SIDE
-  return len(shape) > 2 and sorted(shape)[-2] >= _LEAST_SIDE
 
 
 def _picture(path: str, shape: Sequence[int], dtype: Any,
@@ -197,7 +187,7 @@ def _picture(path: str, shape: Sequence[int], dtype: Any,
   stored = f'Observation {path!r} is stored as {np.dtype(dtype).name}{shape}'
   flatten = ("image_layout = 'flattened' in reading.Reading makes a vector of "
              f'{int(np.prod(shape))} numbers of it')
-  if dtype not in (np.uint8, np.bool_) or len(shape) > 3:
+  if dtype not in pictures.DTYPES or len(shape) > 3:
     raise ValueError(
         f'{stored}, which looks like a picture, and those must be uint8 of '
         'shape (H, W, C), from 0 to 255. Convert the data, numbers in [0, 1] '
@@ -205,12 +195,12 @@ def _picture(path: str, shape: Sequence[int], dtype: Any,
   as_bool = '; false is 0 and true is 255' if dtype == np.bool_ else ''
   if len(shape) == 2:
     return (*shape, 1), f'{stored}: it is a picture of one channel{as_bool}'
-  if image_layout is None and _looks_channels_first(shape):
+  if image_layout is None and pictures.looks_channels_first(shape):
     raise ValueError(
         f'{stored}, which looks like a picture whose channels come first. '
         "Tell it with image_layout = 'channels_first' in reading.Reading, or "
         f"'channels_last' if the shape is (H, W, C); {flatten}.")
-  if image_layout is None and shape[-1] > _MOST_CHANNELS:
+  if image_layout is None and shape[-1] > pictures.MOST_CHANNELS:
     raise ValueError(
         f'{stored}, a picture of {shape[-1]} channels if its shape is '
         "(H, W, C). Tell it with image_layout = 'channels_last' in "
@@ -219,13 +209,6 @@ def _picture(path: str, shape: Sequence[int], dtype: Any,
     shape = (*shape[1:], shape[0])
     return shape, f'{stored}: it is a picture of shape {shape}{as_bool}'
   return tuple(shape), f'{stored}: it is a picture{as_bool}' if as_bool else ''
-
-
-def _looks_channels_first(shape: Sequence[int]) -> bool:
-  """Whether [C, H, W] is more likely than [H, W, C]."""
-  first, middle, last = shape
-  return last > 4 and first < min(middle, last) and (
-      first <= 4 or middle == last)
 
 
 def _decode_images(encoded: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:

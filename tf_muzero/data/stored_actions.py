@@ -116,12 +116,6 @@ def _check_unset(reading: Reading, names: tuple[str, ...], kind: str) -> None:
                        f'{kind}.')
 
 
-def integers(number: int, start: int) -> specs.DiscreteArray:
-  """Returns the spec of some integers from `start` on."""
-  return (actions.Integers(number, start) if start
-          else specs.DiscreteArray(number, np.int32, 'action'))
-
-
 def _integers(feature: Any, metadata: Mapping[str, Any], reading: Reading
               ) -> specs.DiscreteArray:
   classes = getattr(feature, 'num_classes', None)
@@ -134,7 +128,7 @@ def _integers(feature: Any, metadata: Mapping[str, Any], reading: Reading
     raise ValueError(
         f'num_actions must be >= 1, and actions must fit in 31 bits, got '
         f'{number} of them from {start} on.')
-  return integers(number, start)
+  return actions.Integers(number, start)
 
 
 def _told(metadata: Mapping[str, Any], name: str, default: int) -> int:

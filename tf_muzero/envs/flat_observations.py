@@ -1,18 +1,14 @@
 """Observations of an environment as agents see them: flat, or one frame."""
 
 import math
-from typing import Mapping, Sequence
+from typing import Mapping
 
 from absl import logging
 from dm_env import specs
 import numpy as np
 
+from tf_muzero import pictures
 from tf_muzero.types import Nest
-
-# What counts as a picture; the same as of what is stored, see `data.entries`.
-_MOST_CHANNELS = 16
-_SIDE = 24  # Both sides of a picture without channels: a board of Go has 19.
-_LEAST_SIDE = 8  # Two sides as long as this, of other numbers: as if a picture.
 
 
 def seen(spec: Nest, path: str = '') -> Nest:
@@ -40,14 +36,14 @@ def seen(spec: Nest, path: str = '') -> Nest:
   if 0 in shape:
     raise ValueError(f'{said}, which has no elements: leave it out.')
   name = path.rpartition('/')[2] or spec.name or 'observation'
-  if dtype in (np.uint8, np.bool_) and (
-      len(shape) == 3 or len(shape) == 2 and min(shape) >= _SIDE):
-    if len(shape) == 3 and not _is_channels_last(shape):
+  is_picture = pictures.looks_like_one(shape, dtype)
+  if is_picture and dtype in pictures.DTYPES and len(shape) < 4:
+    if len(shape) == 3 and (shape[2] > pictures.MOST_CHANNELS
+                            or pictures.looks_channels_first(shape)):
       raise ValueError(f'{said}, which looks like a picture whose channels do '
                        'not come last; give it as [H, W, C].')
     return specs.BoundedArray((*shape, 1)[:3], np.uint8, 0, 255, name)
-  if (min(shape) >= _SIDE if len(shape) == 2 else
-      len(shape) > 2 and sorted(shape)[-2] >= _LEAST_SIDE):
+  if is_picture:
     logging.log_first_n(
         logging.WARNING, '%s: it is seen as a vector of %d numbers. If it is a '
         'picture, give it as uint8 [H, W, C].', 1, said, np.prod(shape))
@@ -88,14 +84,6 @@ def see(observation: Nest, spec: Nest, path: str = '') -> Nest:
     raise ValueError(
         f'{_named(path)} is not finite: element {i} is {copied[i]}.')
   return copied
-
-
-def _is_channels_last(shape: Sequence[int]) -> bool:
-  """Returns whether that is likely of three sides."""
-  first, middle, last = shape
-  is_first = last > 4 and first < min(middle, last) and (
-      first <= 4 or middle == last)
-  return last <= _MOST_CHANNELS and not is_first
 
 
 def _named(path: str) -> str:

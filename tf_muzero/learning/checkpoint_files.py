@@ -7,9 +7,11 @@
 import json
 import os
 import re
-from typing import AbstractSet, Any, NamedTuple, Optional, Union
+from typing import AbstractSet, NamedTuple, Optional, Union
 
 import tensorflow as tf
+
+from tf_muzero import whole_files
 
 LAST, BEST = 'last', 'best'
 _MARKER = 'best.json'
@@ -95,7 +97,7 @@ def read_best(directory: str) -> Optional[Best]:
 def write_best(directory: str, best: Best) -> None:
   """Makes a checkpoint that lies there the best one; removes the others."""
   folder = best_directory_of(directory)
-  write_json(os.path.join(folder, _MARKER), best._asdict())
+  whole_files.write_json(os.path.join(folder, _MARKER), best._asdict())
   remove(folder, files(folder).keys() - {best.step})
 
 
@@ -106,21 +108,9 @@ def write_state(directory: str, steps: list[int]) -> None:
     directory: of the checkpoints.
     steps: at least one, the last one last.
   """
-  replace(os.path.join(directory, 'checkpoint'), ''.join(
+  whole_files.write(os.path.join(directory, 'checkpoint'), ''.join(
       [f'model_checkpoint_path: "ckpt-{steps[-1]}"\n',
        *(f'all_model_checkpoint_paths: "ckpt-{step}"\n' for step in steps)]))
-
-
-def write_json(path: str, content: dict[str, Any]) -> None:
-  """Writes a JSON file, whole or not at all."""
-  replace(path, json.dumps(content, indent=2, sort_keys=True) + '\n')
-
-
-def replace(path: str, text: str) -> None:
-  """Writes a text file, whole or not at all."""
-  with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-    file.write(text)
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
 
 
 def files(directory: str) -> dict[int, list[str]]:

@@ -12,8 +12,8 @@ import zlib
 
 import tensorflow as tf
 
+from tf_muzero import whole_files
 from tf_muzero.data import episodes as episodes_lib
-from tf_muzero.learning import checkpoint_files
 
 _PROBE = 2**16  # Bytes of a file that are compared.
 _IRRELEVANT = ('reanalyse.host_jit', 'reading.data_dir', 'reading.prepare')
@@ -39,7 +39,7 @@ def describe(source: Any, **settings: Any) -> dict[str, Any]:
   """
   flat = {'task': source.task, 'action_repeat': source.action_repeat}
   if isinstance(source, episodes_lib.Dataset):
-    flat.update(dataset=_absolute(source.place), split=source.split,
+    flat.update(dataset=source.absolute_place, split=source.split,
                 num_episodes=source.num_episodes,
                 content=_fingerprint(source))
     settings['reading'] = source.reading
@@ -56,7 +56,7 @@ def describe(source: Any, **settings: Any) -> dict[str, Any]:
 
 def write(path: str, order: Order) -> None:
   """Writes what the position at `path` belongs to beside it."""
-  checkpoint_files.write_json(path + '.json', order._asdict())
+  whole_files.write_json(path + '.json', order._asdict())
 
 
 def read(path: str) -> Optional[Order]:
@@ -81,18 +81,14 @@ def _name(value: Any) -> str:
   return getattr(value, '__name__', type(value).__name__)
 
 
-def _absolute(directory: str) -> str:
-  return directory if '://' in directory else os.path.abspath(directory)
-
-
 def _fingerprint(dataset: episodes_lib.Dataset) -> int:
   """Returns a number of what its files say of themselves and begin with."""
   if not dataset.directory:
     return 0
-  paths = [os.path.join(dataset.directory, name)
-           for name in ('dataset_info.json', 'metadata.json')]
+  told = [os.path.join(dataset.directory, name)
+          for name in ('dataset_info.json', 'metadata.json')]
   checksum = 0
-  for path in [*paths, dataset.parts[0].path, dataset.parts[-1].path]:
+  for path in [*told, dataset.parts[0].path, dataset.parts[-1].path]:
     if tf.io.gfile.exists(path):
       with tf.io.gfile.GFile(path, 'rb') as file:
         checksum = zlib.crc32(file.read(_PROBE), checksum)

@@ -6,12 +6,13 @@ same command, given again, does not go back once more: it resumes what went on.
 
 import json
 import os
-from typing import Any, Mapping, Union
+from typing import Any, Mapping, Optional, Union
 
 from absl import logging
 import tensorflow as tf
 
 from tf_muzero import devices
+from tf_muzero import whole_files
 from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import checkpoints
 
@@ -28,18 +29,19 @@ def name_now(directory: str, resume_from: Union[str, int]) -> str:
     directory: of the checkpoints.
     resume_from: what was asked for.
   """
+  return (str(resume_from) if _resumed_at(directory, resume_from) is None
+          else checkpoint_files.LAST)
+
+
+def _resumed_at(directory: str, resume_from: Union[str, int]
+                ) -> Optional[int]:
+  """Returns the step that was gone back to before, None if it was not."""
   path = os.path.join(directory, _RECORD)
   if str(resume_from) == checkpoint_files.LAST or not tf.io.gfile.exists(path):
-    return str(resume_from)
+    return None
   with tf.io.gfile.GFile(path) as file:
     done = json.load(file)
-  if done['resume_from'] != str(resume_from):
-    return str(resume_from)
-  logging.warning(
-      'This run was resumed from %r before, at step %d, and goes on from its '
-      'last checkpoint. Remove %s to go back once more.', str(resume_from),
-      done['step'], path)
-  return checkpoint_files.LAST
+  return done['step'] if done['resume_from'] == str(resume_from) else None
 
 
 def has_all_steps(run_directory: str, num_steps: int,
@@ -68,6 +70,12 @@ def begin(run_directory: str, resume_from: Union[str, int],
     settings: likewise.
   """
   directory = checkpoint_files.directory_of(run_directory)
+  done = _resumed_at(directory, resume_from)
+  if done is not None:
+    logging.warning(
+        'This run was resumed from %r before, at step %d, and goes on from its '
+        'last checkpoint. Remove %s to go back once more.', str(resume_from),
+        done, os.path.join(directory, _RECORD))
   start = checkpoints.find(
       directory, strategy, has_position, name_now(directory, resume_from),
       settings)
@@ -113,7 +121,7 @@ def _set_aside(run_directory: str, start: checkpoints.Start,
             ['best'] if best and best.step > start.step else []))
   checkpoint_files.write_state(
       directory, checkpoint_files.steps_in(directory))
-  checkpoint_files.write_json(
+  whole_files.write_json(
       record, {'resume_from': str(resume_from), 'step': start.step})
 
 

@@ -21,6 +21,7 @@ from absl import logging
 import tensorflow as tf
 
 from tf_muzero import paths
+from tf_muzero import whole_files
 
 _NAME = 'lock'
 _SIGN_EVERY = 60.0  # Seconds.
@@ -103,9 +104,7 @@ def _signs_of_life(path: str) -> Iterator[None]:
   oneself, stopping = {**_oneself(), 'id': uuid.uuid4().hex}, threading.Event()
 
   def write():
-    with tf.io.gfile.GFile(path + '.partial', 'w') as file:
-      file.write(json.dumps({**oneself, 'seen': time.time()}) + '\n')
-    tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+    whole_files.write_json(path, {**oneself, 'seen': time.time()})
 
   def write_on():
     while not stopping.wait(_SIGN_EVERY):

@@ -11,6 +11,7 @@ from typing import Sequence
 
 import tensorflow as tf
 
+from tf_muzero import whole_files
 from tf_muzero.types import Parameters
 
 _NAME = 'latest'
@@ -29,10 +30,7 @@ def publish(directory: str, step: int, parameters: Parameters) -> None:
   content = tf.io.serialize_tensor(tf.stack([
       tf.io.serialize_tensor(tf.constant(step, tf.int64)),
       tf.io.serialize_tensor(vector)]))
-  path = os.path.join(directory, _NAME)
-  with tf.io.gfile.GFile(path + '.partial', 'wb') as file:
-    file.write(content.numpy())
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  whole_files.write(os.path.join(directory, _NAME), content.numpy())
 
 
 def read(directory: str, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
