@@ -20,6 +20,7 @@ import numpy as np
 import tf_muzero
 from tf_muzero import cli
 from tf_muzero import progress
+from tf_muzero import ranges
 from tf_muzero.conversion import action_ranges
 from tf_muzero.conversion import arrays
 from tf_muzero.conversion import columns as columns_lib
@@ -109,11 +110,10 @@ def convert(
   if on_bad_episode not in ('error', 'skip'):
     raise ValueError("on_bad_episode must be 'error' or 'skip', got "
                      f'{on_bad_episode!r}.')
-  if action_repeat < 1:
-    raise ValueError(f'action_repeat must be >= 1, got {action_repeat}.')
-  if max_episode_steps is not None and max_episode_steps < 0:
-    raise ValueError(
-        f'max_episode_steps must be >= 0, got {max_episode_steps}.')
+  ranges.at_least(1, action_repeat=action_repeat,
+                  episodes_per_file=episodes_per_file)
+  if max_episode_steps is not None:
+    ranges.at_least(0, max_episode_steps=max_episode_steps)
   writing.check_is_free(os.path.expanduser(directory))
   path = os.path.expanduser(source)
   kind = kind or _kind_of(path)

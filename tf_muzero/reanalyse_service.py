@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_muzero import cli
 from tf_muzero import devices
+from tf_muzero import ranges
 from tf_muzero.reanalyse import local_service
 from tf_muzero.reanalyse import service as service_lib
 
@@ -43,8 +44,7 @@ def reanalyse_service(
       trainer's `parallel_searches` says.
     parent: process with whose end this one is to end; 0 for none.
   """
-  if port < 0:
-    raise ValueError(f'port must be >= 0, got {port}.')
+  ranges.at_least(0, port=port)
   stopping = threading.Event()
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: stopping.set())

@@ -7,6 +7,7 @@ from dm_env import specs
 import numpy as np
 
 from tf_muzero import actions
+from tf_muzero import ranges
 
 Bound = Union[float, str, Sequence[float]]
 _LARGEST = np.finfo(np.float32).max / 4  # So that ranges are finite, too.
@@ -81,8 +82,7 @@ def given(is_discrete: bool, width: int, *, minimum: Optional[Bound],
   if not is_discrete and number is not None:
     raise ValueError('num_actions is given, but the actions are floats.')
   if number is not None:
-    if number < 1:
-      raise ValueError(f'num_actions must be >= 1, got {number}.')
+    ranges.at_least(1, num_actions=number)
     return actions.Integers(number, start or 0)
   if minimum is None:
     return None
