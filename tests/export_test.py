@@ -123,6 +123,21 @@ def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
   assert not os.listdir(tmp_path)
 
 
+def test_where_there_is_no_xla(run, tmp_path, monkeypatch):
+
+  def fail(*args):
+    raise tf.errors.UnimplementedError(None, None, 'no compiler for CPU')
+
+  monkeypatch.setattr(saved_model, 'save', lambda *args, **kwargs: None)
+  monkeypatch.setattr(verification, 'verify', fail)
+  with pytest.raises(ValueError, match=(
+      'set jit_compile = False .* no compiler for CPU')):
+    _export(run, output=str(tmp_path / 'policy'), mode=modes.policy())
+  with pytest.raises(tf.errors.UnimplementedError):
+    _export(run, output=str(tmp_path / 'policy'), mode=modes.policy(),
+            jit_compile=False)
+
+
 def test_overwrites_only_exports_and_only_if_told(run, tmp_path, monkeypatch):
 
   def save(directory, policy, model, metadata, step, **kwargs):

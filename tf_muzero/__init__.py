@@ -9,6 +9,7 @@ modules here: collect, convert, inspect, train, evaluate, report, export.
 import contextlib
 import os
 
+__all__ = ('__version__',)  # All else is imported from its module: docs/api.md.
 __version__ = '0.1.0'
 
 # TensorFlow 2.15 reports a missing GPU in several lines marked as errors, and

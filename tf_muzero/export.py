@@ -33,8 +33,9 @@ from tf_muzero.types import SearchFn
 
 _SEED = (
     'Random numbers come from state.seed, [B, 2] int32, whose first row counts '
-    'for the whole batch. It moves on with every decision: equal observations '
-    'get other actions the next time. get_initial_state begins with '
+    'for the whole batch; its rows draw different ones. It moves on with every '
+    'decision: equal observations get other actions the next time. '
+    'get_initial_state begins with '
     '[{seed}, 0], always; for other random numbers: '
     'state = state._replace(seed=tf.tile([[7, 0]], [batch_size, 1])).')
 
@@ -106,11 +107,17 @@ def export(
       if overwrite:
         _remove(output)
       tf.io.gfile.rename(partial, output)
+  except tf.errors.OpError as error:
+    if not jit_compile:
+      raise
+    raise ValueError(
+        'The policy does not act here when XLA compiles it; set jit_compile = '
+        f'False for a plain graph. TensorFlow says: {error.message}') from error
   finally:
     _remove(partial)
   logging.info('Exported step %d: %s', step, metadata)
-  print(f'{output}: {task.name}, acts by {mode.name}, learner step {step}'
-        f'{run_directory.shown(checkpoint)}; '
+  print(f'{output}: {task.name or "own data"}, acts by {mode.name}, '
+        f'learner step {step}{run_directory.shown(checkpoint)}; '
         'loaded again, its actions are those of the run.')
   print(_describe(latency, jit_compile))
   return output
