@@ -79,7 +79,7 @@ figure { margin: 1rem 0; }
 img { display: block; width: 100%; max-width: 34rem; height: auto; }
 figcaption { color: #44515e; font-size: 0.9rem; margin-top: 0.25rem; }
 """
-_LONG = 30  # Characters; longer cells may be broken into lines.
+_LONG = 20  # Characters; longer cells may be broken into lines.
 
 _CODE, _CODE_TAG = re.compile('`([^`]+)`'), r'<code>\1</code>'
 
