@@ -17,6 +17,7 @@ from tf_muzero import envs
 from tf_muzero.data import episodes
 from tf_muzero.envs import behaviours
 from tf_muzero.envs import scripted
+from tf_muzero.envs import wrappers
 
 
 def test_catch(tmp_path):
@@ -151,3 +152,28 @@ def test_killed_leaves_nothing_under_the_name(tmp_path):
       behaviour=behaviours.uniform(), seed=1, action_repeat=1)
   builder = tfds.builder_from_directory(directory)
   assert builder.info.splits['train'].num_examples == 2
+
+
+class _Breaks(wrappers.Wrapper):
+  """Breaks in the third episode."""
+
+  def __init__(self, environment):
+    super().__init__(environment)
+    self._num_episodes = 0
+
+  def reset(self):
+    self._num_episodes += 1
+    if self._num_episodes == 3:
+      raise RuntimeError('The simulator broke.')
+    return super().reset()
+
+
+def test_a_broken_environment_keeps_what_is_complete(tmp_path, monkeypatch):
+  environment = _Breaks(envs.load('catch', seed=1))
+  monkeypatch.setattr(envs, 'load', lambda *args, **keywords: environment)
+  with pytest.raises(RuntimeError, match='The simulator broke'):
+    collect.collect(
+        task='catch', directory=str(tmp_path / 'data'), num_episodes=9,
+        behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+  assert len(episodes.load_episodes(
+      episodes.open_dataset(str(tmp_path / 'data')))) == 2

@@ -71,6 +71,7 @@ def collect(*, task: str, directory: str, num_episodes: int,
   setting = behaviours.Setting(envs.spec(environment), action_repeat)
   rng = np.random.default_rng(seed)
   returns, num_steps, start = [], 0, time.monotonic()
+  failure: Optional[Exception] = None
   writer = writing.new_dataset(
       directory, name=writing.lower_snake(task), spec=setting.spec, metadata={
           'task': task, 'action_repeat': action_repeat, 'seed': seed,
@@ -79,8 +80,14 @@ def collect(*, task: str, directory: str, num_episodes: int,
   with _deferred_signals() as received, writer as add, progress.bar(
       total=num_episodes, unit='episode') as shown:
     for _ in range(num_episodes):
-      played = _play(
-          environment, behaviour.start_fn(setting, rng), received)
+      try:
+        played = _play(
+            environment, behaviour.start_fn(setting, rng), received)
+      except Exception as error:  # pylint: disable=broad-exception-caught
+        failure = error  # Whatever it is, episodes are not lost by it.
+        if not returns:
+          raise
+        break
       if played is None:
         break
       add(writing.played(*played, setting.spec))
@@ -91,6 +98,10 @@ def collect(*, task: str, directory: str, num_episodes: int,
           'steps/s': f'{num_steps / (time.monotonic() - start):.0f}',
           'mean return': f'{np.mean(returns):.4g}'}, refresh=False)
   environment.close()
+  if failure:
+    logging.warning('%s has the %d episodes that were complete.', directory,
+                    len(returns))
+    raise failure
   if received:
     logging.warning('Stopped by %s: %s', signal.Signals(received[0]).name,
                     f'{directory} has the {len(returns)} episodes that were '

@@ -4,7 +4,7 @@
   tf-muzero convert D4RL/pen/human-v2 datasets/pen
 
 SOURCE is a Minari dataset (its id or directory), an HDF5 or npz file of arrays
-as D4RL has them, or a table in Parquet or CSV with a row for each transition.
+as D4RL has them, or a table in Parquet, CSV or TSV, each row a transition.
 Interrupting it (Ctrl-C) leaves nothing: the dataset appears when it is whole.
 """
 
@@ -149,14 +149,15 @@ def convert(
 
 def _kind_of(path: str) -> str:
   """Returns what a source is by its name, and by what lies there."""
-  if path.endswith(arrays.HDF5 + arrays.NPZ):
+  name = path.lower()
+  if name.endswith(arrays.HDF5 + arrays.NPZ):
     kind = 'arrays'
-  elif path.endswith(tables.PARQUET + tables.CSV):
+  elif name.endswith(tables.PARQUET + tables.CSV):
     kind = 'table'
   elif not os.path.exists(path) or minari_source.find_data(path):
     return 'minari'
   elif os.path.isdir(path) and any(
-      name.endswith(tables.PARQUET) for name in os.listdir(path)):
+      file.endswith(tables.PARQUET) for file in os.listdir(path)):
     return 'table'
   else:
     raise ValueError(

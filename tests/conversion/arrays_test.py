@@ -165,7 +165,10 @@ def test_cuts_without_timeouts(tmp_path, caplog):
     ({'actions': np.full(13, -1)}, 'integers from -1 to -1: give action_start'),
     ({'next_observations': np.zeros([13, 3])}, 'step 0: the next observation '
      'is not the observation of the step after it'),
-    ({'observations': np.full([13, 3], b'x')}, "no array of numbers")])
+    ({'rewards': None, 'rewards/mine': np.zeros(13)},
+     'rewards .* must be an array, and is a group of mine'),
+    ({'observations': np.full([13], b'x')}, 'no array of numbers'),
+    ({'observations': np.full([13, 3], b'x')}, 'no array of numbers')])
 def test_arrays_that_do_not_fit_are_told(tmp_path, change, message):
   rows = {k: v for k, v in {**toys.steps(), **change}.items() if v is not None}
   if 'observations' in change:
@@ -186,3 +189,19 @@ def test_bad_episodes_are_left_out(tmp_path, caplog):
                          on_bad_episode='skip')
   assert dataset.num_episodes == 3 and dataset.num_steps == 8
   assert 'rows 4 to 8, step 0: reward is not finite' in caplog.text
+
+
+def test_an_empty_npz_is_told(tmp_path):
+  (tmp_path / 'x.npz').write_text('')
+  with pytest.raises(ValueError, match='cannot be read as npz'):
+    toys.convert(tmp_path / 'x.npz', tmp_path / 'data')
+
+
+def test_choices_that_are_stored_as_floats_are_told(tmp_path, caplog):
+  rows = toys.steps(is_discrete=True)
+  rows['actions'] = rows['actions'].astype(np.float64)
+  np.savez(tmp_path / 'x.NPZ.npz', **rows)
+  os.rename(tmp_path / 'x.NPZ.npz', tmp_path / 'x.NPZ')
+  assert toys.convert(tmp_path / 'x.NPZ', tmp_path / 'data'
+                      ).spec.action.maximum == [2.0]
+  assert 'all are whole numbers' in caplog.text

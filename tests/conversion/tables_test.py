@@ -1,5 +1,6 @@
 """Tables with a row for each transition become episodes."""
 
+import collections
 import os
 
 import numpy as np
@@ -9,6 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from tests import conversion_toys as toys
+from tf_muzero.conversion import columns as columns_lib
+from tf_muzero.conversion import tables
 from tf_muzero.data import episodes as episodes_lib
 
 
@@ -98,6 +101,13 @@ def _without_terminals(table):
         [1.0] * 4 + [float('nan')] + [1.0] * 8)),
      {'check_next_observations': False},
      'episode 2, rows 4 to 8, step 0: observation is not finite'),
+    (lambda x: x.set_column(0, 'episode', pyarrow.array([np.nan] * 13)), {},
+     "Column 'episode' is nan in row 0"),
+    (lambda x: x.set_column(0, 'episode', pyarrow.array([[1]] * 13)), {},
+     "'episode' must have one value in each row, got list"),
+    (lambda x: x.drop_columns(['reward']).append_column(
+        'reward', pyarrow.array([[1.0, 2.0]] * 13)), {},
+     "'reward' must have one number in each row, got lists of 2"),
     (lambda x: x.set_column(11, 'terminal', pyarrow.array([True] * 13)), {},
      'row 0 is terminal, and other rows of the episode follow')])
 def test_tables_that_do_not_fit_are_told(tmp_path, change, settings, message):
@@ -114,3 +124,37 @@ def test_no_terminals_when_it_is_said(tmp_path):
   dataset = toys.convert(tmp_path / 'x.parquet', tmp_path / 'data',
                          terminal_column='')
   assert all(x.discount.all() for x in episodes_lib.load_episodes(dataset))
+
+
+@pytest.mark.parametrize('name, separator', [
+    ('x.TSV', '\t'), ('x.Csv', ','), ('x.csv', ', ')])
+def test_text_as_others_write_it(tmp_path, name, separator):
+  """Spaces in the header, and whole numbers where others come later."""
+  rows = toys.steps()
+  rows['observations'][:3, 0] = rows['next_observations'][:2, 0] = 1.0
+  table = table_of(rows, comment=None)
+  lines = [separator.join(table.column_names)] + [
+      separator.strip(' ').join(
+          str(int(x) if x == int(x) else x) for x in row.values())
+      for row in table.to_pylist()]
+  (tmp_path / name).write_text('\n'.join(lines))
+  toys.check(toys.convert(
+      tmp_path / name, tmp_path / 'data', check_next_observations=False), rows)
+
+
+def test_whole_numbers_may_be_followed_by_others(tmp_path):
+  """As where the types of a large file were guessed by its first part."""
+  header = 'episode,obs_0,action,reward,terminal\n'
+  part = ''.join(f'{i},1,{i % 2},0,{k}\n' for i in range(40_000)
+                 for k in (0, 1))
+  (tmp_path / 'x.csv').write_text(header + part + '40000,0.5,1,0.25,1\n')
+  table = tables.open_table(
+      str(tmp_path / 'x.csv'), columns_lib.Columns(), check_next_observations=False)
+  *_, last = table.read_fn(collections.Counter())
+  assert last.observation[0] == [0.5] and last.reward == [0.25]
+
+
+def test_another_separator_is_told(tmp_path):
+  (tmp_path / 'x.csv').write_text('episode;action\n0;1\n')
+  with pytest.raises(ValueError, match="has ';' between its values"):
+    toys.convert(tmp_path / 'x.csv', tmp_path / 'data')

@@ -134,3 +134,42 @@ def test_a_variable_that_does_not_work_matters_only_for_pictures(
   assert done.returncode == 0 and 'Traceback' not in done.stderr, done.stderr
   if value == 'nonsense':  # OSMesa may be installed.
     assert done.stderr.count('MUJOCO_GL=nonsense does not work here') == 1
+
+
+@pytest.mark.parametrize('text, task, words', [
+    ('def make(:\n', 'theirs.py:make',
+     r'its file raised SyntaxError \(.*theirs.py, line 1\): invalid syntax'),
+    ('def make(:\n', 'theirs:make', r'SyntaxError \(.*theirs.py, line 1\)'),
+    ('\n1 / 0', 'theirs:make', r'its module raised ZeroDivision.*py, line 2\)'),
+    ('def make():\n  return {}["x"]', 'theirs.py:make',
+     r"theirs.py:make raised KeyError \(.*theirs.py, line 2\): 'x'"),
+    ('def make(size): pass', 'theirs.py:make', 'TypeError.*argument: .size')])
+def test_what_raises_in_code_of_the_users_is_told_with_its_place(
+    folder, text, task, words):
+  (folder / 'theirs.py').write_text(text)
+  with pytest.raises(ValueError, match=words):
+    envs.load(task, seed=0)
+
+
+@pytest.mark.parametrize('step, words', [
+    ('raise RuntimeError("no power")',
+     r'step 1 of episode 1 raised RuntimeError \(.*, line 12\): no power'),
+    ('return np.zeros(1), 0.0, True, {}', 'truncated and info; got 4 values'),
+    ('return None', 'truncated and info; got NoneType')])
+def test_what_a_gymnasium_environment_does_wrong_is_told(folder, step, words):
+  (folder / 'wrong.py').write_text(textwrap.dedent('''
+      import gymnasium
+      import numpy as np
+
+      class Wrong(gymnasium.Env):
+        observation_space = gymnasium.spaces.Box(-1, 1, [1])
+        action_space = gymnasium.spaces.Discrete(2)
+        def reset(self, seed=None, options=None):
+          return np.zeros(1, np.float32), {}
+        def step(self, action):
+          # As it should not.
+          ''') + f'    {step}\n')
+  environment = envs.load('wrong.py:Wrong', seed=0)
+  environment.reset()
+  with pytest.raises(ValueError, match=words):
+    environment.step(np.int32(0))

@@ -20,7 +20,7 @@ class Seen:
   def __init__(self):
     """Initialises it: nothing was seen."""
     self._low = self._high = np.zeros([0])
-    self._is_empty = True
+    self._is_empty = self._is_whole = True
 
   def add(self, action: np.ndarray) -> None:
     """Adds finite actions [T] or [T, n], T > 0."""
@@ -28,6 +28,7 @@ class Seen:
     self._low = low if self._is_empty else np.minimum(self._low, low)
     self._high = high if self._is_empty else np.maximum(self._high, high)
     self._is_empty = False
+    self._is_whole &= not (action % 1).any()
 
   def integers(self) -> specs.DiscreteArray:
     """Returns the spec of integers from 0 to the greatest."""
@@ -51,6 +52,11 @@ class Seen:
           f'Component {constant[0]} of the actions is {low[constant[0]]} in '
           'every transition, so that the data does not show their range: give '
           'action_minimum and action_maximum.')
+    if self._is_whole:
+      logging.warning(
+          'Actions are floats, and all are whole numbers: they count as '
+          'amounts, not as choices. If they number choices, store them as '
+          'integers.')
     logging.warning(
         'Nothing tells the range of the actions: what is seen is recorded, '
         'action_minimum = %s and action_maximum = %s. Give them where the '

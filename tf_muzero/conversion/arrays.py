@@ -34,7 +34,7 @@ def open_arrays(path: str, *, max_episode_steps: Optional[int],
     check_next_observations: whether they must be the observations of the rows
       after.
   """
-  is_npz = path.endswith(NPZ)
+  is_npz = path.lower().endswith(NPZ)
   open_fn = _open_npz if is_npz else _open_hdf5
   with open_fn(path) as content:
     num_rows = _check(path, content)
@@ -82,7 +82,7 @@ def _open_npz(path: str) -> Iterator[Mapping[str, Any]]:
     with np.load(path, allow_pickle=False) as file:
       content = {name: file[name] if name in _NEEDED + _OPTIONAL else None
                  for name in file.files}
-  except (OSError, ValueError, zipfile.BadZipFile) as error:
+  except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
     raise ValueError(f'{path!r} cannot be read as npz: {error}') from error
   yield content
 
@@ -100,6 +100,11 @@ def _check(path: str, content: Mapping[str, Any]) -> int:
     raise ValueError(
         f'{path!r} must have the arrays {", ".join(_NEEDED)}; there is no '
         f'{", ".join(missing)}, only {", ".join(sorted(content)) or "none"}.')
+  groups = [name for name in ('rewards', 'terminals', 'timeouts')
+            if isinstance(content.get(name), Mapping)]
+  if groups:
+    raise ValueError(f'{groups[0]} of {path!r} must be an array, and is a '
+                     f'group of {", ".join(sorted(content[groups[0]]))}.')
   sizes = {}
   for name in _NEEDED + _OPTIONAL:
     for part in tf.nest.flatten(content.get(name, ())):

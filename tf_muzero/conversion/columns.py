@@ -109,15 +109,16 @@ def _find(field: str, wanted: Names, names: Sequence[str], path: str
   """Returns the columns of one kind."""
   if wanted is None:
     found = [name for name in names
-             if re.fullmatch(_PATTERNS[field], name, re.IGNORECASE)]
+             if re.fullmatch(_PATTERNS[field], name.strip(), re.IGNORECASE)]
   else:
     if isinstance(wanted, str):
       wanted = [name.strip() for name in wanted.split(',') if name.strip()]
     found = []
     for pattern in wanted:
-      matching = ([name for name in names if name.startswith(pattern[:-1])]
-                  if pattern.endswith('*') else
-                  [name for name in names if name == pattern])
+      matching = (
+          [name for name in names if name.strip().startswith(pattern[:-1])]
+          if pattern.endswith('*') else
+          [name for name in names if pattern in (name, name.strip())])
       if not matching:
         raise ValueError(f'{path!r} has no column {pattern!r} ({field}); it '
                          f'has {", ".join(names)}.')

@@ -2,7 +2,7 @@
 
 import collections
 import os
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tf_muzero.conversion import columns as columns_lib
 from tf_muzero.conversion import trajectories
 from tf_muzero.conversion.trajectories import Trajectory
 
-PARQUET, CSV = ('.parquet', '.pq'), ('.csv', '.csv.gz')
+PARQUET, CSV = ('.parquet', '.pq'), ('.csv', '.csv.gz', '.tsv', '.tsv.gz')
 _AT_ONCE = 32_768  # Rows.
 
 
@@ -53,14 +53,20 @@ def open_table(path: str, columns: columns_lib.Columns, *,
   """
   pyarrow = trajectories.load('pyarrow')
   datasets = trajectories.load('pyarrow.dataset')
-  is_csv = path.endswith(CSV)
+  is_csv = path.lower().endswith(CSV)
   try:
-    table = datasets.dataset(path, format='csv' if is_csv else 'parquet')
+    table = datasets.dataset(
+        path, format=_csv_format(path) if is_csv else 'parquet')
     num_rows = None if is_csv else table.count_rows()
   except (OSError, pyarrow.ArrowException) as error:
     raise ValueError(f'{path!r} cannot be read as '
                      f'{"CSV" if is_csv else "Parquet"}: {error}') from error
+  if is_csv:
+    _check_separator(table.schema.names, path)
   found = columns_lib.find(columns, table.schema.names, path)
+  if is_csv:
+    table = datasets.dataset(path, _with_floats(table.schema, found),
+                             format=_csv_format(path))
 
   def read(settled: collections.Counter) -> Iterator[Trajectory]:
     seen: set[Any] = set()
@@ -77,6 +83,36 @@ def open_table(path: str, columns: columns_lib.Columns, *,
           'pyarrow_version': pyarrow.__version__,
           'observation_columns': list(found.observation),
           'action_columns': list(found.action)}, read)
+
+
+def _csv_format(path: str) -> Any:
+  """Returns how values are separated, by the name of a file."""
+  csv = trajectories.load('pyarrow.csv')
+  return trajectories.load('pyarrow.dataset').CsvFileFormat(csv.ParseOptions(
+      delimiter='\t' if '.tsv' in path.lower()[-7:] else ','))
+
+
+def _check_separator(names: Sequence[str], path: str) -> None:
+  """Raises ValueError where commas are surely not what separates values."""
+  for separator in (';', '\t', '|'):
+    if len(names) == 1 and separator in names[0]:
+      raise ValueError(
+          f'{path!r} has {separator!r} between its values, it seems: its only '
+          f'column is {names[0]!r}. In CSV there must be commas, and in files '
+          'called .tsv tabs.')
+
+
+def _with_floats(schema: Any, found: columns_lib.Found) -> Any:
+  """Returns a schema in which what may be any number is a float.
+
+  The types of CSV are guessed by its first rows, which may be of whole numbers.
+  """
+  pyarrow = trajectories.load('pyarrow')
+  for name in [*found.observation, *found.reward, *found.next_observation]:
+    i = schema.get_field_index(name)
+    if pyarrow.types.is_integer(schema.field(i).type):
+      schema = schema.set(i, pyarrow.field(name, pyarrow.float64()))
+  return schema
 
 
 def _batches(table: Any, found: columns_lib.Found) -> Iterator[_Rows]:
@@ -101,12 +137,13 @@ def _rows(batch: Any, found: columns_lib.Found, start: int) -> _Rows:
   """
   flags = lambda names: _flags(batch, names[0], start) if names else None
   numbers = lambda names: _numbers(batch, names, start)
+  single = lambda names: _single(numbers(names), names[0])
   return _Rows(
       _keys(batch, found.episode[0], start), numbers(found.observation),
-      numbers(found.action), numbers(found.reward)[:, 0],
+      numbers(found.action), single(found.reward),
       flags(found.terminal), flags(found.truncated),
       numbers(found.next_observation) if found.next_observation else None,
-      numbers(found.step)[:, 0] if found.step else None,
+      single(found.step) if found.step else None,
       np.arange(start, start + batch.num_rows))
 
 
@@ -193,7 +230,23 @@ def _keys(batch: Any, name: str, start: int) -> np.ndarray:
   if hasattr(column, 'dictionary_decode'):
     column = column.dictionary_decode()
   _check_complete(column, name, start)
-  return column.to_numpy(zero_copy_only=False)
+  values = column.to_numpy(zero_copy_only=False)
+  if hasattr(column.type, 'value_type') or column.type.num_fields:
+    raise ValueError(f'Column {name!r} must have one value in each row, got '
+                     f'{column.type}.')
+  missing = np.flatnonzero(values != values)  # pylint: disable=comparison-with-itself
+  if missing.size:
+    raise ValueError(f'Column {name!r} is {values[missing[0]]} in row '
+                     f'{start + missing[0]}.')
+  return values
+
+
+def _single(values: np.ndarray, name: str) -> np.ndarray:
+  """Returns [N] of [N, 1]."""
+  if values.shape[1] != 1:
+    raise ValueError(f'Column {name!r} must have one number in each row, got '
+                     f'lists of {values.shape[1]}.')
+  return values[:, 0]
 
 
 def _check_complete(column: Any, name: str, start: int) -> None:

@@ -101,8 +101,8 @@ def of_rows(observation: Nest, action: np.ndarray, reward: np.ndarray,
     settled[UNKNOWN_TERMINAL] += 1
     final = tf.nest.map_structure(lambda x: x[-1], observation)
   return Trajectory(tf.nest.map_structure(
-      lambda x, last: np.concatenate([x, last[np.newaxis]]), observation,
-      final), action, reward, is_terminal, where)
+      lambda x, last: np.concatenate([x, np.asarray(last)[np.newaxis]]),
+      observation, final), action, reward, is_terminal, where)
 
 
 def check_follows(observation: Nest, following: Nest, where: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tf_muzero.envs import flat_actions
 from tf_muzero.envs import flat_observations
+from tf_muzero.envs import foreign
 from tf_muzero.envs import wrappers
 from tf_muzero.types import Nest
 
@@ -54,13 +55,17 @@ class Flat(wrappers.Wrapper):
   def reset(self) -> dm_env.TimeStep:
     self._num_episodes += 1
     self._num_steps, self._is_over = 0, False
-    return dm_env.restart(self._see(super().reset()))
+    with foreign.told(lambda: f'{self._task}: reset {self._num_episodes}'):
+      time_step = super().reset()
+    return dm_env.restart(self._see(time_step))
 
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
     if self._is_over:
       return self.reset()
-    time_step = super().step(self._native_fn(action))
+    native = self._native_fn(action)
     self._num_steps += 1
+    with foreign.told(self._where):
+      time_step = super().step(native)
     self._is_over = time_step.last()
     if time_step.first():
       raise ValueError(f'{self._where()} is the first of an episode, though '

@@ -54,13 +54,21 @@ class Gymnasium(dm_env.Environment):
             'max_episode_steps': spec.max_episode_steps}
 
   def reset(self) -> dm_env.TimeStep:
-    observation, _ = self._environment.reset(seed=self._seed)
+    given = self._environment.reset(seed=self._seed)
+    if not isinstance(given, tuple) or len(given) != 2:
+      raise ValueError(f'reset must return observation and info; got '
+                       f'{_count(given)}.')
+    observation, _ = given
     self._seed = None
     return dm_env.restart(observation)
 
   def step(self, action: Nest) -> dm_env.TimeStep:
-    observation, reward, terminated, truncated, _ = self._environment.step(
-        action)
+    given = self._environment.step(action)
+    if not isinstance(given, tuple) or len(given) != 5:
+      raise ValueError(
+          'step must return observation, reward, terminated, truncated and '
+          f'info; got {_count(given)}.')
+    observation, reward, terminated, truncated, _ = given
     end = (dm_env.termination if terminated else
            dm_env.truncation if truncated else dm_env.transition)
     return end(reward, observation)
@@ -135,8 +143,11 @@ def _spec(space: Any, what: str,
   """Returns the specs of a space, its numbers as the environment has them."""
   kind = type(space).__name__  # Not isinstance: it may not be installed.
   if kind not in known:
+    hint = (' In a function of your own, gymnasium.wrappers.FlattenObservation '
+            'makes it a Box.'
+            if kind == 'Tuple' and 'MultiBinary' in known else '')
     raise ValueError(f'{what} has the space {space}, which cannot be used; '
-                     f'{", ".join(known)} can.')
+                     f'{", ".join(known)} can.{hint}')
   if kind == 'Dict':
     return {name: _spec(part, f'{what} {name!r}', known)
             for name, part in space.spaces.items()}
@@ -152,6 +163,11 @@ def _spec(space: Any, what: str,
   sizes = space.n if kind == 'Discrete' else space.nvec
   return specs.BoundedArray(
       space.shape, space.dtype, space.start, space.start + sizes - 1)
+
+
+def _count(given: Any) -> str:
+  return (f'{len(given)} values' if isinstance(given, tuple)
+          else type(given).__name__)
 
 
 def _import_gymnasium() -> Any:

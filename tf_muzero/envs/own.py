@@ -14,6 +14,7 @@ from absl import logging
 import dm_env
 
 from tf_muzero.envs import flat
+from tf_muzero.envs import foreign
 from tf_muzero.envs import gymnasium_suite
 from tf_muzero.envs import mujoco_gl
 
@@ -44,7 +45,8 @@ def load(task: str, seed: int, is_drawn: bool) -> flat.Flat:
     keywords['seed'] = seed
   if is_drawn and _takes(function, 'render_mode'):
     keywords['render_mode'] = 'rgb_array'
-  environment = function(**keywords)
+  with foreign.told(lambda: task):
+    environment = function(**keywords)
   gymnasium = sys.modules.get('gymnasium')
   if gymnasium and isinstance(environment, gymnasium.Env):
     return gymnasium_suite.of(environment, task, seed)
@@ -77,15 +79,18 @@ def _find(task: str) -> Callable[..., Any]:
 def _import_module(name: str, task: str) -> types.ModuleType:
   if not {'', os.getcwd()} & set(sys.path):  # As with `python -m`.
     sys.path.insert(0, os.getcwd())
-  try:
-    return importlib.import_module(name)
-  except ModuleNotFoundError as error:
-    # One that the user's module imports is another matter.
-    if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
-      raise
-    raise ValueError(
-        f'task must be {_KNOWN}; got {task!r}, but there is no module '
-        f'{error.name!r}. Modules of {os.getcwd()} are found too.') from error
+  with foreign.told(lambda: f'{task}: its module'):
+    try:
+      return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+      # One that the user's module imports is another matter.
+      if error.name is None or not f'{name}.'.startswith(f'{error.name}.'):
+        raise
+      missing = error
+  raise ValueError(
+      f'task must be {_KNOWN}; got {task!r}, but there is no module '
+      f'{missing.name!r}. Modules of {os.getcwd()} are found too.'
+  ) from missing
 
 
 @functools.lru_cache(maxsize=None)
@@ -101,7 +106,8 @@ def _import_file(path: str, task: str) -> types.ModuleType:
   if os.path.dirname(path) not in sys.path:
     sys.path.append(os.path.dirname(path))
   sys.modules[name] = module  # Dataclasses look for it there.
-  loader.exec_module(module)
+  with foreign.told(lambda: f'{task}: its file'):
+    loader.exec_module(module)
   return module
 
 
