@@ -167,15 +167,14 @@ def settings(
 def call(configuration: Configuration) -> Any:
   """Calls the command, recording its configuration in the run directory."""
   directory = configuration.record_directory
-  if directory:
-    recording.warn_of_changes(directory, files.CONFIG, configuration.text)
-    recording.write(directory, files.CONFIG, configuration.text)
-  try:
+  if not directory:
     return configuration.command_fn()
-  finally:
-    if directory:
+  with recording.recorded(directory, files.CONFIG, configuration.text):
+    try:
+      return configuration.command_fn()
+    finally:
       recording.write(
-          directory, 'operative_config.gin', gin.operative_config_str())
+          directory, recording.OPERATIVE, gin.operative_config_str())
 
 
 def _hand_over(pieces: Sequence[str]) -> None:

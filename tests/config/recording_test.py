@@ -90,6 +90,34 @@ def test_of_a_run_that_is_done_the_record_stays(tmp_path, base):
   assert record(4) == kept
 
 
+@pytest.mark.parametrize('is_new', [True, False])
+def test_a_refused_command_leaves_the_configuration_as_it_was(
+    tmp_path, base, is_new):
+  run = tmp_path / 'run'
+  record = lambda steps: cli.call(cli.configure(
+      cli_fakes.command, [base], [f'DIRECTORY = {str(run)!r}',
+                                  f'STEPS = {steps}'], record_in='directory'))
+  content = lambda: {x.name: x.read_text() for x in run.glob('*')}
+  if not is_new:
+    record(5)
+  kept = content()
+  with pytest.raises(ValueError, match='There is no 13'):
+    record(13)
+  assert content() == kept and bool(kept) != is_new
+
+
+def test_what_failed_after_its_start_keeps_its_own(tmp_path, base):
+  def fail(*_):
+    (tmp_path / 'run.json').write_text('{}')
+    raise FloatingPointError
+  configuration = cli.configure(
+      cli_fakes.command, [base], [f'DIRECTORY = {str(tmp_path)!r}'],
+      record_in='directory')
+  with pytest.raises(FloatingPointError):
+    cli.call(configuration._replace(command_fn=fail))
+  assert (tmp_path / 'config.gin').read_text() == configuration.text
+
+
 def test_the_home_directory_is_found(tmp_path, base, monkeypatch):
   monkeypatch.setenv('HOME', str(tmp_path))
   assert cli.configure(

@@ -149,7 +149,8 @@ def test_whole_numbers_may_be_followed_by_others(tmp_path):
                  for k in (0, 1))
   (tmp_path / 'x.csv').write_text(header + part + '40000,0.5,1,0.25,1\n')
   table = tables.open_table(
-      str(tmp_path / 'x.csv'), columns_lib.Columns(), check_next_observations=False)
+      str(tmp_path / 'x.csv'), columns_lib.Columns(),
+      check_next_observations=False)
   *_, last = table.read_fn(collections.Counter())
   assert last.observation[0] == [0.5] and last.reward == [0.25]
 

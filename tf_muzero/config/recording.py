@@ -1,8 +1,9 @@
 """Texts that a run directory keeps, such as the run's configuration."""
 
+import contextlib
 import difflib
 import os
-from typing import Callable
+from typing import Callable, Iterator, Optional
 
 from absl import logging
 import tensorflow as tf
@@ -12,6 +13,8 @@ from tf_muzero.config import files
 
 # The first line of what a run directory has as its config.gin.
 MARK = '# Written by a run, which is where this file is.\n'
+OPERATIVE = 'operative_config.gin'
+_STARTS = 'run.json'  # Has an entry for each time that its training started.
 
 
 def warn_of_changes(directory: str, name: str, text: str) -> None:
@@ -33,6 +36,37 @@ def write(directory: str, name: str, text: str) -> None:
   with tf.io.gfile.GFile(f'{path}.part', 'w') as file:
     file.write(text)
   tf.io.gfile.rename(f'{path}.part', path, overwrite=True)
+
+
+@contextlib.contextmanager
+def recorded(directory: str, name: str, text: str) -> Iterator[None]:
+  """Writes a text, and puts back what was there if the command is refused.
+
+  That is when it raises before it has added a start to `run.json`: a run keeps
+  the configuration that it was made with.
+  """
+  before = {kept: _content(directory, kept) for kept in (name, OPERATIVE)}
+  starts = _content(directory, _STARTS)
+  warn_of_changes(directory, name, text)
+  write(directory, name, text)
+  try:
+    yield
+  except BaseException:
+    if _content(directory, _STARTS) == starts:
+      for kept, content in before.items():
+        if content is not None:
+          write(directory, kept, content)
+        elif _content(directory, kept) is not None:
+          tf.io.gfile.remove(os.path.join(directory, kept))
+    raise
+
+
+def _content(directory: str, name: str) -> Optional[str]:
+  path = os.path.join(directory, name)
+  if not tf.io.gfile.exists(path):
+    return None
+  with tf.io.gfile.GFile(path) as file:
+    return file.read()
 
 
 def place_of_run(

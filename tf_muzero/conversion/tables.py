@@ -234,7 +234,8 @@ def _keys(batch: Any, name: str, start: int) -> np.ndarray:
   if hasattr(column.type, 'value_type') or column.type.num_fields:
     raise ValueError(f'Column {name!r} must have one value in each row, got '
                      f'{column.type}.')
-  missing = np.flatnonzero(values != values)  # pylint: disable=comparison-with-itself
+  is_float = values.dtype.kind == 'f'
+  missing = np.flatnonzero(np.isnan(values)) if is_float else np.zeros([0], int)
   if missing.size:
     raise ValueError(f'Column {name!r} is {values[missing[0]]} in row '
                      f'{start + missing[0]}.')
