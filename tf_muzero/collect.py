@@ -70,7 +70,8 @@ def collect(*, task: str, directory: str, num_episodes: int,
     environment = wrappers.TimeLimit(environment, max_steps)
   setting = behaviours.Setting(envs.spec(environment), action_repeat)
   rng = np.random.default_rng(seed)
-  returns, num_steps, start = [], 0, time.monotonic()
+  returns: list[float] = []
+  num_steps, start = 0, time.monotonic()
   failure: Optional[Exception] = None
   writer = writing.new_dataset(
       directory, name=writing.lower_snake(task), spec=setting.spec, metadata={

@@ -101,7 +101,7 @@ def test_a_refused_command_leaves_the_configuration_as_it_was(
   if not is_new:
     record(5)
   kept = content()
-  with pytest.raises(ValueError, match='There is no 13'):
+  with pytest.raises(FileNotFoundError, match='no 13'):
     record(13)
   assert content() == kept and bool(kept) != is_new
 
