@@ -26,6 +26,7 @@ _EXPERIMENTS = {  # Action repeat -> MuZero Unplugged, behaviour cloning.
     4: ('cartpole_swingup', 'cartpole_swingup_cloning'),
     1: ('cartpole_swingup_every_step', 'cartpole_swingup_every_step_cloning'),
 }
+_RANDOM_STEPS = 50  # Environment steps before an episode, at most.
 _NAMES = {'policy': "policy's mode", 'sample': 'policy, sampled',
           'value': 'value of one imagined step', 'mcts': 'MCTS'}
 
@@ -84,43 +85,35 @@ def _run_all(directory: str, arguments: argparse.Namespace) -> list[Step]:
   muzero, cloning = _EXPERIMENTS[arguments.action_repeat]
   steps = []
 
-  def run(name: str, module: str, *positional: str, files: Sequence[str] = (),
-          bindings: Sequence[str] = ()):
-    command = [sys.executable, '-m', f'tf_muzero.{module}', *positional,
-               *(f'--gin_file={x}' for x in files),
-               *(f'--gin_bindings={x}' for x in bindings)]
-    print(f'\n== {name}\n{shlex.join(["python", *command[1:]])}', flush=True)
+  def run(name: str, *command: str, files: Sequence[str] = ()):
+    command = (*command, *(f'--gin_file={x}' for x in files))
+    print(f'\n== {name}\ntf-muzero {shlex.join(command)}', flush=True)
     start = time.perf_counter()
-    if subprocess.run(command, cwd=_ROOT, check=False).returncode:
+    if subprocess.run([sys.executable, '-m', 'tf_muzero', *command],
+                      cwd=_ROOT, check=False).returncode:
       sys.exit(f'{name} failed; what went wrong is said above. The same '
                'command goes on from here.')
     steps.append(Step(name, time.perf_counter() - start))
 
   if not os.path.exists(inside('dataset')):
-    run('collect', 'collect', inside('dataset'), files=['gin/collect.gin'],
-        bindings=[f'collect.collect.num_episodes = {4 if smoke else 60}',
-                  f'collect.collect.action_repeat = {arguments.action_repeat}',
-                  f'collect.collect.seed = {arguments.seed}'])
+    run('collect', 'collect', inside('dataset'),
+        f'--num_episodes={4 if smoke else 60}', f'--seed={arguments.seed}',
+        f'--action_repeat={arguments.action_repeat}', files=['gin/collect.gin'])
   run('inspect', 'inspect', inside('dataset'))
   for name, experiment in (('muzero', muzero), ('cloning', cloning)):
-    run(f'train {name}', 'train',
-        files=[f'gin/experiment/{experiment}.gin', *smoke],
-        bindings=[f'RUN_DIRECTORY = "{inside(name)}"',
-                  f'DATASET = "{inside("dataset")}"',
-                  f'train.train.seed = {arguments.seed}'])
+    run(f'train {name}', 'train', inside(name), inside('dataset'),
+        f'--seed={arguments.seed}',
+        files=[f'gin/experiment/{experiment}.gin', *smoke])
   for name, modes in (('muzero', '[@modes.policy(), @modes.sample(), '
                        '@modes.value(), @modes.mcts()]'),
                       ('cloning', '[@modes.policy(), @modes.sample()]')):
     run(f'evaluate {name}', 'evaluate', inside(name),
-        files=[inside(name, 'config.gin'), 'gin/evaluate.gin'],
-        bindings=[f'evaluate.evaluate.modes = {modes}'])
-  run('export', 'export', inside('muzero'),
-      files=[inside('muzero', 'config.gin'), 'gin/export.gin'],
-      bindings=[f'export.export.output = "{inside("policy")}"',
-                'export.export.overwrite = True'])
-  run('film', 'evaluate', inside('policy'), files=['gin/evaluate.gin'],
-      bindings=['evaluate.evaluate.num_episodes = 1',
-                f'evaluate.evaluate.video = "{inside("episode.gif")}"'])
+        f'--random_start_steps={_RANDOM_STEPS}',
+        f'--gin_bindings=evaluate.evaluate.modes = {modes}')
+  run('export', 'export', inside('muzero'), f'--output={inside("policy")}',
+      '--overwrite')
+  run('film', 'evaluate', inside('policy'), '--num_episodes=1',
+      f'--video={inside("episode.gif")}')
   return steps
 
 
