@@ -110,8 +110,9 @@ def load(name: str, seed: int, is_drawn: bool) -> flat.Flat:
       if _PICTURES not in modes:
         raise ValueError(f'There are no pictures of {task}: its render modes '
                          f'are {modes}, without {_PICTURES!r}.')
-      # Of pygame, which looks for a card to play sound on and complains.
+      # Of pygame, which looks for a sound card and a screen and complains.
       os.environ.setdefault('SDL_AUDIODRIVER', 'dummy')
+      os.environ.setdefault('SDL_VIDEODRIVER', 'dummy')
       environment = gymnasium.make(name, render_mode=_PICTURES)
   except gymnasium.error.DependencyNotInstalled as error:
     raise ImportError(f'{task} needs more than is installed: {error}'
