@@ -10,7 +10,7 @@ import contextlib
 import os
 
 __all__ = ('__version__',)  # All else is imported from its module: docs/api.md.
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 # TensorFlow 2.15 reports a missing GPU in several lines marked as errors, and
 # its real errors arrive as exceptions too. Export another value to see all.
