@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import tf_muzero
 from tf_muzero import __main__ as main_lib
 from tf_muzero import cli
 from tf_muzero import collect
@@ -111,7 +112,8 @@ def test_the_list_of_commands(monkeypatch, capsys):
   assert {command_fn.__name__ for command_fn, _ in _COMMANDS} == set(listed)
   assert 'Plays episodes and writes them as an RLDS dataset.' in shown
   assert _main(monkeypatch, capsys) == (1, shown)
-  assert _main(monkeypatch, capsys, '--version')[1] == 'tf-muzero 0.1.0\n'
+  assert _main(monkeypatch, capsys, '--version')[1] == (
+      f'tf-muzero {tf_muzero.__version__}\n')
   code, _ = _main(monkeypatch, capsys, 'trian')
   assert code == ("Error: there is no command 'trian'. Did you mean train? "
                   'tf-muzero --help lists them.')
