@@ -74,10 +74,10 @@ def start_of(spec: specs.DiscreteArray) -> int:
 
 
 def to_network(action: Array, spec: specs.Array) -> Array:
-  """Returns actions [..., n] in [-1, 1], or [...] from 0, as networks have them.
+  """Returns actions as networks have them: in [-1, 1], or counted from 0.
 
   Args:
-    action: as the environment has it, NumPy or a tensor.
+    action: [..., n] or [...] as the environment has it, NumPy or a tensor.
     spec: of the environment's actions.
   """
   if isinstance(spec, specs.DiscreteArray):

@@ -182,10 +182,9 @@ def test_the_share_of_clipped_targets():
   reward = np.zeros([_B, _K], np.float32)
   value[0, 0], value[1, 1], value[2, 2] = 40.0, -40.0, 30.0
   reward[0, 0], reward[4, 0] = 9.0, 9.0
-  mask = lambda x: np.ones_like(x)
   window = _window()._replace(
-      value=value, reward=reward, value_mask=mask(value),
-      reward_mask=mask(reward))
+      value=value, reward=reward, value_mask=np.ones_like(value),
+      reward_mask=np.ones_like(reward))
   window.value_mask[1, 1] = window.reward_mask[4, 0] = 0.0
   metrics = _loss(_network(), window)[1]
   assert float(metrics['target/value_clipped']) == pytest.approx(1 / 19)
