@@ -21,4 +21,5 @@ def test_a_second_signal_ends_a_process_that_heeds_none():
     time.sleep(0.5)  # That it is not heeded.
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 128 + signal.SIGINT
+    # By the watcher, or by the system where the default is back already.
+    assert process.wait(30) in (128 + signal.SIGINT, -signal.SIGINT)
