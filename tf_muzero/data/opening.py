@@ -5,7 +5,7 @@ import types
 from typing import Any, Mapping, Union
 
 from absl import logging
-from google.protobuf import json_format  # type: ignore[import-untyped]
+from google.protobuf import json_format
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
