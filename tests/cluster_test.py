@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -62,11 +63,15 @@ def test_those_that_are_missing_are_named(monkeypatch, caplog):
   servers = []
   workers = [threading.Thread(target=run, args=(i,), daemon=True)
              for i in range(3)]
-  caplog.set_level('INFO')
+  caplog.set_level('INFO', logger='absl')
   workers[0].start()
   workers[1].start()
-  while caplog.text.count('Waiting for 1 of 3 workers') < 3:
+  told = lambda: caplog.text.count('Waiting for 1 of 3 workers') >= 3
+  deadline = time.monotonic() + 30
+  while not told() and time.monotonic() < deadline:
     assert workers[0].is_alive() and workers[1].is_alive()
+    time.sleep(0.05)
+  assert told()
   assert f'Not there: {addresses[2]}.' in caplog.text
   workers[2].start()
   for worker in workers:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 
-from absl import logging
 import pytest
 
 from tests import train_runs
@@ -45,7 +44,6 @@ def test_determinism_is_not_promised():
 def test_training_outlives_its_worker_which_does_not_outlive_training(
     tmp_path, caplog):
   caplog.set_level('INFO', logger='absl')
-  logging.set_verbosity(logging.INFO)
   dataset, directory = str(tmp_path / 'catch'), str(tmp_path / 'run')
   collect.collect(task='catch', directory=dataset, num_episodes=12,
                   behaviour=behaviours.uniform(), seed=1, action_repeat=1)

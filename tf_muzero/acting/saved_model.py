@@ -30,6 +30,7 @@ import tensorflow as tf
 from tf_agents.policies import policy_saver
 
 from tf_muzero import actions
+from tf_muzero import quiet
 from tf_muzero.acting import inputs
 from tf_muzero.acting import run_directory
 from tf_muzero.acting.policy import MuZeroPolicy, add_batch
@@ -85,10 +86,8 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
       name: tf.Variable(value, trainable=False)
       for name, value in metadata.items()
       if isinstance(value, (int, float, str))}
-  verbosity = logging.get_verbosity()
   # It warns that a search has no `distribution`, and of the names it chose.
-  logging.set_verbosity(logging.ERROR)
-  try:
+  with quiet.below(logging.ERROR):
     saver = policy_saver.PolicySaver(
         policy, batch_size=None, metadata=variables,
         use_nest_path_signatures=False,  # Those may be no names at all.
@@ -99,8 +98,6 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
         _act_fn(plain, shown, stored) if plain else act))
     _add_model(saver, policy, model)
     saver.save(directory)
-  finally:
-    logging.set_verbosity(verbosity)
   write_metadata(directory, {**metadata, **_inputs(policy, stored)})
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tf_muzero import quiet
 from tf_muzero.data import action_values
 from tf_muzero.data import dataset as dataset_lib
 from tf_muzero.data import decoding
@@ -99,22 +100,19 @@ def from_rlds(dataset: tf.data.Dataset, *,
 
 def _open_files(name: str, reading: Reading) -> Dataset:
   directory = locating.find_directory(name, reading.data_dir, reading.prepare)
-  verbosity = logging.get_verbosity()
-  logging.set_verbosity(logging.WARNING)  # TFDS tells which files it reads.
   try:
-    info = tfds.builder_from_directory(directory).info
-    known = public.lookup(info.name, info.config_name or '')
-    metadata = dict(info.metadata or {})
-    understood = understanding.understand(
-        info.features, metadata, known, reading)
-    split = subsets.resolve(info.splits, reading)
-    parts = files.parts_of(info.splits[split].file_instructions)
+    with quiet.below(logging.WARNING):  # TFDS tells which files it reads.
+      info = tfds.builder_from_directory(directory).info
+      known = public.lookup(info.name, info.config_name or '')
+      metadata = dict(info.metadata or {})
+      understood = understanding.understand(
+          info.features, metadata, known, reading)
+      split = subsets.resolve(info.splits, reading)
+      parts = files.parts_of(info.splits[split].file_instructions)
   except (ValueError, KeyError, OSError, tf.errors.OpError,
           json_format.ParseError) as error:
     raise ValueError(
         f'{directory!r} is not a dataset that can be read: {error}') from error
-  finally:
-    logging.set_verbosity(verbosity)
   whole = [info.splits[name] for name in subsets.names_of(split)]
   if not parts:
     raise ValueError(f'There are no episodes in {split!r} of {directory!r}, '

@@ -4,6 +4,7 @@ from typing import Any
 
 from absl import logging
 
+from tf_muzero import quiet
 from tf_muzero.envs import flat
 from tf_muzero.envs import mujoco_gl
 
@@ -32,15 +33,12 @@ def load(name: str, seed: int) -> flat.Flat:
 
 def _import_suite() -> Any:
   mujoco_gl.settle()
-  verbosity = logging.get_verbosity()
-  logging.set_verbosity(logging.WARNING)  # It tells what we just set.
   try:
-    # Else it looks for a screen, and warns if it finds none.
-    with mujoco_gl.unless_chosen():
+    # It tells what we just set. And else it looks for a screen, and warns if it
+    # finds none.
+    with quiet.below(logging.WARNING), mujoco_gl.unless_chosen():
       from dm_control import suite  # pylint: disable=import-outside-toplevel
   except ModuleNotFoundError as error:
     raise ImportError(
         'Tasks of dm_control need it: pip install dm-control') from error
-  finally:
-    logging.set_verbosity(verbosity)
   return suite

@@ -45,9 +45,7 @@ class StopOnSignal(keras.callbacks.Callback):
     self.stopped = False
 
   def note(self, number: int, _) -> None:
-    """Handles a signal; the next one will not be handled."""
-    for each in _SIGNALS:
-      signal.signal(each, signal.SIG_DFL)
+    """Handles a signal."""
     self._signal = number
     logging.warning('%s: saving after this execution; a second signal ends the '
                     'process at once.', signal.Signals(number).name)
@@ -117,6 +115,8 @@ def _second_ends() -> Iterator[None]:
     yield
   finally:
     signal.set_wakeup_fd(before)
-    teller.close()
+    # Closing it would not end the thread where a fork holds a copy.
+    teller.shutdown(socket.SHUT_RDWR)
     thread.join()
+    teller.close()
     told.close()
