@@ -40,7 +40,7 @@ def test_checks(check, low, good, bad):
 
 @pytest.mark.parametrize('changes', [
     {'num_steps': -1}, {'num_steps': 0}, {'batch_size': 0},
-    {'unroll_steps': 0}, {'target_period': 0}, {'target_decay': 1.0},
+    {'unroll_steps': -1}, {'target_period': 0}, {'target_decay': 1.0},
     {'snapshot_every': 0}, {'checkpoint_every': 0}, {'log_every': 0},
     {'steps_per_execution': 0}, {'evaluate_every': -1}, {'seed': -1},
     {'reanalyse_fraction': 1.5}])

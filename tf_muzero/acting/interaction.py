@@ -26,6 +26,7 @@ from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import timing
+from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Improved
 from tf_muzero.types import Nest
@@ -176,8 +177,8 @@ def fresh_windows(
       functools.partial(_call_numpy, segments_of, specs))
   if not deterministic:
     dataset = dataset.prefetch(1)
-  dataset = dataset.unbatch().batch(1, drop_remainder=True)
-  return dataset.map(windows_of).unbatch().shuffle(
+  dataset = windows_lib.one_by_one(dataset).batch(1, drop_remainder=True)
+  return windows_lib.one_by_one(dataset.map(windows_of)).shuffle(
       interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
 
 

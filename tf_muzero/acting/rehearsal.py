@@ -26,7 +26,7 @@ _SEED = (0, 0)
 _STATES = 2
 # The least that arguments of `train.train` can be.
 _LOWEST = {
-    'num_steps': 1, 'batch_size': 1, 'unroll_steps': 1, 'target_period': 1,
+    'num_steps': 1, 'batch_size': 1, 'unroll_steps': 0, 'target_period': 1,
     'snapshot_every': 1, 'checkpoint_every': 1, 'log_every': 1,
     'evaluate_every': 0, 'steps_per_execution': 1, 'seed': 0,
     'intra_op_threads': 0}
@@ -51,6 +51,9 @@ def arguments(profile: str, given: Mapping[str, Any]
         'checkpoint_every must be a multiple of snapshot_every, so that a '
         'resumed run starts from the snapshot that it had; got '
         f'{given["checkpoint_every"]} and {given["snapshot_every"]}.')
+  if not given['unroll_steps']:
+    logging.warning('unroll_steps is 0: rewards and what follows an action are '
+                    'not learned, and a search imagines them untrained.')
   if given['unroll_steps'] > _MANY_STEPS:
     logging.warning(
         'unroll_steps is %d: a learner step holds as many states of each of '

@@ -181,8 +181,7 @@ def reanalysed_windows(
   else:
     dataset = dataset.map(
         lambda *numbered: windows_of(*search(*numbered)), **how)
-  dataset = dataset.unbatch()
-  return dataset.shuffle(
+  return windows_lib.one_by_one(dataset).shuffle(
       reanalyse.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
 
 

@@ -17,6 +17,19 @@ def absorbing(segments: Segment) -> tf.Tensor:
   return tf.math.cumprod(alive, axis=1, exclusive=True) <= 0.0
 
 
+def one_by_one(batches: tf.data.Dataset) -> tf.data.Dataset:
+  """Returns the elements of batches.
+
+  `Dataset.unbatch`, but for elements without content, such as the actions of
+  windows with K = 0: those make it end the process.
+  """
+  specs = tf.nest.flatten(batches.element_spec)
+  if all(spec.shape[1:].num_elements() != 0 for spec in specs):
+    return batches.unbatch()
+  return batches.flat_map(lambda *batch: tf.data.Dataset.from_tensor_slices(
+      tf.nest.pack_sequence_as(batches.element_spec, tf.nest.flatten(batch))))
+
+
 def cut(segments: Segment, improved: Improved, value: tf.Tensor,
         snapshot_step: tf.Tensor, *, windows_per_segment: int,
         unroll_steps: int, keep_observations: bool) -> Window:
