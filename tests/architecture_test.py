@@ -15,9 +15,9 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A folder imports only those left of it, and what has no folder.
 _PIPELINE = ['envs', 'data', 'conversion', 'networks', 'search', 'reanalyse',
              'learning', 'acting', 'reporting']
-_SHARED = {'types', 'actions', 'rng', 'shapes', 'ranges', 'devices', 'metrics',
+_SHARED = {'types', 'actions', 'rng', 'ranges', 'devices', 'metrics',
            'json_lines', 'whole_files', 'progress', 'paths', 'pictures',
-           'cluster'}
+           'cluster', 'quiet'}
 _CONFIG = {'config'}  # For cli and the list of commands alone.
 
 
