@@ -44,6 +44,15 @@ def test_vectors_of_any_shape_and_type(take):
   assert taken['robot']['pose'].shape == (3, 4)
 
 
+@pytest.mark.parametrize('value', [3e38, -3e38, 1e300, -1e300])
+def test_what_is_finite_stays_so(take, value):
+  taken = take({'robot': {'pose': np.full([1, 4], value)}, 'height': [[0.5]]},
+               inputs.observation_specs(_STATE), 1)
+  np.testing.assert_array_equal(
+      taken['robot']['pose'],
+      np.full([1, 4], np.clip(value, tf.float32.min, tf.float32.max), 'f'))
+
+
 @pytest.mark.parametrize('pose, height, message', [
     (np.zeros([2, 5]), np.zeros([2]), r'robot/pose.*numbers \[., 4\]'),
     (np.zeros([4]), np.zeros([2]), 'robot/pose'),
@@ -97,15 +106,17 @@ def test_a_missing_entry_is_named():
 
 def test_variants_are_few():
   one = inputs.observation_specs(_STATE)
+  others = ['float16', 'int32', 'int64', 'uint8', 'bool']
   kinds = lambda known, stored=(): [
       [x.dtype.name for x in tf.nest.flatten(nest)]
       for nest in inputs.variants(known, stored)]
   assert kinds(one) == [
       ['float32', 'float32'], ['float32', 'float64'],
-      ['float64', 'float32'], ['float64', 'float64']]
+      ['float64', 'float32'], ['float64', 'float64'],
+      *([x, x] for x in others)]
   assert kinds(one, {'robot': {'pose': 'float64'}, 'height': 'int64'}) == [
       *kinds(one), ['int64', 'float64']]
   assert kinds(inputs.observation_specs(_FRAME)) == [['uint8']]
   many = inputs.observation_specs(
       {name: specs.Array([1], np.float32) for name in 'abcdefgh'})
-  assert kinds(many) == [['float32'] * 8, ['float64'] * 8]
+  assert kinds(many) == [[x] * 8 for x in ('float32', 'float64', *others)]

@@ -67,6 +67,19 @@ def test_rows_do_not_depend_on_the_batch_size(network):
 
 
 @pytest.mark.parametrize('jit_compile', [False, True])
+def test_any_finite_observation_gives_an_action(network, jit_compile):
+  policy = _policy(network, modes.mcts(), jit_compile=jit_compile)
+  huge = {'position': [[3e38, -3e38, 0.0], [1e38] * 3, [1e19] * 3],
+          'velocity': [[3e38, 3e38], [1e38] * 2, [1.0, 2.0]]}
+  is_first, state = tf.zeros([3], tf.bool), policy.get_initial_state(3)
+  action, _ = policy.act(huge, is_first, state)
+  assert np.all(np.abs(action) <= 1.0)
+  policy.assign([np.inf * v for v in network.variables])
+  with pytest.raises(tf.errors.InvalidArgumentError, match='weights or gives'):
+    policy.act(huge, is_first, state)
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
 def test_assign_takes_effect_and_traces_once(network, jit_compile):
   policy = _policy(network, modes.mcts(), jit_compile=jit_compile)
   state = rollout.seeded_state(policy, 2, 1)
@@ -148,7 +161,7 @@ def test_observations_that_make_no_sense_are_refused(network, jit_compile):
     policy.act({**observation, 'position': tf.zeros([2, 4])}, is_first, state)
   with pytest.raises(ValueError, match='must have velocity'):
     policy.act({'position': observation['position']}, is_first, state)
-  for wrong in (np.nan, np.inf, 1e300):  # The last one is too large a float32.
+  for wrong in (np.nan, np.inf, -np.inf):
     with pytest.raises(tf.errors.InvalidArgumentError,
                        match='entry velocity must be finite'):
       policy.act({**observation, 'velocity': np.full([2, 2], wrong)}, is_first,

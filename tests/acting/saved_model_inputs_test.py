@@ -30,12 +30,15 @@ def _native(tmp_path_factory):
 
 @pytest.mark.parametrize('kind', [
     'tensors', 'float64', 'scalars', 'shapes', 'stored', 'mixed', 'lists',
-    'more', 'more float64'])
+    'whole lists', 'float16', 'int32', 'int64', 'uint8', 'more',
+    'more float64'])
 def test_act_takes_what_environments_give(native, kind):
   generator = np.random.default_rng(0)
   plain = {'pose': generator.normal(size=[2, 4]).astype(np.float32),
            'height': np.array([[0.5], [1.5]], np.float32),
            'mode': np.array([[1], [2]], np.float32)}
+  if kind in ('whole lists', 'float16', 'int32', 'int64', 'uint8'):
+    plain = {name: np.floor(np.abs(4 * x)) for name, x in plain.items()}
   camera = np.zeros([2, 2], np.float32)
   doubles = {name: x.astype(np.float64) for name, x in plain.items()}
   given = {
@@ -50,11 +53,25 @@ def test_act_takes_what_environments_give(native, kind):
       'lists': {name: x.tolist() for name, x in plain.items()},
       'more': {**plain, 'camera': camera},
       'more float64': {**doubles, 'camera': camera.astype(np.float64)},
-  }[kind]
+      'whole lists': {
+          name: x.astype(int).tolist() for name, x in plain.items()},
+  }.get(kind) or {name: x.astype(kind) for name, x in plain.items()}
   for name in ('act', 'act_plain'):
     np.testing.assert_array_equal(
         acting_toys.act(native, given, function=name),
         acting_toys.act(native, plain))
+
+
+@pytest.mark.parametrize('value', [1e19, 1e38, -3e38, 1e300])
+def test_whatever_is_finite_gives_an_action(native, value):
+  dtype = np.float32 if abs(value) < 1e39 else np.float64
+  entry = lambda size: np.full([2, size], value, dtype)
+  one = np.array([[1], [0]], dtype)
+  for name in ('act', 'act_plain'):
+    action = acting_toys.act(
+        native, {'pose': entry(4), 'height': one, 'mode': entry(1)},
+        function=name)
+    assert np.all((action >= 0) & (action < 3))
 
 
 def test_act_refuses_what_makes_no_sense(native):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import json
 
 import acting_toys
@@ -182,8 +183,10 @@ def test_metadata(continuous):
       **_METADATA,
       'act_takes': {'position': 'numbers [B, 3]', 'velocity': 'numbers [B, 2]'},
       'act_dtypes': [{'position': x, 'velocity': y}
-                     for x in ('float32', 'float64')
-                     for y in ('float32', 'float64')],
+                     for x, y in (
+                         *itertools.product(('float32', 'float64'), repeat=2),
+                         *((x, x) for x in ('float16', 'int32', 'int64',
+                                            'uint8', 'bool')))],
       'signature_names': {'position': 'position', 'velocity': 'velocity'}}
   loaded = tf.saved_model.load(directory)
   inside = loaded.get_metadata()

@@ -67,6 +67,16 @@ def test_shapes_and_ranges(spec, compute_dtype):
     np.testing.assert_allclose(np.max(x, -1), 1.0, atol=1e-3)
 
 
+@pytest.mark.parametrize('compute_dtype', ['float32', 'bfloat16'])
+def test_finite_observations_give_finite_embeddings(spec, compute_dtype):
+  network = make_agent().make_network(spec, compute_dtype=compute_dtype)
+  network.set_observation_statistics(np.zeros([5]), np.full([5], 1e-3))
+  seen = tf.constant([[3e38, -3e38, 1.0, 1e38, 0.0], [1e19] * 5, [-3e38] * 5])
+  embedding = network.represent(seen)
+  assert np.all((embedding >= 0.0) & (embedding <= 1.0))
+  assert np.all(np.isfinite(network.normalise(seen)))
+
+
 def test_weights_of_bfloat16_fit_float32_and_say_nearly_the_same(tmp_path):
   rounded, exact = (
       make_agent().make_network(SPECS['discrete'], compute_dtype=x)

@@ -1,8 +1,9 @@
 """What a policy takes: observations as environments and datasets give them.
 
 An entry may come in its own shape, of which the agent sees a vector, and as any
-real numbers. Shapes that do not fit, batches of unlike sizes and numbers that
-are not finite are refused, here and in what is exported.
+real numbers, of which float32 has the nearest. Shapes that do not fit, batches
+of unlike sizes and numbers that are not finite are refused, here and in what is
+exported.
 """
 
 import itertools
@@ -19,6 +20,8 @@ _STATE = ('The state must have one row for each of is_first: begin with '
           'get_initial_state(batch_size), go on with what act returns.')
 # With so many entries each may be float32 or float64 whatever the others are.
 _MOST_MIXED = 3
+# All entries may be of one of these too.
+_OTHERS = (tf.float16, tf.int32, tf.int64, tf.uint8, tf.bool)
 
 
 def observation_specs(observation: Nest) -> Nest:
@@ -80,6 +83,8 @@ def variants(known: Nest, stored: Nest = ()) -> list[Nest]:
     chosen = list(itertools.product(floats, repeat=sum(is_number)))
   else:
     chosen = [(dtype,) * sum(is_number) for dtype in floats]
+  if any(is_number):
+    chosen += [(dtype,) * sum(is_number) for dtype in _OTHERS]
   dtypes: list[tuple] = []
   for numbers in chosen:
     left = iter(numbers)
@@ -154,12 +159,13 @@ def _take_entry(x: tf.Tensor, spec: tf.TensorSpec, path: str,
         _fits(x, spec, tf.size(is_first)),
         [f'{problem} got the shape', tf.shape(x)])]):
       x = _hide_shape(x, None)
-  x = tf.ensure_shape(
+  if x.dtype.is_floating:
+    x = tf.debugging.check_numerics(x, f'{subject} must be finite')
+    if x.dtype.max > spec.dtype.max:
+      x = tf.clip_by_value(x, spec.dtype.min, spec.dtype.max)  # Stays finite.
+  return tf.ensure_shape(
       tf.reshape(tf.cast(x, spec.dtype), [-1, *spec.shape]),
       [batch_size, *spec.shape])
-  if not spec.dtype.is_floating:
-    return x
-  return tf.debugging.check_numerics(x, f'{subject} must be finite')
 
 
 def _may_fit(shape: tf.TensorShape, spec: tf.TensorSpec,

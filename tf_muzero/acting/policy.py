@@ -29,6 +29,10 @@ from tf_muzero.types import Parameters
 from tf_muzero.types import SearchFn
 
 
+_ASTRAY = ('The action is not finite, but the observation is: the network has '
+           'weights or gives outputs that are not')
+
+
 class PolicyState(NamedTuple):
   """What a policy remembers from one decision to the next.
 
@@ -137,8 +141,11 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     """
     is_first = tf.convert_to_tensor(is_first)
     state = inputs.take_state(state, is_first)
-    return self._decide(observations.flatten(inputs.take(
+    action, state = self._decide(observations.flatten(inputs.take(
         observation, self._observation_spec, is_first)), is_first, state)
+    if action.dtype.is_floating:
+      action = tf.debugging.check_numerics(action, _ASTRAY)
+    return action, state
 
   def _decide_fn(self, observation: tf.Tensor, is_first: tf.Tensor,
                  state: PolicyState) -> tuple[tf.Tensor, PolicyState]:

@@ -7,8 +7,9 @@ or not, `act_plain`, which never is, and the model itself as
 `initial_inference(observation, seed)` and
 `recurrent_inference(embedding, action, seed)`.
 
-`act` takes observations as `inputs.take` says, float32 and float64, with the
-entries of an agent or of all that its environment shows. The inputs of serving
+`act` takes observations as `inputs.take` says, with the entries of an agent or
+of all that its environment shows; of which dtypes, `inputs.variants` says. What
+is finite gives an action in its bounds. The inputs of serving
 signatures are called as `naming.signature_names` says.
 
 What an agent does depends on the observations and on `state.seed`, [B, 2]

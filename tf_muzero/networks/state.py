@@ -15,6 +15,7 @@ from tf_muzero.networks import precision
 
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
 _EPSILON = 1e-5
+_FARTHEST = 1e15  # Standard deviations, whose squares float32 can sum.
 
 
 class StateNetwork(keras.Model):
@@ -90,8 +91,13 @@ class StateNetwork(keras.Model):
     self._dynamics.get_layer('reward').bias.assign(reward_logits)
 
   def normalise(self, observation: tf.Tensor) -> tf.Tensor:
-    """Returns observations [..., size] with zero mean and unit deviation."""
-    return (observation - self._observation_mean) / self._observation_std
+    """Returns observations [..., size] with zero mean and unit deviation.
+
+    What is finite gives finite outputs, so it is clipped where none can differ.
+    """
+    return tf.clip_by_value(
+        (observation - self._observation_mean) / self._observation_std,
+        -_FARTHEST, _FARTHEST)
 
   def represent(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns the embedding [B, D] of observations [B, size]."""
