@@ -97,7 +97,8 @@ def _segments(view, num=200):
                                             ).shuffle(num, seed=1).repeat()
 
 
-def _learn(view, improvement_fn, num_steps, directory, placement='host'):
+def _learn(view, improvement_fn, num_steps, directory, placement='host',
+           value_target_fn=value_targets.search):  # The data is off the policy.
   tf.keras.utils.set_random_seed(3)
   support = value_transform.Support(-2.0, 3.0, 41)
   agent = agent_lib.Agent(
@@ -106,7 +107,7 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host'):
   make_network = lambda: agent.make_network(spec)
   planned = make_network()
   reanalyse = pipeline.Reanalyse(
-      improvement_fn, value_targets.search,  # The data is off the policy.
+      improvement_fn, value_target_fn,
       # A visit for each action: else a policy that collapses before the values
       # are learned leaves the better action unseen for ever.
       functools.partial(mcts.search, num_simulations=30, min_root_visits=1),
@@ -162,6 +163,14 @@ def test_cloning_learns_the_random_behaviour_instead(tmp_path):
   policy, _ = _learn(
       _VECTORS, improvement.cloning_improvement, 200, str(tmp_path))
   np.testing.assert_allclose(policy, np.full([2, 2], 0.5), atol=0.12)
+
+
+def test_regression_learns_the_better_actions(tmp_path):
+  policy, _ = _learn(
+      _VECTORS, functools.partial(
+          improvement.crr_improvement, filter_fn=improvement.binary_filter),
+      300, str(tmp_path), value_target_fn=value_targets.td)
+  assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
 
 
 @pytest.mark.parametrize('wrong', [{'td_steps': -1}, {'sample_reuse': 0}])

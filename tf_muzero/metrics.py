@@ -81,6 +81,14 @@ _TABLE = {
     'search/injected_share': Metric(
         'weight of the stored action', '',
         "Share of the search's policy that is on the stored action."),
+    'search/advantage': Metric(
+        'advantage of the stored action', 'return',
+        "One-step value of the stored action less the mean of the policy's, in "
+        'units of discounted return.'),
+    'search/stored_weight': Metric(
+        'weight of the stored action', '',
+        'Weight of the stored action in the policy loss of critic-regularised '
+        'regression.'),
     'data/skipped_episodes': Metric(
         'skipped episodes', 'episodes',
         'Episodes that were left out because they could not be read.'),

@@ -4,6 +4,7 @@ import contextlib
 from typing import Iterator
 
 from absl import logging
+from absl.logging import converter
 
 
 @contextlib.contextmanager
@@ -18,7 +19,7 @@ def below(verbosity: int) -> Iterator[None]:
   """
   logger = logging.get_absl_logger()
   before = logger.level
-  logger.setLevel(logging.converter.absl_to_standard(verbosity))
+  logger.setLevel(converter.absl_to_standard(verbosity))
   try:
     yield
   finally:

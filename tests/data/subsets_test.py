@@ -49,6 +49,24 @@ def test_max_episodes(directory):
   assert sorted(lengths(dataset, seed=3)) == found[0]
 
 
+def test_best(directory):
+  """The training episodes with the highest returns, in the stored order."""
+  whole = opened(directory, held_out=0.2)
+  episodes = episodes_lib.load_episodes(whole)
+  sums = np.array([episode.reward[:-1].sum() for episode in episodes])
+  np.testing.assert_allclose(episodes_lib.returns(whole), sums, rtol=1e-6)
+  chosen = opened(directory, held_out=0.2, best=0.3)
+  assert chosen.num_episodes == round(0.3 * len(sums))
+  assert lengths(chosen) == [
+      len(episode.reward) - 1 for episode, total in zip(episodes, sums)
+      if total >= np.sort(sums)[-chosen.num_episodes]]
+  assert opened(directory, best=1e-9).num_episodes == 1
+  assert 'the best 30% of these' in subsets.describe(chosen.reading)
+  for wrong in (0.0, 1.1):
+    with pytest.raises(ValueError, match='best must be in'):
+      Reading(best=wrong)
+
+
 @pytest.mark.parametrize('max_steps', [11, 30, 65, 66, 1000])
 def test_max_steps(directory, max_steps):
   """As many episodes, in random order, as fit before one does not."""

@@ -13,6 +13,7 @@ from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.search import candidates
+from tf_muzero.search import one_step
 from tf_muzero.types import Nest
 from tf_muzero.types import Parameters
 from tf_muzero.types import RootOutput
@@ -89,7 +90,8 @@ def value(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
     def act(parameters, seed, observation):
       root_seed, step_seed = rng.split(seed)
       root = _root(model, parameters, root_seed, observation, include_mode)
-      q_values = _one_step_values(model, parameters, step_seed, root)
+      q_values = one_step.values(
+          model.recurrent_fn, parameters, step_seed, root)
       return _choose(root.candidates, tf.argmax(
           q_values, axis=-1, output_type=tf.int32))
 
@@ -147,30 +149,6 @@ def _root(model: PlanningModel, parameters: Parameters, seed: tf.Tensor,
   return candidates.inject(
       root, model.mode_fn(parameters, observation),
       1.0 / max(root.prior_logits.shape[1], 2))  # One candidate has all anyway.
-
-
-def _one_step_values(model: PlanningModel, parameters: Parameters,
-                     seed: tf.Tensor, root: RootOutput) -> tf.Tensor:
-  """Returns r + gamma V(s') of every candidate, [B, A]."""
-  batch_size = tf.shape(root.prior_logits)[0]
-  num_candidates = root.prior_logits.shape[1]
-  if tf.is_tensor(root.candidates):
-    actions = root.candidates
-  else:
-    actions = tf.tile(
-        tf.range(num_candidates)[tf.newaxis], [batch_size, 1])
-  actions = tf.reshape(actions, [-1, *actions.shape[2:]])  # [B A, ...]
-  embedding = tf.nest.map_structure(
-      lambda x: _repeat(x, num_candidates), root.embedding)
-  step = model.recurrent_fn(parameters, seed, actions, embedding)
-  return tf.reshape(
-      step.reward + step.discount * step.value, [-1, num_candidates])
-
-
-def _repeat(x: tf.Tensor, num: int) -> tf.Tensor:
-  """Returns each row `num` times, [B num, ...]."""
-  x = tf.tile(x[:, tf.newaxis], [1, num] + [1] * (x.shape.rank - 1))
-  return tf.reshape(x, [-1, *x.shape[2:]])
 
 
 def _choose(candidate_actions: Nest, index: tf.Tensor) -> tf.Tensor:

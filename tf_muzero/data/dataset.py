@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -108,20 +108,40 @@ def lengths(dataset: Dataset) -> np.ndarray:
 
   Of what cannot be read it is 0, if bad episodes are skipped.
   """
-  length_fn, skip = (decoding.make_length_fn(dataset.features, dataset.adapter),
-                     dataset.reading.skips)
+  length_fn = decoding.make_length_fn(dataset.features, dataset.adapter)
+  return _of_each(dataset, length_fn, unreadable=0).astype(np.int64)
+
+
+def returns(dataset: Dataset) -> np.ndarray:
+  """Returns the sum of rewards of each episode, in the stored order.
+
+  Of what cannot be read it is -inf, if bad episodes are skipped.
+  """
+  outline_fn = decoding.make_outline_fn(dataset.features, dataset.adapter)
+  return _of_each(
+      dataset, lambda *example: tf.reduce_sum(outline_fn(*example)[0]),
+      unreadable=-np.inf)
+
+
+def _of_each(dataset: Dataset,
+             number_fn: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+             unreadable: float) -> np.ndarray:
+  """Returns a number of each episode, float64: (where, example) -> number."""
+  skip = dataset.reading.skips
   found = decoding.each(
       records.read(dataset.parts, dataset.elements, skip=skip),
-      lambda where, example: (where, length_fn(where, example)),
-      lambda where, spec: (where, tf.constant(-1)))
+      lambda where, example: (where, tf.cast(
+          number_fn(where, example), tf.float64)),
+      lambda where, spec: (where, tf.constant(np.nan, tf.float64)))
   try:
     by_name = dict(found.as_numpy_iterator())
   except tf.errors.OpError as error:
     raise ValueError(f'{dataset.place!r} cannot be read: '
                      f'{error.message.splitlines()[0]}') from error
-  bad = [name.decode() for name, length in by_name.items() if length < 0]
+  bad = [name for name, number in by_name.items() if np.isnan(number)]
   if bad and not skip:
-    raise ValueError(f'{dataset.place!r} cannot be read: {bad[0]}: '
+    raise ValueError(f'{dataset.place!r} cannot be read: {bad[0].decode()}: '
                      f'{checks.PROBLEMS[checks.UNDECODABLE]}.')
-  return np.array([max(0, by_name.get(name, 0))
-                   for name in records.names(dataset.parts)])
+  found = np.array([by_name.get(name, np.nan)
+                    for name in records.names(dataset.parts)])
+  return np.where(np.isnan(found), unreadable, found)

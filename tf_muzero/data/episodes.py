@@ -23,6 +23,7 @@ from tf_muzero.types import Episode
 open_dataset = opening.open_dataset
 from_rlds = opening.from_rlds
 lengths = dataset_lib.lengths
+returns = dataset_lib.returns
 
 
 def episodes(dataset: Dataset, *, seed: Optional[int] = None,

@@ -195,6 +195,8 @@ def _within_budget(dataset: Dataset) -> Dataset:
   total, reading = dataset.num_episodes, dataset.reading
   parts, held_out_parts = subsets.hold_out(subsets.draw(
       dataset.parts, reading, lambda: dataset_lib.lengths(dataset)), reading)
+  parts = subsets.best(parts, reading, lambda: dataset_lib.returns(
+      dataclasses.replace(dataset, parts=parts)))
   chosen = dataclasses.replace(
       dataset, parts=parts, held_out_parts=held_out_parts,
       approximate_steps=int(

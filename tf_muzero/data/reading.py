@@ -28,6 +28,9 @@ class Reading:
       as all of their transitions fit.
     held_out: share of these episodes that training leaves out, drawn with
       `seed`, for `validation.held_out`; at least one episode, if it is not 0.
+    best: share of the remaining episodes that training reads: those with the
+      highest sums of rewards, at least one. Cloning these is a baseline, called
+      filtered or top-10% cloning.
     seed: of what is drawn.
     reward_alignment: 'realigned' or 'as_stored', see `adapters.realign`; by
       default realigned for the public `rlu_atari*`, and for nothing else.
@@ -58,6 +61,7 @@ class Reading:
   max_episodes: Optional[int] = None
   max_steps: Optional[int] = None
   held_out: float = 0.0
+  best: float = 1.0
   seed: int = 0
   reward_alignment: Optional[str] = None
   observation_entries: Optional[Sequence[str]] = None
@@ -80,6 +84,8 @@ class Reading:
       if getattr(self, name) is not None:
         ranges.at_least(1, **{name: getattr(self, name)})
     ranges.from_to(0.0, 1.0, held_out=self.held_out)
+    if not 0.0 < self.best <= 1.0:
+      raise ValueError(f'best must be in (0, 1], got {self.best}.')
     ranges.at_least(0, memory_mib=self.memory_mib)
     wanted = self.observation_entries
     if wanted is not None and (isinstance(wanted, str) or not wanted):

@@ -112,6 +112,22 @@ def hold_out(parts: Sequence[files.Part], reading: Reading
           files.choose(parts, order[:number]))
 
 
+def best(parts: Sequence[files.Part], reading: Reading,
+         returns_fn: Callable[[], np.ndarray]) -> Sequence[files.Part]:
+  """Returns the episodes with the highest returns; of equal ones, the first.
+
+  Args:
+    parts: N episodes.
+    reading: the settings.
+    returns_fn: returns [N] sums of their rewards; expensive.
+  """
+  if reading.best == 1.0:
+    return parts
+  number = max(round(reading.best * files.count(parts)), 1)
+  return files.choose(
+      parts, np.argsort(-returns_fn(), kind='stable')[:number])
+
+
 def describe(reading: Reading) -> str:
   """Returns what of the split is read, in words; '' where all of it is."""
   words = []
@@ -123,4 +139,7 @@ def describe(reading: Reading) -> str:
       words.append(f'at most {number} {unit}, drawn with seed {reading.seed}')
   if reading.held_out:
     words.append(f'without the {100.0 * reading.held_out:g}% that are held out')
+  if reading.best < 1.0:
+    words.append(
+        f'the best {100.0 * reading.best:g}% of these, by their return')
   return '; '.join(words)

@@ -1,10 +1,13 @@
-"""Policy and value improvement of stored states: searched, or cloned.
+"""Policy and value improvement of stored states: searched, cloned, regressed.
 
 An improvement function takes (planning_model, search_fn, parameters, seed,
 segments with leading [G, S]) and returns `Improved` with leading [G, S]; every
 state is looked at exactly once.
 """
 
+from typing import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from tf_muzero import ranges
@@ -12,10 +15,15 @@ from tf_muzero import rng
 from tf_muzero.data import observations
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.search import candidates as candidates_lib
+from tf_muzero.search import one_step
 from tf_muzero.types import Improved
 from tf_muzero.types import Parameters
+from tf_muzero.types import RootOutput
 from tf_muzero.types import SearchFn
 from tf_muzero.types import Segment
+
+# (advantage [N], whether it counts [N]) -> weight of the stored action [N]
+FilterFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def search_improvement(
@@ -80,6 +88,95 @@ def cloning_improvement(
       candidates=flat.action[:, tf.newaxis],
       weights=tf.ones_like(value)[:, tf.newaxis],
       value=value, network_value=value, diagnostics={}))
+
+
+def crr_improvement(
+    planning_model: PlanningModel, search_fn: SearchFn, parameters: Parameters,
+    seed: tf.Tensor, segments: Segment, *, filter_fn: FilterFn) -> Improved:
+  """Returns the stored action, weighted by how much better it is than others.
+
+  Critic Regularized Regression (CRR; Wang et al. 2020, recalled): cloning of
+  the actions that the critic does not find bad. The advantage of the stored
+  action is its value less the mean value of the policy's actions: of all of
+  them by their probabilities where they are discrete, else of the K that were
+  sampled.
+
+  # Differs from that paper: its critic is a network for Q(s, a); here it is one
+  # step of the learned model, r + gamma V(s').
+
+  Args:
+    planning_model: the network.
+    search_fn: not used.
+    parameters: of the network.
+    seed: [2] int32.
+    segments: leading [G, S].
+    filter_fn: weight by advantage, such as `binary_filter`.
+  """
+  del search_fn
+  flat, unflatten = _flatten(segments)
+  root_seed, step_seed = rng.split(seed)
+  root = planning_model.root_fn(parameters, root_seed, flat.observation)
+  stored, mean = _advantage_parts(
+      flat.action, root, lambda asked: one_step.values(
+          planning_model.recurrent_fn, parameters, step_seed, asked))
+  advantage = stored - mean
+  weight = filter_fn(advantage, flat.is_transition)
+  return unflatten(Improved(
+      candidates=flat.action[:, tf.newaxis], weights=weight[:, tf.newaxis],
+      value=root.value, network_value=root.value,
+      diagnostics={'advantage': advantage, 'stored_weight': weight}))
+
+
+def binary_filter(advantage: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+  """Returns 1 for actions that are better than the policy's mean, else 0."""
+  del counts
+  return tf.cast(advantage > 0.0, tf.float32)
+
+
+def exponential_filter(advantage: tf.Tensor, counts: tf.Tensor, *,
+                       temperature: float, max_weight: float) -> tf.Tensor:
+  """Returns exp(advantage / temperature), at most `max_weight`.
+
+  Args:
+    advantage: [N] in units of discounted return.
+    counts: not used.
+    temperature: in the same units.
+    max_weight: of an action; 20 in CRR (recalled).
+  """
+  del counts
+  ranges.above(0, temperature=temperature, max_weight=max_weight)
+  return tf.exp(tf.minimum(advantage / temperature, np.log(max_weight)))
+
+
+def softmax_filter(advantage: tf.Tensor, counts: tf.Tensor, *,
+                   temperature: float) -> tf.Tensor:
+  """Returns a softmax over the states searched together, with a mean of 1.
+
+  So the weights do not depend on the level of the advantages.
+
+  Args:
+    advantage: [N] in units of discounted return.
+    counts: [N] bool, the states that the mean is over.
+    temperature: in the same units.
+  """
+  ranges.above(0, temperature=temperature)
+  share = tf.nn.softmax(tf.where(counts, advantage / temperature, -np.inf))
+  number = tf.reduce_sum(tf.cast(counts, tf.float32))
+  return tf.where(counts, share * number, 0.0)
+
+
+def _advantage_parts(action: tf.Tensor, root: RootOutput, values_fn: Callable[
+    [RootOutput], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns the stored actions' values and the policy's mean values, [N]."""
+  if _is_empty(root.candidates):
+    q_values = values_fn(root)
+    policy = tf.nn.softmax(root.prior_logits)
+    return (tf.gather(q_values, action, batch_dims=1),
+            tf.reduce_sum(policy * q_values, axis=-1))
+  q_values = values_fn(root._replace(
+      candidates=tf.concat([action[:, tf.newaxis], root.candidates], axis=1),
+      prior_logits=tf.pad(root.prior_logits, [[0, 0], [1, 0]])))
+  return q_values[:, 0], tf.reduce_mean(q_values[:, 1:], axis=-1)
 
 
 def _flatten(segments: Segment):

@@ -12,7 +12,8 @@ from tf_muzero.reporting.runs import Score
 
 _IMPROVEMENT = 'pipeline.Reanalyse.improvement_fn'
 _METHODS = {'@improvement.search_improvement': 'MuZero Unplugged',
-            '@improvement.cloning_improvement': 'behaviour cloning'}
+            '@improvement.cloning_improvement': 'behaviour cloning',
+            '@improvement.crr_improvement': 'critic-regularised regression'}
 # What does not make a method another: where, on what, how fast, how often.
 _IGNORED = ('RUN_DIRECTORY', 'DATASET', '.seed', '.strategy', '_jit',
             'jit_compile', '.log_every', '.checkpoint_every', '.dataset',

@@ -8,6 +8,8 @@ Settings = Mapping[str, str]  # Bindings of `config.gin`, from name to text.
 _NAMED = {
     '@improvement.search_improvement': 'search',
     '@improvement.cloning_improvement': 'none, the stored action is copied',
+    '@improvement.crr_improvement':
+        'none, the stored action is copied if the critic finds it good',
     '@value_targets.td': "n-step return to the network's value",
     '@value_targets.td_search': "n-step return to the search's value",
     '@value_targets.search': "the search's value",
