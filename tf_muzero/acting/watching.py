@@ -11,6 +11,7 @@ from tf_muzero.data import skipping
 from tf_muzero.learning import best
 from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoints
+from tf_muzero.learning import collapse
 from tf_muzero.learning import evaluations as evaluations_lib
 from tf_muzero.learning import profiling
 from tf_muzero.learning import service_watch
@@ -48,7 +49,8 @@ def reports(
       log_every, run_directory, writer, num_steps=num_steps,
       batch_size=feed.batch_size,
       searches_per_window=reanalyse.searches_per_window(feed.unroll_steps),
-      notes=skipping.notes_of(run_directory) if skips else '')]
+      notes=skipping.notes_of(run_directory) if skips else ''),
+      collapse.WarnOfCollapse(log_every, feed.unroll_steps)]
   if service:
     callbacks.append(service_watch.WatchService(
         log_every, run_directory, writer, service,
