@@ -192,7 +192,7 @@ def test_a_resumed_run_has_the_windows_that_were_searched_on_the_device(
 
 
 @pytest.mark.parametrize('placement, strategies', [
-    ('host', ['mirrored', 'cpu', 'mirrored']),
+    ('host', ['mirrored', 'cpu']),
     pytest.param('device', ['cpu', 'mirrored'], marks=pytest.mark.slow)])
 def test_another_number_of_replicas_resumes(
     placement, strategies, dataset, tmp_path, monkeypatch):
@@ -204,7 +204,8 @@ def test_another_number_of_replicas_resumes(
     trainer = train_runs.run(dataset, directory, 4 * (i + 1),
                              strategy=strategy, placement=placement)
     assert trainer.step == 4 * (i + 1)
-  assert trainer.distribute_strategy.num_replicas_in_sync == 2
+    assert trainer.distribute_strategy.num_replicas_in_sync == (
+        2 if strategy == 'mirrored' else 1)
   assert [line['step'] for line in _metrics(directory)] == list(
       range(1, 4 * len(strategies) + 1))
 
