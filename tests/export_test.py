@@ -154,6 +154,8 @@ def test_overwrites_only_exports_and_only_if_told(run, tmp_path, monkeypatch):
   _export(run, output=output, mode=modes.policy())
   with pytest.raises(ValueError, match='exists; set overwrite = True'):
     _export(run, output=output)
+  with pytest.raises(ValueError, match=r"got '77'; in .* are 70, last\."):
+    _export(run, output=output, checkpoint=77)
   _export(run, output=output, mode=modes.sample(), overwrite=True)
   assert saved_model.read_metadata(output)['mode'] == 'sample'
   with pytest.raises(ValueError, match='exists and is no SavedModel'):

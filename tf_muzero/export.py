@@ -67,13 +67,14 @@ def export(
   """
   directory = paths.checked(directory, 'directory')
   output = paths.checked(output or os.path.join(directory, 'policy'), 'output')
+  task = run_directory.load_task(directory)
+  run_directory.find_checkpoint(directory, checkpoint)
   if tf.io.gfile.exists(output):
     if not overwrite:
       raise ValueError(f'output {output!r} exists; set overwrite = True.')
     if not saved_model.is_saved_model(output):
       raise ValueError(f'output {output!r} exists and is no SavedModel.')
   devices.start_compiler()
-  task = run_directory.load_task(directory)
   agent = fitting.load(directory, agent)
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network, checkpoint)

@@ -26,7 +26,12 @@ def test_task_survives_its_file(tmp_path, spec):
 
 
 def test_not_a_run_directory(tmp_path):
-  with pytest.raises(ValueError, match='is not a run directory'):
+  with pytest.raises(ValueError, match='not a run directory.*no config.gin'):
+    run_directory.load_task(str(tmp_path))
+  with pytest.raises(ValueError, match='There is no directory'):
+    run_directory.load_task(str(tmp_path / 'nowhere'))
+  (tmp_path / 'config.gin').touch()
+  with pytest.raises(ValueError, match='has not begun yet.*no task.json'):
     run_directory.load_task(str(tmp_path))
 
 

@@ -48,6 +48,9 @@ def test_a_run_has_its_own_file(tmp_path):
       of(module, other)
     with pytest.raises(cli.ConfigError, match='There is no directory'):
       of(module, str(tmp_path / 'nowhere'))
+  (tmp_path / 'other' / 'task.json').touch()
+  with pytest.raises(cli.ConfigError, match='from Python.* --gin_file'):
+    of(evaluate, other)
   (tmp_path / 'other' / 'saved_model.pb').touch()
   (tmp_path / 'other' / 'metadata.json').touch()
   assert of(evaluate, other) == ['gin/evaluate.gin']

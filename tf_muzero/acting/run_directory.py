@@ -20,7 +20,7 @@ from tf_muzero.networks.contract import Network
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 
-_FILE = 'task.json'
+_FILE, _CONFIG = 'task.json', 'config.gin'
 
 
 class Task(NamedTuple):
@@ -58,8 +58,7 @@ def load_task(directory: str) -> Task:
     with tf.io.gfile.GFile(path) as file:
       content = json.loads(file.read())
   except tf.errors.NotFoundError as error:
-    raise ValueError(f'{directory!r} is not a run directory: it has no '
-                     f'{_FILE}.') from error
+    raise ValueError(_what_is_missing(directory)) from error
   except tf.errors.OpError as error:
     raise ValueError(f'The run {directory!r} cannot be read: '
                      f'{error.message}') from error
@@ -68,6 +67,15 @@ def load_task(directory: str) -> Task:
       EnvironmentSpec(nest_from_json(content['observation']),
                       nest_from_json(content['action'])),
       content['num_datapoints'])
+
+
+def _what_is_missing(directory: str) -> str:
+  """Returns what is wrong with a directory without `task.json`."""
+  if not tf.io.gfile.exists(directory):
+    return f'There is no directory {directory!r}.'
+  if not tf.io.gfile.exists(os.path.join(directory, _CONFIG)):
+    return f'{directory!r} is not a run directory: it has no {_CONFIG}.'
+  return f'The run {directory!r} has not begun yet: it has no {_FILE}.'
 
 
 def find_checkpoint(directory: str, name: Union[str, int] = 'last') -> str:

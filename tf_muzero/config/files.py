@@ -16,6 +16,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOTS = ('', _PACKAGE if os.path.isdir(os.path.join(_PACKAGE, 'gin'))
          else os.path.dirname(_PACKAGE))
 CONFIG = 'config.gin'  # What a run directory calls its own.
+_TASK = 'task.json'  # Which it has too, however the run was made.
 
 
 def find(name: str, where: str) -> str:
@@ -53,11 +54,19 @@ def of_run(directory: str, name: str, given: Sequence[str]) -> list[str]:
   if is_file(config):
     return [config, name]
   if not given:
-    raise bindings.ConfigError(
-        f'{directory!r} is not a run directory: it has no {CONFIG}.'
-        if tf.io.gfile.exists(directory) else
-        f'There is no directory {directory!r}.')
+    raise bindings.ConfigError(_what_is_missing(directory))
   return [name]
+
+
+def _what_is_missing(directory: str) -> str:
+  """Returns what is wrong with a directory without `config.gin`."""
+  if not tf.io.gfile.exists(directory):
+    return f'There is no directory {directory!r}.'
+  if not is_file(os.path.join(directory, _TASK)):
+    return f'{directory!r} is not a run directory: it has no {CONFIG}.'
+  return (f'The run {directory!r} was made by a call from Python and has no '
+          f'{CONFIG}. Name the settings that it was made with, --gin_file=..., '
+          'or call the command from Python too.')
 
 
 def merge(defaults: Sequence[str], given: Sequence[str]) -> list[str]:

@@ -29,8 +29,10 @@ def choose(feature: Any, wanted: Optional[Sequence[str]]) -> Any:
   if wanted is None:
     return feature
   if not isinstance(feature, tfds.features.FeaturesDict):
-    raise ValueError('observation_entries are given, but the observation has '
-                     f'no entries: it is {feature}.')
+    raise ValueError(
+        f'observation_entries has {", ".join(map(repr, wanted))}, but the '
+        'observation is a single array: it has no entries, and so no names to '
+        'choose from. Leave observation_entries out.')
   paths = [path for path, _ in walk(feature)]
   is_of = lambda path, name: path == name or path.startswith(f'{name}/')
   for name in wanted:
