@@ -67,7 +67,10 @@ def test_places_options_and_gin_stand_in_any_order():
     (['--num_steps=many'], 'num_steps must be int, got .many.'),
     (['--rate=nan'], 'rate must be float, got .nan.'),
     (['--limit=x'], 'limit must be int or None, got .x.'),
-    (['--is_fast=perhaps'], 'is_fast=perhaps'),
+    (['--is_fast=may: be'], "^--is_fast=may: be: is_fast must be true or "
+                            "false, got 'may: be': --is_fast or --nois_fast.$"),
+    (['--nois_fast=1'], '--nois_fast=1 does not take an argument.'),
+    (['--only_check_args=x'], 'only_check_args=x'),  # A flag of absl.
     (['--num_steps'], 'num_steps'),
     (['run', 'data', 'more'], "Unexpected argument 'more'"),
     (['run', '--directory=other'], 'directory is given twice: run and --dir'),

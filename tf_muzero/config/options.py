@@ -6,7 +6,8 @@ option `--name=value`. Some commands take some of them by their place too.
 
 import inspect
 import math
-from typing import Any, Callable, NamedTuple, Sequence
+import re
+from typing import Any, Callable, Container, NamedTuple, Sequence
 
 from absl import flags
 
@@ -69,11 +70,13 @@ def parse(command_fn: Callable, positional: Sequence[str],
       flags.DEFINE_string(name, None, '', flag_values=own)
   try:
     words = flags.FLAGS(own(argv, known_only=True))[1:]
+  except flags.IllegalFlagValueError as error:
+    raise bindings.ConfigError(_illegal(str(error), known)) from error
   except flags.UnrecognizedFlagError as error:
     raise bindings.ConfigError(
         f'There is no option --{error.flagname}.' + annotations.did_you_mean(
             f'--{error.flagname}', [f'--{name}' for name in own])) from error
-  except flags.Error as error:
+  except (flags.Error, ValueError) as error:
     raise bindings.ConfigError(f'{error}.') from error
   arguments = _by_place(command_fn, positional, words)
   for name in known:
@@ -87,6 +90,20 @@ def parse(command_fn: Callable, positional: Sequence[str],
         name, value, annotations.of_parameter(command_fn, name))
   return Given(arguments, own['gin_file'].value or [],
                own['gin_bindings'].value or [])
+
+
+def _illegal(said: str, known: Container[str]) -> str:
+  """Returns what to say where absl could not read an option.
+
+  Args:
+    said: by absl, `flag --name=value: reason`.
+    known: names of the command's own options, of which it reads the bools.
+  """
+  found = re.match(r'flag (--(\w+)=(.*?)): \(', said, re.DOTALL)
+  if not found or found[2] not in known:
+    return f'{said}.'
+  return (f'{found[1]}: {found[2]} must be true or false, got {found[3]!r}: '
+          f'--{found[2]} or --no{found[2]}.')
 
 
 def _by_place(command_fn: Callable, positional: Sequence[str],
