@@ -10,6 +10,7 @@ modules that the files import, and the command's own, can be used in
 `--gin_bindings` without an import.
 """
 
+import contextlib
 import os
 import sys
 import tokenize
@@ -37,6 +38,8 @@ files_of_run = files.of_run
 define_gin_flags = options.define_gin_flags
 # (run directory, name of an argument -> its value) -> whether all is done there
 IsDoneFn = Callable[[str, Callable[[str], Any]], bool]
+# run directory -> what is entered before anything is written there
+HoldFn = Callable[[str], contextlib.AbstractContextManager]
 # (arguments of the command line, gin files that are given) -> gin files to read
 # before those. With neither, those that do not depend on them.
 DefaultFilesFn = Callable[[Mapping[str, Any], Sequence[str]], Sequence[str]]
@@ -62,7 +65,8 @@ class Configuration(NamedTuple):
 def run(
     command_fn: Callable, *, positional: Sequence[str] = (),
     default_files_fn: DefaultFilesFn = lambda arguments, gin_files: (),
-    record_in: str = '', is_done_fn: Optional[IsDoneFn] = None) -> NoReturn:
+    record_in: str = '', is_done_fn: Optional[IsDoneFn] = None,
+    hold_fn: HoldFn = contextlib.nullcontext) -> NoReturn:
   """Parses the command line, calls the command, and exits.
 
   Args:
@@ -75,6 +79,7 @@ def run(
       `config.gin` and `operative_config.gin` are written.
     is_done_fn: tells where the command will do nothing, or another worker
       writes; nothing is written then. What it raises is what is wrong.
+    hold_fn: keeps others out of the run directory while it is written into.
   """
   command_fn = names.importable(command_fn)
 
@@ -93,7 +98,7 @@ def run(
     call(configure(
         command_fn, given.gin_files, given.gin_bindings,
         arguments=given.arguments, default_files_fn=default_files_fn,
-        record_in=record_in, is_done_fn=is_done_fn))
+        record_in=record_in, is_done_fn=is_done_fn), hold_fn)
 
   flags.FLAGS.set_default('verbosity', logging.INFO)
   app.run(lambda given: messages.exiting(main, given),
@@ -164,17 +169,15 @@ def settings(
   return {**arguments, **gin.get_bindings(configuration.command_fn)}
 
 
-def call(configuration: Configuration) -> Any:
+def call(configuration: Configuration,
+         hold_fn: HoldFn = contextlib.nullcontext) -> Any:
   """Calls the command, recording its configuration in the run directory."""
   directory = configuration.record_directory
   if not directory:
     return configuration.command_fn()
-  with recording.recorded(directory, files.CONFIG, configuration.text):
-    try:
-      return configuration.command_fn()
-    finally:
-      recording.write(
-          directory, recording.OPERATIVE, gin.operative_config_str())
+  with hold_fn(directory), recording.recorded(
+      directory, configuration.text, gin.operative_config_str):
+    return configuration.command_fn()
 
 
 def _hand_over(pieces: Sequence[str]) -> None:
@@ -231,9 +234,8 @@ class _Seen(NamedTuple):
   pieces: list[str]
 
 
-def _read_file(
-    name: str, where: str, seen: _Seen, parents: tuple
-) -> list[bindings_lib.Binding]:
+def _read_file(name: str, where: str, seen: _Seen, parents: tuple
+               ) -> list[bindings_lib.Binding]:
   """Returns the bindings of a gin file and of what it includes."""
   if name in parents:
     raise ConfigError(f'{where}: {name} includes itself.')
@@ -246,9 +248,8 @@ def _symbols() -> dict[str, Any]:
   return {'gin': types.SimpleNamespace(singleton=gin.config.singleton)}
 
 
-def _read(
-    text: str, name: str, scope: _Scope, seen: _Seen, parents: tuple
-) -> list[bindings_lib.Binding]:
+def _read(text: str, name: str, scope: _Scope, seen: _Seen, parents: tuple
+          ) -> list[bindings_lib.Binding]:
   """Returns the bindings of a text, in order.
 
   Args:

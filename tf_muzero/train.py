@@ -252,4 +252,4 @@ if __name__ == '__main__':
   cli.run(
       train, positional=('run_directory', 'dataset'),
       default_files_fn=default_files, record_in='run_directory',
-      is_done_fn=_is_done)
+      is_done_fn=_is_done, hold_fn=run_lock.reserve)

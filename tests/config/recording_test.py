@@ -6,6 +6,7 @@ import pytest
 
 from tests import cli_fakes
 from tf_muzero import cli
+from tf_muzero.learning import run_lock
 
 
 @pytest.fixture(name='base')
@@ -104,6 +105,31 @@ def test_a_refused_command_leaves_the_configuration_as_it_was(
   with pytest.raises(FileNotFoundError, match='no 13'):
     record(13)
   assert content() == kept and bool(kept) != is_new
+
+
+def test_who_is_second_changes_nothing(tmp_path, base):
+  """Even if the first one had not begun when its lock was looked at."""
+  run = tmp_path / 'run'
+
+  def call(steps, command_fn):
+    configuration = cli.configure(
+        cli_fakes.command, [base], [f'DIRECTORY = {str(run)!r}',
+                                    f'STEPS = {steps}'], record_in='directory')
+    return cli.call(configuration._replace(command_fn=command_fn),
+                    run_lock.reserve)
+
+  def train():
+    with run_lock.hold(str(run)):  # As the command does.
+      with pytest.raises(ValueError, match='in use by another training'):
+        call(6, pytest.fail)
+      (run / 'run.json').write_text('{}')
+      with pytest.raises(ValueError, match='in use by another training'):
+        call(7, pytest.fail)
+      return (run / 'config.gin').read_text()
+
+  assert 'STEPS = 5' in call(5, train)
+  assert 'STEPS = 5' in (run / 'config.gin').read_text()
+  run_lock.check(str(run))
 
 
 def test_what_failed_after_its_start_keeps_its_own(tmp_path, base):

@@ -8,6 +8,7 @@ from typing import Callable, Iterator, Optional
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero import whole_files
 from tf_muzero.config import bindings
 from tf_muzero.config import files
 
@@ -31,26 +32,33 @@ def warn_of_changes(directory: str, name: str, text: str) -> None:
 
 def write(directory: str, name: str, text: str) -> None:
   """Writes a text into the run directory, whole or not at all."""
-  path = os.path.join(directory, name)
   tf.io.gfile.makedirs(directory)
-  with tf.io.gfile.GFile(f'{path}.part', 'w') as file:
-    file.write(text)
-  tf.io.gfile.rename(f'{path}.part', path, overwrite=True)
+  whole_files.write(os.path.join(directory, name), text)
 
 
 @contextlib.contextmanager
-def recorded(directory: str, name: str, text: str) -> Iterator[None]:
-  """Writes a text, and puts back what was there if the command is refused.
+def recorded(directory: str, text: str, operative_fn: Callable[[], str]
+             ) -> Iterator[None]:
+  """Writes `config.gin`, and puts back what was there if a command is refused.
 
   That is when it raises before it has added a start to `run.json`: a run keeps
   the configuration that it was made with.
+
+  Args:
+    directory: of the run.
+    text: of `config.gin`.
+    operative_fn: returns what of it was used, for when the command has ended.
   """
-  before = {kept: _content(directory, kept) for kept in (name, OPERATIVE)}
+  before = {kept: _content(directory, kept)
+            for kept in (files.CONFIG, OPERATIVE)}
   starts = _content(directory, _STARTS)
-  warn_of_changes(directory, name, text)
-  write(directory, name, text)
+  warn_of_changes(directory, files.CONFIG, text)
+  write(directory, files.CONFIG, text)
   try:
-    yield
+    try:
+      yield
+    finally:
+      write(directory, OPERATIVE, operative_fn())
   except BaseException:
     if _content(directory, _STARTS) == starts:
       for kept, content in before.items():

@@ -26,6 +26,7 @@ from tf_muzero import whole_files
 _NAME = 'lock'
 _SIGN_EVERY = 60.0  # Seconds.
 _LEFT_AFTER = 300.0  # Seconds without a sign of life.
+_reserved: set[str] = set()  # Runs whose next `hold` has the lock already.
 
 
 @contextlib.contextmanager
@@ -37,6 +38,10 @@ def hold(run_directory: str, is_chief: bool = True) -> Iterator[None]:
     is_chief: whether this process does it for all that train.
   """
   if not is_chief:
+    yield
+    return
+  if paths.absolute(run_directory) in _reserved:
+    _reserved.remove(paths.absolute(run_directory))
     yield
     return
   paths.check_writable(run_directory + '/', 'run_directory')
@@ -52,6 +57,22 @@ def hold(run_directory: str, is_chief: bool = True) -> Iterator[None]:
     with contextlib.suppress(FileNotFoundError):
       os.remove(path)  # Before it is unlocked: who waits for it tries again.
     os.close(file)
+
+
+@contextlib.contextmanager
+def reserve(run_directory: str) -> Iterator[None]:
+  """Holds the lock for what comes before the next `hold` too, which has it.
+
+  Args:
+    run_directory: of the run; made if missing.
+  """
+  run_directory = paths.checked(run_directory, 'run_directory')
+  with hold(run_directory):
+    _reserved.add(paths.absolute(run_directory))
+    try:
+      yield
+    finally:
+      _reserved.discard(paths.absolute(run_directory))
 
 
 def check(run_directory: str) -> None:
