@@ -141,7 +141,9 @@ def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):
     ({'checkpoint_every': 3}, 'multiple of snapshot_every'),
     ({'reanalyse_fraction': 1.5}, 'reanalyse_fraction'),
     ({'unroll_steps': -1}, 'unroll_steps'),
-    ({'reanalyse_fraction': 0.5}, 'interaction must be given'),
+    ({'reanalyse_fraction': 0.5}, r'interaction must be given .* --gin_file='
+                                  r'gin/interaction.gin .*Interaction.task = "'),
+    ({'compute_dtype': 'float16'}, "must be 'float32' or 'bfloat16', got 'fl"),
     ({'profile': '3:2'}, "START:END in learner steps.*'3:2'"),
     ({'profile': '4:9'}, "START < 4, the steps of the run.*'4:9'"),
     ({'reanalyse_fraction': 0.5, 'placement': 'device'}, 'placement'),
@@ -152,6 +154,13 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
   with pytest.raises(ValueError, match=message):
     train_runs.run(dataset, str(tmp_path / 'run'), 4, **wrong)
   assert not (tmp_path / 'run').exists()
+
+
+def test_a_run_is_not_made_in_a_dataset(dataset):
+  before = sorted(os.listdir(dataset))
+  with pytest.raises(ValueError, match='is a dataset; .* train RUN DATASET'):
+    train_runs.run(dataset, dataset, 4)
+  assert sorted(os.listdir(dataset)) == before
 
 
 def test_another_environment_is_refused_before_work_starts(dataset, tmp_path):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_muzero import ranges
 from tf_muzero.learning import profiling
+from tf_muzero.networks import precision
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import on_device
@@ -46,6 +47,7 @@ def arguments(profile: str, given: Mapping[str, Any]
     ranges.at_least(low, **{name: given[name]})
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
   ranges.from_to(0, 1, target_decay=given['target_decay'])
+  precision.policy(given['compute_dtype'])
   if given['checkpoint_every'] % given['snapshot_every']:
     raise ValueError(
         'checkpoint_every must be a multiple of snapshot_every, so that a '

@@ -38,6 +38,20 @@ class Task(NamedTuple):
   num_datapoints: int
 
 
+def check_place(directory: str) -> None:
+  """Raises ValueError where a run would be made inside of something else.
+
+  Args:
+    directory: of a run that is to be made or to go on.
+  """
+  for name, what in (('dataset_info.json', 'a dataset'),
+                     ('saved_model.pb', 'an exported policy')):
+    if tf.io.gfile.exists(os.path.join(directory, name)):
+      raise ValueError(
+          f'run_directory {directory!r} is {what}; a run needs a directory of '
+          'its own: tf-muzero train RUN DATASET.')
+
+
 def save_task(directory: str, task: Task) -> None:
   """Writes `task.json` into a run directory."""
   tf.io.gfile.makedirs(directory)

@@ -27,13 +27,18 @@ def open_source(
   if fraction == 1.0:
     interaction = None
   elif not interaction:
-    raise ValueError('interaction must be given for a reanalyse_fraction of '
-                     f'{fraction}.')
+    raise ValueError(
+        f'interaction must be given for a reanalyse_fraction of {fraction}, '
+        'which plays fresh episodes: --gin_file=gin/interaction.gin after the '
+        "other files, and --gin_bindings='interaction.Interaction.task = "
+        '"gymnasium:..."\'. A reanalyse_fraction of 1 learns from stored '
+        'episodes alone.')
   elif fraction == 0.0:
     return interaction_lib.open_task(interaction)
   if dataset is None or dataset == '':
     raise ValueError('dataset must be given for a reanalyse_fraction of '
-                     f'{fraction}.')
+                     f'{fraction}: --dataset=..., or tf-muzero train RUN '
+                     'DATASET.')
   source = episodes_lib.open_dataset(dataset, reading)
   if interaction and interaction.action_repeat != source.action_repeat:
     raise ValueError(
