@@ -27,6 +27,7 @@ from tf_muzero.conversion import columns as columns_lib
 from tf_muzero.conversion import minari_source
 from tf_muzero.conversion import tables
 from tf_muzero.conversion import trajectories
+from tf_muzero.data import foreign
 from tf_muzero.data import writing
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
@@ -148,26 +149,17 @@ def convert(
 
 
 def _kind_of(path: str) -> str:
-  """Returns what a source is by its name, and by what lies there."""
-  name = path.lower()
-  if name.endswith(arrays.HDF5 + arrays.NPZ):
-    kind = 'arrays'
-  elif name.endswith(tables.PARQUET + tables.CSV):
-    kind = 'table'
-  elif not os.path.exists(path) or minari_source.find_data(path):
-    return 'minari'
-  elif os.path.isdir(path) and any(
-      file.endswith(tables.PARQUET) for file in os.listdir(path)):
-    return 'table'
-  else:
+  """Returns what a source is; an id of Minari is of nothing that lies there."""
+  kind = foreign.kind_of(path)
+  if kind is None and os.path.exists(path):
     raise ValueError(
         f'{path!r} is none of these: a Minari dataset, a file of arrays '
-        f'({", ".join(arrays.HDF5 + arrays.NPZ)}), a table '
-        f'({", ".join(tables.PARQUET + tables.CSV)}) or a directory of Parquet '
-        f'files. If it is, tell with kind, one of {_KINDS}.')
-  if not os.path.exists(path):
+        f'({", ".join(foreign.HDF5 + foreign.NPZ)}), a table '
+        f'({", ".join(foreign.PARQUET + foreign.CSV)}) or a directory of '
+        f'Parquet files. If it is, tell with kind, one of {_KINDS}.')
+  if kind and not os.path.exists(path):
     raise ValueError(f'There is no file {path!r}.')
-  return kind
+  return kind or 'minari'
 
 
 def _write(opened: trajectories.Source, directory: str, range_fn: RangeFn,

@@ -56,6 +56,30 @@ def test_wrong_names(tmp_path, name, words):
     locating.find_directory(name, str(tmp_path), False)
 
 
+@pytest.mark.parametrize('made, given, words', [
+    ('x.h5', 'x.h5', r"x.h5' is not a dataset yet\. Make one of it: tf-muzero "
+                     r"convert .*/x\.h5 datasets/x$"),
+    ('my x.csv.gz', 'my x.csv.gz', "convert '.*/my x.csv.gz' 'datasets/my x'$"),
+    ('d/a=1/x.parquet', 'd', 'convert .*/d datasets/d$'),
+    ('m-v0/data/metadata.json', 'm-v0', 'convert .*/m-v0 datasets/m-v0$'),
+    ('x.txt', 'x.txt', 'There is no directory'),
+    ('d/x.txt', 'd', 'is not a dataset: it has no')])
+def test_what_can_be_converted_is_told_how(tmp_path, made, given, words):
+  (tmp_path / made).parent.mkdir(parents=True, exist_ok=True)
+  (tmp_path / made).touch()
+  with pytest.raises(ValueError, match=words):
+    locating.find_directory(str(tmp_path / given), None, False)
+
+
+@pytest.mark.parametrize('name, end', [
+    ('D4RL/pen/human-v2', 'D4RL_pen_human-v2'), ('toy/some-v0', 'toy_some-v0')])
+def test_ids_of_minari_are_told_how(tmp_path, monkeypatch, name, end):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(ValueError, match=(
+      f'If .* is a Minari .* convert {name} datasets/{end}$')):
+    locating.find_directory(name, str(tmp_path), False)
+
+
 def test_beam_is_asked_for(tmp_path, monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
   with pytest.raises(ImportError, match='pip install apache-beam'):

@@ -12,13 +12,12 @@ import tensorflow as tf
 
 from tf_muzero.conversion import trajectories
 from tf_muzero.conversion.trajectories import Trajectory
+from tf_muzero.data import foreign
 from tf_muzero.types import Nest
 
 _NEEDED = ('observations', 'actions', 'rewards', 'terminals')
 _OPTIONAL = ('timeouts', 'next_observations')
 _AT_ONCE = 100_000  # Rows that are compared.
-
-HDF5, NPZ = ('.hdf5', '.h5'), ('.npz',)
 
 
 def open_arrays(path: str, *, max_episode_steps: Optional[int],
@@ -34,7 +33,7 @@ def open_arrays(path: str, *, max_episode_steps: Optional[int],
     check_next_observations: whether they must be the observations of the rows
       after.
   """
-  is_npz = path.lower().endswith(NPZ)
+  is_npz = path.lower().endswith(foreign.NPZ)
   open_fn = _open_npz if is_npz else _open_hdf5
   with open_fn(path) as content:
     num_rows = _check(path, content)

@@ -1,7 +1,6 @@
 """A dataset of Minari: by its id, or where it lies."""
 
 import collections
-import os
 from typing import Any, Iterator, Mapping, Optional
 
 from absl import logging
@@ -11,18 +10,10 @@ import numpy as np
 from tf_muzero import actions
 from tf_muzero.conversion import trajectories
 from tf_muzero.conversion.trajectories import Trajectory
+from tf_muzero.data import foreign
 from tf_muzero.types import Nest
 
 _OBSERVED = ('Box', 'Discrete', 'MultiBinary', 'MultiDiscrete', 'Dict')
-_METADATA = 'metadata.json'
-
-
-def find_data(path: str) -> str:
-  """Returns the directory with the data of a Minari dataset there, or ''."""
-  for directory in (path, os.path.join(path, 'data')):
-    if os.path.exists(os.path.join(directory, _METADATA)):
-      return directory
-  return ''
 
 
 def open_minari(name: str) -> trajectories.Source:
@@ -33,7 +24,7 @@ def open_minari(name: str) -> trajectories.Source:
   """
   minari = trajectories.load('minari')
   try:
-    dataset = (minari.MinariDataset(find_data(name)) if find_data(name)
+    dataset = (minari.MinariDataset(foreign.find_minari(name)) if foreign.find_minari(name)
                else minari.load_dataset(name))
   except FileNotFoundError as error:
     raise ValueError(f'There is no file {name!r}, nor a Minari dataset of that '

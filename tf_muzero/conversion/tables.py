@@ -9,8 +9,8 @@ import numpy as np
 from tf_muzero.conversion import columns as columns_lib
 from tf_muzero.conversion import trajectories
 from tf_muzero.conversion.trajectories import Trajectory
+from tf_muzero.data import foreign
 
-PARQUET, CSV = ('.parquet', '.pq'), ('.csv', '.csv.gz', '.tsv', '.tsv.gz')
 _AT_ONCE = 32_768  # Rows.
 
 
@@ -53,7 +53,7 @@ def open_table(path: str, columns: columns_lib.Columns, *,
   """
   pyarrow = trajectories.load('pyarrow')
   datasets = trajectories.load('pyarrow.dataset')
-  is_csv = path.lower().endswith(CSV)
+  is_csv = path.lower().endswith(foreign.CSV)
   try:
     table = datasets.dataset(
         path, format=_csv_format(path) if is_csv else 'parquet')

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.data import foreign
+
 _RECORD_OVERHEAD = 16  # Bytes that a TFRecord file adds to each record.
 _SIZES_AT_ONCE = 32  # That are asked for; each takes a while over a network.
 
@@ -82,7 +84,8 @@ def shard(parts: Sequence[Part], index: int, num_shards: int
 def check_exists(directory: str):
   """Raises ValueError that helps where there is no dataset."""
   if not is_directory(directory):
-    raise ValueError(f'There is no directory {directory!r}.')
+    raise ValueError(foreign.how_to_convert(directory) or (
+        f'There is no directory {directory!r}.'))
   try:
     tf.io.gfile.stat(f'{directory}/dataset_info.json')
     return
@@ -93,6 +96,9 @@ def check_exists(directory: str):
   inside = sorted(
       path.rsplit('/', 1)[0] for depth in ('*', '*/*', '*/*/*')
       for path in tf.io.gfile.glob(f'{directory}/{depth}/dataset_info.json'))
+  how = '' if inside else foreign.how_to_convert(directory)
+  if how:
+    raise ValueError(how)
   raise ValueError(
       f'{directory!r} is not a dataset: it has no dataset_info.json'
       + (f'; is it {" or ".join(inside[:5])}?' if inside else '.'))

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_muzero.data import files
+from tf_muzero.data import foreign
 
 _NAME = re.compile(r'(\w+)(?:/([\w.+-]+))?(?::(\d+\.\d+\.\d+))?')
 _PUBLIC = 'gs://tfds-data/datasets'  # Where TFDS's own prepared ones are.
@@ -65,9 +66,11 @@ def _check_name(name: str, builder: str, config: Optional[str]) -> None:
   known = tfds.list_builders(with_community_datasets=False)
   if builder not in known:
     similar = difflib.get_close_matches(builder, known, n=3)
+    how = foreign.how_to_convert(name)
     raise ValueError(
         f'There is no directory {name!r}, nor has TFDS a dataset of that name'
-        + (f'; is it {" or ".join(similar)}?' if similar else '.'))
+        + (f'; is it {" or ".join(similar)}?' if similar else '.')
+        + f' {how}' * bool(how))
   configs = list(tfds.builder_cls(builder).builder_configs)
   if configs and config not in configs:
     similar = difflib.get_close_matches(config or '', configs, n=3, cutoff=0.3)
