@@ -62,7 +62,7 @@ def _allowed(path):
   if folder in _PIPELINE:
     return {*_PIPELINE[:_PIPELINE.index(folder) + 1], *_SHARED}
   if folder == 'config':
-    return _CONFIG
+    return {*_CONFIG, 'whole_files'}
   if folder == '__main__.py':
     return _CONFIG
   if folder == 'cli.py':

@@ -112,8 +112,7 @@ def train(
       `profiling`. Empty for none.
   """
   profiled = rehearsal.arguments(profile, locals())
-  run_directory = paths.checked(run_directory, 'run_directory')
-  run_directory_lib.check_place(run_directory)
+  run_directory = run_directory_lib.checked(run_directory)
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
   is_chief = devices.is_chief(strategy)
@@ -240,8 +239,7 @@ def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:
   """Returns whether this process writes nothing about the run."""
   if not devices.is_chief(value_fn('strategy')):
     return True
-  directory = paths.checked(directory, 'run_directory')
-  run_directory_lib.check_place(directory)
+  directory = run_directory_lib.checked(directory)
   run_lock.check(directory)
   if resuming.has_all_steps(
       directory, value_fn('num_steps'), value_fn('resume_from')):

@@ -45,7 +45,7 @@ def test_unknown_entries():
   with pytest.raises(ValueError, match="has 'robot/po', but the entries are "
                      'block/pos, mode, robot/grip, robot/pos, robot2'):
     entries.choose(_ROBOT, ['robot/po'])
-  with pytest.raises(ValueError, match="has 'pos', but the obs.*no entries.*Leave"):
+  with pytest.raises(ValueError, match="has 'pos', but .*no entries.*Leave"):
     entries.choose(tensor(3), ['pos'])
   for wanted in ('pos', []):
     with pytest.raises(ValueError, match='must be a sequence of names'):

@@ -38,18 +38,19 @@ class Task(NamedTuple):
   num_datapoints: int
 
 
-def check_place(directory: str) -> None:
-  """Raises ValueError where a run would be made inside of something else.
+def checked(directory: str) -> str:
+  """Returns the directory of a run that is to be made or to go on.
 
-  Args:
-    directory: of a run that is to be made or to go on.
+  Raises ValueError where it is that of something else.
   """
+  directory = paths.checked(directory, 'run_directory')
   for name, what in (('dataset_info.json', 'a dataset'),
                      ('saved_model.pb', 'an exported policy')):
     if tf.io.gfile.exists(os.path.join(directory, name)):
       raise ValueError(
           f'run_directory {directory!r} is {what}; a run needs a directory of '
           'its own: tf-muzero train RUN DATASET.')
+  return directory
 
 
 def save_task(directory: str, task: Task) -> None:

@@ -23,8 +23,9 @@ def open_minari(name: str) -> trajectories.Source:
     name: directory, or id of one that was downloaded or made here.
   """
   minari = trajectories.load('minari')
+  here = foreign.find_minari(name)
   try:
-    dataset = (minari.MinariDataset(foreign.find_minari(name)) if foreign.find_minari(name)
+    dataset = (minari.MinariDataset(here) if here
                else minari.load_dataset(name))
   except FileNotFoundError as error:
     raise ValueError(f'There is no file {name!r}, nor a Minari dataset of that '
