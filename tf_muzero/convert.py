@@ -24,6 +24,7 @@ from tf_muzero import ranges
 from tf_muzero.conversion import action_ranges
 from tf_muzero.conversion import arrays
 from tf_muzero.conversion import columns as columns_lib
+from tf_muzero.conversion import csv_files
 from tf_muzero.conversion import minari_source
 from tf_muzero.conversion import tables
 from tf_muzero.conversion import trajectories
@@ -65,7 +66,8 @@ def convert(
     terminal_column: Optional[str] = None,
     truncated_column: Optional[str] = None,
     next_observation_columns: columns_lib.Names = None,
-    step_column: Optional[str] = None,
+    step_column: Optional[str] = None, separator: Optional[str] = None,
+    decimal_point: str = '.', column_names: columns_lib.Names = None,
     on_bad_episode: str = 'error', episodes_per_file: int = 100) -> Converted:
   """Writes a dataset of the episodes of a source.
 
@@ -104,6 +106,11 @@ def convert(
       `next_observation*` and `next_obs_*`.
     step_column: of a table, by which the rows of an episode are put in order;
       by default `step` or `timestep`.
+    separator: of CSV, what stands between values: a character or 'tab'; by
+      default what the file's name says.
+    decimal_point: of CSV, '.' or ','.
+    column_names: of CSV whose first row has none, names with commas between
+      them.
     on_bad_episode: 'error', or 'skip' to leave out what has bad values, and to
       log it.
     episodes_per_file: of the dataset.
@@ -128,7 +135,9 @@ def convert(
     opened = tables.open_table(path, columns_lib.Columns(
         episode_column, observation_columns, action_columns, reward_column,
         terminal_column, truncated_column, next_observation_columns,
-        step_column), check_next_observations=check_next_observations)
+        step_column), check_next_observations=check_next_observations,
+                               text=csv_files.Text(
+                                   separator, decimal_point, column_names))
   else:
     raise ValueError(f'kind must be one of {_KINDS}, got {kind!r}.')
 

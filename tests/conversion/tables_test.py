@@ -1,16 +1,19 @@
 """Tables with a row for each transition become episodes."""
 
 import collections
+import decimal
 import os
 
 import numpy as np
 import pyarrow
 import pyarrow.csv
+import pyarrow.dataset
 import pyarrow.parquet
 import pytest
 
 from tests import conversion_toys as toys
 from tf_muzero.conversion import columns as columns_lib
+from tf_muzero.conversion import csv_files
 from tf_muzero.conversion import tables
 from tf_muzero.data import episodes as episodes_lib
 
@@ -155,7 +158,85 @@ def test_whole_numbers_may_be_followed_by_others(tmp_path):
   assert last.observation[0] == [0.5] and last.reward == [0.25]
 
 
-def test_another_separator_is_told(tmp_path):
-  (tmp_path / 'x.csv').write_text('episode;action\n0;1\n')
-  with pytest.raises(ValueError, match="has ';' between its values"):
-    toys.convert(tmp_path / 'x.csv', tmp_path / 'data')
+_NAMES = 'episode,obs_0,action,reward,terminal'
+_ROWS = '0,1.5,0,0.25,false\n0,2.5,1,1.25,true\n1,3.5,0,0.5,true\n'
+_SEMICOLONS = f'{_NAMES}\n{_ROWS}'.replace(',', ';').replace('.', ',')
+_COMMAS = {'decimal_point': ','}
+
+
+@pytest.mark.parametrize('text, settings', [
+    (f'{_NAMES}\n{_ROWS}', {}),
+    (_SEMICOLONS, {'separator': ';', **_COMMAS}),
+    (_SEMICOLONS.replace(';', '\t'), {'separator': 'tab', **_COMMAS}),
+    (f'{_NAMES}\n{_ROWS}'.replace('1.5', '"1,5"').replace('2.5', '"2,5"')
+     .replace('3.5', '"3,5"').replace('1.25', '"1,25"')
+     .replace(',0.25', ',"0,25"').replace('0.5', '"0,5"'), _COMMAS),
+    (_ROWS, {'column_names': _NAMES})])
+def test_text_that_is_told_of(tmp_path, text, settings):
+  (tmp_path / 'x.csv').write_text(text)
+  table = tables.open_table(
+      str(tmp_path / 'x.csv'), columns_lib.Columns(),
+      check_next_observations=False, text=csv_files.Text(**settings))
+  first, second = table.read_fn(collections.Counter())
+  assert np.ravel(first.observation).tolist()[:2] == [1.5, 2.5]
+  assert first.reward.tolist() == [0.25, 1.25] and second.is_terminal
+
+
+@pytest.mark.parametrize('text, settings, message', [
+    (_SEMICOLONS, {}, "has ';' between its values.* Set separator = ';'"),
+    (_SEMICOLONS, {'separator': ';'}, "x.csv': Column 'obs_0' must be of "
+     "numbers, got string: in row 0 it is '1,5'. .* decimal_point = ','"),
+    (_SEMICOLONS, {'separator': '; '}, "one character, or 'tab', got '; '"),
+    (_ROWS, {}, r"no names in its first row, it seems: 0, 1.5, 0, 0.25, ... "
+     "Name its 5 columns with column_names = 'episode,step,...'"),
+    (_ROWS, {'decimal_point': 'x'}, "must be '.' or ',', got 'x'"),
+    (f'{_NAMES}\n{_ROWS}3,4\n', {}, r"csv' cannot be read as CSV: Row #5: "
+     'Expected 5 columns, got 2: 3,4'),
+    (f'{_NAMES}\n'.replace('obs_0', 'reward') + _ROWS, {},
+     "several columns called 'reward'"),
+    ('', {}, 'is empty'),
+    (f'{_NAMES}\n{_ROWS}'.replace('1.25', 'much'), {},
+     "'reward' must be of numbers, got string: in row 1 it is 'much'."),
+    (f'{_NAMES}\n' + 80_000 * _ROWS[:19] + '0,1.5,0,much,false\n', {},
+     "cannot be read: column 'reward': .*'much'")])
+def test_text_that_is_something_else_is_told(tmp_path, text, settings, message):
+  (tmp_path / 'x.csv').write_text(text)
+  with pytest.raises(ValueError, match=message):
+    toys.convert(tmp_path / 'x.csv', tmp_path / 'data', **settings)
+
+
+@pytest.mark.parametrize('kind', ['folders', 'partitions', 'mixed'])
+def test_folders_of_parquet(tmp_path, kind):
+  rows, path = toys.steps(), tmp_path / 'x'
+  table = table_of(rows)
+  if kind == 'partitions':
+    pyarrow.dataset.write_dataset(
+        table, path, format='parquet',
+        partitioning=pyarrow.dataset.partitioning(
+            pyarrow.schema([('episode', pyarrow.int64())]), flavor='hive'))
+  for i, (start, stop) in enumerate(() if kind == 'partitions' else (
+      (0, 4), (4, 13))):
+    folder = path / str(i) if kind == 'folders' else path
+    folder.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(
+        table.slice(start, stop - start), folder / f'{i}.parquet')
+  (path / 'README.md').write_text('What this is.')
+  toys.check(toys.convert(path, tmp_path / 'data'), rows)
+
+
+def test_decimals_categories_and_words_are_what_they_say(tmp_path):
+  rows = toys.steps()
+  for name in ('rewards', 'observations', 'next_observations'):
+    rows[name] = np.round(rows[name], 4)
+  table = table_of(rows)
+  changes = {
+      'reward': pyarrow.array([decimal.Decimal(f'{x:.4f}')
+                               for x in rows['rewards']]),
+      'observation_1': table['observation_1'].combine_chunks(
+          ).dictionary_encode(),
+      'terminal': pyarrow.array([str(x) for x in rows['terminals']])}
+  for name, column in changes.items():
+    table = table.set_column(
+        table.schema.get_field_index(name), name, column)
+  pyarrow.parquet.write_table(table, tmp_path / 'x.parquet')
+  toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)

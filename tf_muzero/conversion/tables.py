@@ -2,16 +2,24 @@
 
 import collections
 import os
+import re
 from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 
+from tf_muzero.conversion import cells
 from tf_muzero.conversion import columns as columns_lib
+from tf_muzero.conversion import csv_files
 from tf_muzero.conversion import trajectories
 from tf_muzero.conversion.trajectories import Trajectory
 from tf_muzero.data import foreign
 
 _AT_ONCE = 32_768  # Rows.
+# What pyarrow says around the reason that it has, and how it names a column.
+_AROUND = re.compile(
+    r'^Error creating dataset\..*?input source \'.*?\': |Invalid: '
+    r'|CSV parse error: |CSV conversion error ', re.DOTALL)
+_COLUMN = re.compile(r'In CSV column #(\d+): ')
 
 
 class _Rows(NamedTuple):
@@ -40,7 +48,9 @@ class _Rows(NamedTuple):
 
 
 def open_table(path: str, columns: columns_lib.Columns, *,
-               check_next_observations: bool) -> trajectories.Source:
+               check_next_observations: bool,
+               text: csv_files.Text = csv_files.Text()
+               ) -> trajectories.Source:
   """Returns the episodes of a table.
 
   The rows of an episode must be together; the table may be larger than memory.
@@ -50,72 +60,77 @@ def open_table(path: str, columns: columns_lib.Columns, *,
     columns: which are what.
     check_next_observations: whether they must be the observations of the rows
       after.
+    text: how the values of CSV are written.
   """
   pyarrow = trajectories.load('pyarrow')
-  datasets = trajectories.load('pyarrow.dataset')
   is_csv = path.lower().endswith(foreign.CSV)
+  kind = 'CSV' if is_csv else 'Parquet'
   try:
-    table = datasets.dataset(
-        path, format=_csv_format(path) if is_csv else 'parquet')
+    file_format = csv_files.file_format(path, text) if is_csv else 'parquet'
+    table = _open(path, file_format)
     num_rows = None if is_csv else table.count_rows()
   except (OSError, pyarrow.ArrowException) as error:
-    raise ValueError(f'{path!r} cannot be read as '
-                     f'{"CSV" if is_csv else "Parquet"}: {error}') from error
-  if is_csv:
-    _check_separator(table.schema.names, path)
+    raise ValueError(
+        f'{path!r} cannot be read as {kind}: {_reason(error)}') from error
   found = columns_lib.find(columns, table.schema.names, path)
   if is_csv:
-    table = datasets.dataset(path, _with_floats(table.schema, found),
-                             format=_csv_format(path))
+    table = _open(
+        path, file_format, csv_files.with_floats(table.schema, found))
 
   def read(settled: collections.Counter) -> Iterator[Trajectory]:
     seen: set[Any] = set()
     name = os.path.basename(path.rstrip('/'))
     try:
-      for rows in _episodes(_batches(table, found)):
+      for rows in _episodes(_batches(path, table, found)):
         yield _trajectory(
             name, rows, seen, check_next_observations, settled)
     except pyarrow.ArrowException as error:
-      raise ValueError(f'{path!r} cannot be read: {error}') from error
+      raise ValueError(f'{path!r} cannot be read: '
+                       f'{_reason(error, table.schema.names)}') from error
 
   return trajectories.Source(
-      f'table in {"CSV" if is_csv else "Parquet"}', '', None, num_rows, {
+      f'table in {kind}', '', None, num_rows, {
           'pyarrow_version': pyarrow.__version__,
           'observation_columns': list(found.observation),
           'action_columns': list(found.action)}, read)
 
 
-def _csv_format(path: str) -> Any:
-  """Returns how values are separated, by the name of a file."""
-  csv = trajectories.load('pyarrow.csv')
-  return trajectories.load('pyarrow.dataset').CsvFileFormat(csv.ParseOptions(
-      delimiter='\t' if '.tsv' in path.lower()[-7:] else ','))
+def _open(path: str, file_format: Any, schema: Any = None) -> Any:
+  """Returns a file, or all files of Parquet in a directory and in its folders.
 
+  Names of folders such as `episode=3` are a column too.
 
-def _check_separator(names: Sequence[str], path: str) -> None:
-  """Raises ValueError where commas are surely not what separates values."""
-  for separator in (';', '\t', '|'):
-    if len(names) == 1 and separator in names[0]:
-      raise ValueError(
-          f'{path!r} has {separator!r} between its values, it seems: its only '
-          f'column is {names[0]!r}. In CSV there must be commas, and in files '
-          'called .tsv tabs.')
-
-
-def _with_floats(schema: Any, found: columns_lib.Found) -> Any:
-  """Returns a schema in which what may be any number is a float.
-
-  The types of CSV are guessed by its first rows, which may be of whole numbers.
+  Args:
+    path: of the file or directory.
+    file_format: of pyarrow, or its name.
+    schema: of pyarrow, None for what the first file has.
   """
-  pyarrow = trajectories.load('pyarrow')
-  for name in [*found.observation, *found.reward, *found.next_observation]:
-    i = schema.get_field_index(name)
-    if pyarrow.types.is_integer(schema.field(i).type):
-      schema = schema.set(i, pyarrow.field(name, pyarrow.float64()))
-  return schema
+  files: Any = path
+  if os.path.isdir(path):
+    files = sorted(
+        os.path.join(folder, name) for folder, _, names in os.walk(path)
+        for name in names
+        if name.endswith(foreign.PARQUET) and name[0] not in '._')
+  return trajectories.load('pyarrow.dataset').dataset(
+      files, schema, file_format, partitioning='hive', partition_base_dir=path)
 
 
-def _batches(table: Any, found: columns_lib.Found) -> Iterator[_Rows]:
+def _reason(error: Exception, names: Sequence[str] = ()) -> str:
+  """Returns what pyarrow says, without where in it that is said.
+
+  Args:
+    error: of pyarrow.
+    names: of the columns, which it counts.
+  """
+  said = _AROUND.sub('', str(error)).strip()
+  column = _COLUMN.match(said)
+  if column and int(column[1]) < len(names):
+    said = f'column {names[int(column[1])]!r}: {said[column.end():]}'
+  return said
+
+
+def _batches(path: str, table: Any, found: columns_lib.Found
+             ) -> Iterator[_Rows]:
   """Yields the rows, some at a time."""
   start = 0
   for batch in table.to_batches(
@@ -123,7 +138,11 @@ def _batches(table: Any, found: columns_lib.Found) -> Iterator[_Rows]:
       fragment_readahead=1):
     if not batch.num_rows:
       continue
-    yield _rows(batch, found, start)
+    try:
+      rows = _rows(batch, found, start)
+    except ValueError as error:
+      raise ValueError(f'{path!r}: {error}') from error
+    yield rows
     start += batch.num_rows
 
 
@@ -135,15 +154,14 @@ def _rows(batch: Any, found: columns_lib.Found, start: int) -> _Rows:
     found: which columns are what.
     start: number of its first row.
   """
-  flags = lambda names: _flags(batch, names[0], start) if names else None
-  numbers = lambda names: _numbers(batch, names, start)
-  single = lambda names: _single(numbers(names), names[0])
+  flags = lambda names: cells.flags(batch, names[0], start) if names else None
+  numbers = lambda names: cells.numbers(batch, names, start)
   return _Rows(
-      _keys(batch, found.episode[0], start), numbers(found.observation),
-      numbers(found.action), single(found.reward),
+      cells.keys(batch, found.episode[0], start), numbers(found.observation),
+      numbers(found.action), cells.single(batch, found.reward[0], start),
       flags(found.terminal), flags(found.truncated),
       numbers(found.next_observation) if found.next_observation else None,
-      single(found.step) if found.step else None,
+      cells.single(batch, found.step[0], start) if found.step else None,
       np.arange(start, start + batch.num_rows))
 
 
@@ -222,73 +240,3 @@ def _in_order(rows: _Rows, where: str) -> _Rows:
                      f'{step[i]}, unlike the steps before or after. Are '
                      'rows missing, or twice there?')
   return rows
-
-
-def _keys(batch: Any, name: str, start: int) -> np.ndarray:
-  """Returns [N] of a column that has a value in each row."""
-  column = batch.column(name)
-  if hasattr(column, 'dictionary_decode'):
-    column = column.dictionary_decode()
-  _check_complete(column, name, start)
-  values = column.to_numpy(zero_copy_only=False)
-  if hasattr(column.type, 'value_type') or column.type.num_fields:
-    raise ValueError(f'Column {name!r} must have one value in each row, got '
-                     f'{column.type}.')
-  is_float = values.dtype.kind == 'f'
-  missing = np.flatnonzero(np.isnan(values)) if is_float else np.zeros([0], int)
-  if missing.size:
-    raise ValueError(f'Column {name!r} is {values[missing[0]]} in row '
-                     f'{start + missing[0]}.')
-  return values
-
-
-def _single(values: np.ndarray, name: str) -> np.ndarray:
-  """Returns [N] of [N, 1]."""
-  if values.shape[1] != 1:
-    raise ValueError(f'Column {name!r} must have one number in each row, got '
-                     f'lists of {values.shape[1]}.')
-  return values[:, 0]
-
-
-def _check_complete(column: Any, name: str, start: int) -> None:
-  if column.null_count:
-    row = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0]
-    raise ValueError(f'Column {name!r} has no value in row {start + row}.')
-
-
-def _flags(batch: Any, name: str, start: int) -> np.ndarray:
-  """Returns [N] bool of a column of truth values, whatever its type."""
-  values = _keys(batch, name, start)
-  wrong = np.flatnonzero(~np.isin(values, (0, 1)))
-  if wrong.size:
-    raise ValueError(f'Column {name!r} must be true or false, or 1 or 0; in '
-                     f'row {start + wrong[0]} it is {values[wrong[0]]!r}.')
-  return values.astype(bool)
-
-
-def _numbers(batch: Any, names: Any, start: int) -> np.ndarray:
-  """Returns [N, D] of columns of numbers, or of lists of as many numbers."""
-  parts = []
-  for name in names:
-    column = batch.column(name)
-    _check_complete(column, name, start)
-    values = column
-    if hasattr(column, 'flatten') and hasattr(column.type, 'value_type'):
-      values = column.flatten()
-      _check_complete(values, name, start)
-    values = values.to_numpy(zero_copy_only=False)
-    if values.dtype.kind not in 'fiub':
-      raise ValueError(f'Column {name!r} must be of numbers, got '
-                       f'{column.type}.')
-    if len(values) % len(column) or (values is not column and _differ(column)):
-      raise ValueError(f'Column {name!r} must have lists of one length.')
-    parts.append(values.reshape([len(column), -1]))
-  return np.concatenate(parts, axis=-1)
-
-
-def _differ(column: Any) -> bool:
-  """Returns whether lists of a column are of different lengths."""
-  if not hasattr(column, 'value_lengths'):
-    return False
-  lengths = column.value_lengths().to_numpy(zero_copy_only=False)
-  return len(lengths) > 0 and lengths.min() != lengths.max()
