@@ -12,6 +12,7 @@ from tests import data_toys
 from tests import train_runs
 from tf_muzero import collect
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.data import episodes
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
 
@@ -68,6 +69,12 @@ def test_online_only_needs_no_dataset(tmp_path):
   # 20 + 4 x 9 windows: of two rounds, the second with newer weights.
   assert [x['round'] for x in lines] == [0] * 3 + [1] * 3
   assert lines[0]['step'] == 0 and lines[-1]['step'] > 0
+  # What was played is a dataset as any other.
+  played = episodes.open_dataset(os.path.join(directory, 'played'))
+  assert played.task == 'catch' and played.num_episodes == 6
+  assert [(x.reward.sum(), len(x.reward) - 1)
+          for x in episodes.load_episodes(played)] == [
+              (x['return'], x['length']) for x in lines]
   # Without its position in the data it goes on with new rounds.
   for path in glob.glob(os.path.join(directory, 'checkpoints', 'data-9.*')):
     os.remove(path)

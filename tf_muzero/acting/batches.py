@@ -168,12 +168,13 @@ def make_batches(
         discount=agent.discount, deterministic=deterministic, service=service,
         **settings)
   if interaction and share.fraction < 1.0:
-    index = share.shard[0]
+    own = f'-{share.shard[0]}' if share.shard[0] else ''
     fresh = interaction_lib.fresh_windows(
         interaction, reanalyse, agent, planning_model, source.spec,
         snapshot_directory, shapes, deterministic=deterministic,
-        lost_at=lost_at, log_path=os.path.join(run_directory, (
-            f'interaction-{index}.jsonl' if index else 'interaction.jsonl')),
+        lost_at=lost_at,
+        log_path=os.path.join(run_directory, f'interaction{own}.jsonl'),
+        keep_in=os.path.join(run_directory, f'played{own}'),
         **settings)
   return pipeline.ahead(mixing.mix(
       reanalysed, fresh, share.fraction, share.batch_size), deterministic)

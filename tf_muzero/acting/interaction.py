@@ -14,11 +14,15 @@ import numpy as np
 import tensorflow as tf
 import tree
 
+from tf_muzero import actions
 from tf_muzero import envs
+from tf_muzero import ranges
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
 from tf_muzero.acting import rounds
+from tf_muzero.data import growing
 from tf_muzero.data import observations
+from tf_muzero.data import writing
 from tf_muzero.envs import matching
 from tf_muzero.envs import wrappers
 from tf_muzero.networks.agent import Agent
@@ -28,6 +32,7 @@ from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import timing
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Episode
 from tf_muzero.types import Improved
 from tf_muzero.types import Nest
 from tf_muzero.types import Segment
@@ -54,6 +59,8 @@ class Interaction:
     clip_rewards: whether rewards are clipped to [-1, 1], as in `rlu_atari`.
     max_steps: decisions after which an episode is cut off; None for the task's
       own limit, which is 27,000 in games of Atari.
+    keep_episodes: how many played episodes, the newest, are kept as a dataset
+      in the run's directory; 0 for none.
   """
   task: str
   action_repeat: int
@@ -65,12 +72,14 @@ class Interaction:
   shuffle_windows: int
   clip_rewards: bool = False
   max_steps: Optional[int] = None
+  keep_episodes: int = 1000
 
   def __post_init__(self):
     for name in ('action_repeat', 'num_environments', 'sample_reuse',
                  'shuffle_windows'):
       if getattr(self, name) < 1:
         raise ValueError(f'{name} must be >= 1, got {getattr(self, name)}.')
+    ranges.at_least(0, keep_episodes=self.keep_episodes)
     if self.temperature < 0.0:
       raise ValueError(f'temperature must be >= 0, got {self.temperature}.')
     if not 0.0 <= self.root_noise_fraction <= 1.0:
@@ -113,7 +122,8 @@ def fresh_windows(
     planning_model: PlanningModel, spec: EnvironmentSpec,
     snapshot_directory: str, parameter_shapes: Sequence[tf.TensorShape], *,
     unroll_steps: int, keep_observations: bool, seed: int, deterministic: bool,
-    log_path: Optional[str] = None, lost_at: int = 0) -> tf.data.Dataset:
+    log_path: Optional[str] = None, lost_at: int = 0,
+    keep_in: Optional[str] = None) -> tf.data.Dataset:
   """Returns an endless dataset of shuffled `Window`s of played episodes.
 
   They look like those of `pipeline.reanalysed_windows`. Their `injected_share`
@@ -133,6 +143,7 @@ def fresh_windows(
     deterministic: plays when windows are asked for, not a round ahead.
     log_path: file that gets a line for each episode; see `episode_log`.
     lost_at: see `episode_log`.
+    keep_in: directory of the dataset of what is played; None for none.
   """
   environment_fn = _environment_fn(interaction, spec)
   environment_fn(seed=0).close()  # Tells before work starts if it differs.
@@ -143,6 +154,7 @@ def fresh_windows(
   num_candidates = agent.make_head(spec).num_candidates
   length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
   log = episode_log.EpisodeLog(log_path, lost_at)
+  kept = _kept(interaction, spec, keep_in)
 
   def segments_of(number: np.ndarray) -> Sequence[np.ndarray]:
     step, vector = snapshots.read(snapshot_directory, tf.constant(0))
@@ -153,6 +165,8 @@ def fresh_windows(
         root_noise_alpha=interaction.root_noise_alpha,
         frame_stack=agent.frame_stack, seed=seed)
     log.write(int(number), int(step), [x.episode for x in played])
+    if kept:
+      kept.write(int(number), [_records(x.episode, spec) for x in played])
     segments = tree.map_structure(lambda *x: np.concatenate(x), *[
         rounds.cut(x, reanalyse.windows_per_segment, length, agent.frame_stack)
         for x in played])
@@ -180,6 +194,27 @@ def fresh_windows(
   dataset = windows_lib.one_by_one(dataset).batch(1, drop_remainder=True)
   return windows_lib.one_by_one(dataset.map(windows_of)).shuffle(
       interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
+
+
+def _kept(interaction: Interaction, spec: EnvironmentSpec,
+          directory: Optional[str]) -> Optional[growing.GrowingDataset]:
+  if not directory or not interaction.keep_episodes:
+    return None
+  return growing.GrowingDataset(
+      directory, name=writing.lower_snake(interaction.task), spec=spec,
+      metadata={'task': interaction.task,
+                'action_repeat': interaction.action_repeat,
+                'clip_rewards': interaction.clip_rewards,
+                'behaviour': 'the search of a run while it learned'},
+      max_episodes=interaction.keep_episodes)
+
+
+def _records(episode: Episode, spec: EnvironmentSpec) -> dict[str, Nest]:
+  """Returns what is stored of an episode, in the environment's own range."""
+  return writing.records(
+      observations.unflatten(episode.observation, spec.observation),
+      actions.to_environment(episode.action[:-1], spec.action),
+      episode.reward[:-1], episode.discount[:-1], spec)
 
 
 def _environment_fn(interaction: Interaction, spec: EnvironmentSpec

@@ -27,6 +27,20 @@ def flatten(observation: Nest) -> tf.Tensor:
   return tf.concat(parts, axis=-1)
 
 
+def unflatten(vectors: np.ndarray, spec: Nest) -> Nest:
+  """Returns observations of which `flatten` makes these; NumPy.
+
+  Args:
+    vectors: [..., D], or frames.
+    spec: nest of `dm_env.specs.Array` of one observation.
+  """
+  parts = tf.nest.flatten(spec)
+  if len(parts) == 1:
+    return tf.nest.pack_sequence_as(spec, [vectors])
+  ends = np.cumsum([part.shape[0] for part in parts])[:-1]
+  return tf.nest.pack_sequence_as(spec, np.split(vectors, ends, axis=-1))
+
+
 def stack(observation: tf.Tensor, num_frames: int) -> tf.Tensor:
   """Returns each observation together with those before it.
 

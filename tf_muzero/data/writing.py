@@ -63,14 +63,14 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
       num_steps=0, num_episodes=0, reward_alignment='aligned')
 
   try:
-    with _told(directory):
+    with telling(directory, 'none of it was kept'):
       tf.io.gfile.makedirs(partial)
       writer = _make_writer(partial, name, spec, told, episodes_per_file)
 
     pending: list[Nest] = []  # Few steps make a slow write each.
 
     def write():
-      with _told(directory):
+      with telling(directory, 'none of it was kept'):
         writer.add_examples({'train': pending})
       pending.clear()
 
@@ -91,7 +91,7 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
       known = describe_actions(spec.action)
       told.update(metadata if set(known) & set(metadata)
                   else {**known, **metadata})
-      with _told(directory):
+      with telling(directory, 'none of it was kept'):
         writer.close_all()
         tf.io.gfile.rename(partial, directory, overwrite=True)
   finally:
@@ -190,13 +190,18 @@ def check_is_free(directory: str):
 
 
 @contextlib.contextmanager
-def _told(directory: str):
-  """Turns what TensorFlow and the system say of a full disk into OSError."""
+def telling(directory: str, left: str) -> Iterator[None]:
+  """Turns what TensorFlow and the system say of a full disk into OSError.
+
+  Args:
+    directory: of the dataset.
+    left: what is left of it then.
+  """
   try:
     yield
   except (OSError, tf.errors.OpError) as error:
-    raise OSError(f'The dataset {directory!r} could not be written, and none '
-                  f'of it was kept: {error}') from error
+    raise OSError(f'The dataset {directory!r} could not be written, and '
+                  f'{left}: {error}') from error
 
 
 def _partial_directory(directory: str) -> str:
@@ -215,17 +220,29 @@ def _make_writer(directory: str, name: str, spec: EnvironmentSpec,
   if episodes_per_file < 1:
     raise ValueError(
         f'episodes_per_file must be >= 1, got {episodes_per_file}.')
+  writer = tfds.core.SequentialWriter(
+      make_info(directory, name, spec, metadata),
+      max_examples_per_shard=episodes_per_file, overwrite=True)
+  writer.initialize_splits(['train'])
+  return writer
+
+
+def make_info(directory: str, name: str, spec: EnvironmentSpec,
+              metadata: tfds.core.MetadataDict) -> tfds.core.DatasetInfo:
+  """Returns what TFDS stores beside the files of a dataset.
+
+  Args:
+    directory: of the dataset.
+    name: of the dataset, in lower_snake.
+    spec: of the environment.
+    metadata: JSON, told to readers.
+  """
   identity = tfds.core.dataset_info.DatasetIdentity(
       name=name, version=tfds.core.Version(_VERSION), data_dir=directory,
       module_name='')
-  info = tfds.core.DatasetInfo(
+  return tfds.core.DatasetInfo(
       builder=identity, features=layout.features(spec),
-      description='Episodes written by tf_muzero.',
-      metadata=metadata)
-  writer = tfds.core.SequentialWriter(
-      info, max_examples_per_shard=episodes_per_file, overwrite=True)
-  writer.initialize_splits(['train'])
-  return writer
+      description='Episodes written by tf_muzero.', metadata=metadata)
 
 
 def _check(steps: Mapping[str, Nest], spec: EnvironmentSpec, where: str):
