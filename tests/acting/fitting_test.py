@@ -14,6 +14,7 @@ from tests import reanalyse_toys
 from tests import train_runs
 from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction
+from tf_muzero.data import action_values
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
@@ -90,6 +91,9 @@ def test_fitted_supports_hold_the_data_and_are_recorded(directory, tmp_path):
     assert support.highest > least and support.lowest < -0.5 * least
   # 80 transitions: 9 wide.
   assert fit.agent.num_datapoints == 80 and fit.source.num_steps == 80
+  # Counted, and still few enough to look for what is wrong with actions.
+  assert fit.source.counted_steps == 80 and not fit.source.approximate_steps
+  assert 'out of bounds' in action_values.advise(fit.source)
   assert fit.agent.make_network(dataset.spec).represent(
       np.zeros([1, 3], np.float32)).shape == [1, 9]
   fitting.save(str(tmp_path), fit.content)

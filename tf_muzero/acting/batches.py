@@ -8,6 +8,7 @@ from absl import logging
 import tensorflow as tf
 
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import rehearsal
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import skipping
 from tf_muzero.learning import checkpoints
@@ -19,8 +20,6 @@ from tf_muzero.reanalyse import offline
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
-
-_MANY_STEPS = 50
 
 
 class Feed(NamedTuple):
@@ -95,9 +94,9 @@ class Feed(NamedTuple):
     if self.interaction and self.fraction < 1.0:
       todo.append(f'played: {self.interaction.shuffle_windows} windows of '
                   'fresh episodes')
+    many = self.unroll_steps > rehearsal.MANY_STEPS
     todo.append(f'compiled: the train step, which unrolls {self.unroll_steps} '
-                'steps' + (' (many: this takes minutes)'
-                           if self.unroll_steps > _MANY_STEPS else ''))
+                'steps' + ' (many: this takes minutes)' * many)
     logging.info('Before the first step. %s.', '; '.join(todo))
 
   def device_reanalyse(

@@ -84,8 +84,8 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
         content['data'], data)
   survey = content['survey']
   if isinstance(source, episodes_lib.Dataset) and content['data'] == data:
-    source = dataclasses.replace(source, approximate_steps=(
-        source.approximate_steps or survey['num_steps']))
+    source = dataclasses.replace(source, counted_steps=(
+        0 if survey['is_sample'] else survey['num_steps']))
   statistics = [np.array(survey[name], np.float32) for name in (
       'observation_mean', 'observation_deviation')] if survey else []
   agent = _with(agent, content, run_directory)

@@ -31,7 +31,7 @@ _LOWEST = {
     'snapshot_every': 1, 'checkpoint_every': 1, 'log_every': 1,
     'evaluate_every': 0, 'steps_per_execution': 1, 'seed': 0,
     'intra_op_threads': 0}
-_MANY_STEPS = 100  # To unroll: so many take a while to make a graph of.
+MANY_STEPS = 50  # To unroll: more than so many take minutes to compile.
 
 
 def arguments(profile: str, given: Mapping[str, Any]
@@ -56,7 +56,7 @@ def arguments(profile: str, given: Mapping[str, Any]
   if not given['unroll_steps']:
     logging.warning('unroll_steps is 0: rewards and what follows an action are '
                     'not learned, and a search imagines them untrained.')
-  if given['unroll_steps'] > _MANY_STEPS:
+  if given['unroll_steps'] > MANY_STEPS:
     logging.warning(
         'unroll_steps is %d: a learner step holds as many states of each of '
         'the %d windows in memory, and minutes pass before the first one, '

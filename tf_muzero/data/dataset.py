@@ -43,6 +43,7 @@ class Dataset:
       a dict of dense tensors for each episode. There is one part then, which
       has the dataset's name.
     held_out_parts: which episodes `reading` holds out.
+    counted_steps: how many transitions the parts have, 0 where nobody counted.
   """
   directory: str
   name: str
@@ -61,6 +62,7 @@ class Dataset:
   tellings: Sequence[str] = ()
   elements: Optional[tf.data.Dataset] = None
   held_out_parts: Sequence[files.Part] = ()
+  counted_steps: int = 0
 
   @property
   def place(self) -> str:
@@ -85,7 +87,8 @@ class Dataset:
     """
     if self.num_episodes == self.metadata.get('num_episodes'):
       return self.metadata['num_steps']
-    return self.approximate_steps or int(lengths(self).sum())
+    return (self.approximate_steps or self.counted_steps
+            or int(lengths(self).sum()))
 
   def shuffled_at_once(self, most: int) -> int:
     """Returns how many episodes a shuffle buffer has room for, at most `most`.
