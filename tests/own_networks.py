@@ -1,5 +1,6 @@
 """Networks of users: the least that one can be, and some that are wrong."""
 
+import keras
 import tensorflow as tf
 
 
@@ -90,6 +91,27 @@ class Late(Linear):
     if self.scale is None:
       self.scale = tf.Variable(1.0)
     return self.scale * super().represent(observation)
+
+
+class Unbuilt(keras.Model):
+  """Builds its layers when it is called."""
+
+  def __init__(self, *args, **kwargs):
+    super().__init__()
+    del args, kwargs
+
+  def build(self, input_shape):
+    """Builds them."""
+
+
+def without_sizes(observation, action, head):
+  """Knows nothing of the bins."""
+  del observation, action, head
+
+
+def with_more(observation, action, head, *, width, **kwargs):
+  """Needs what nobody gives."""
+  del observation, action, head, width, kwargs
 
 
 class Double(Linear):

@@ -56,10 +56,22 @@ def test_what_is_optional():
                   r'returned, float32 \[2, 4\].*\(2, 8\)'),
     (own.Dict, 'Dict.represent must return one tensor, got dict'),
     (own.Single, 'Single.step must return a tuple of two tensors'),
-    (own.Late, 'Late made variables when it was called.* 5 before, 6 after'),
+    (own.Late, 'Late made variables when it was called first, 5 before and 6 '
+               'after: .* In the constructor, give each layer its shape'),
+    (own.Unbuilt, 'Unbuilt has no variables yet: .* In the constructor'),
+    (own.without_sizes, r'network_fn is to be called with \(observation, .*'
+     r"says: without_sizes\(\) got an unexpected keyword argument 'num_"),
+    (own.with_more, r'what else it needs is to be bound.*: with_more\(\) '
+                    "missing 1 required .*'width'"),
     (own.Double, 'Double must have float32 variables; count:0 are not'),
 ])
 def test_networks_that_are_not(network_fn, message):
   with pytest.raises(ValueError, match=message):
     _agent(network_fn).check_network(
+        EnvironmentSpec(_VECTOR, _ACTIONS['discrete']))
+
+
+def test_errors_of_a_network_are_its_own():
+  with pytest.raises(TypeError, match='NoneType'):
+    _agent(lambda *args, **kwargs: len(None)).make_network(
         EnvironmentSpec(_VECTOR, _ACTIONS['discrete']))

@@ -148,8 +148,9 @@ class Agent:
       compute_dtype: `float32`, or `bfloat16` where the hardware is made for
         it; the weights fit either.
     """
-    return self.network_fn(
-        self.model_input(spec), spec.action, self.make_head(spec),
+    return contract.make(
+        self.network_fn, self.model_input(spec), spec.action,
+        self.make_head(spec),
         num_value_bins=self.value_support.num_bins,
         num_reward_bins=self.reward_support.num_bins,
         num_datapoints=self.num_datapoints or num_datapoints,

@@ -5,6 +5,7 @@ checkpoints find its variables. All variables are made at once, and are float32.
 What is optional is asked for by `isinstance`, as of `Decoder`.
 """
 
+import re
 from typing import Any, Protocol, Sequence, runtime_checkable
 
 from dm_env import specs
@@ -14,6 +15,15 @@ import tensorflow as tf
 from tf_muzero.networks.heads import PolicyHead
 
 _BATCH = 2  # Of the states that a network is tried on.
+_NETWORK_FN = ('(observation, action, head, *, num_value_bins, '
+               'num_reward_bins, num_datapoints, compute_dtype)')
+# What Python or Keras says of arguments that do not fit.
+_WRONG_CALL = re.compile(
+    r'unexpected keyword argument|missing \d+ required|takes .* argument'
+    r'|multiple values for|Keyword argument not understood')
+_BUILD = ('all must be there when it is made. In the constructor, give each '
+          'layer its shape, `layer.build([None, size])`, or call represent, '
+          'step and predict_heads once, on zeros.')
 
 
 class Network(Protocol):
@@ -99,6 +109,25 @@ class Starter(Protocol):
     """Sets what the heads of a fresh network say of all states: [Z] each."""
 
 
+def make(network_fn: NetworkFn, *args: Any, **kwargs: Any) -> Network:
+  """Returns what it makes; ValueError where it takes other arguments.
+
+  Args:
+    network_fn: see `NetworkFn`.
+    *args: for it.
+    **kwargs: for it.
+  """
+  try:
+    return network_fn(*args, **kwargs)
+  except TypeError as error:
+    if not _WRONG_CALL.search(str(error)):
+      raise
+    raise ValueError(
+        f'network_fn is to be called with {_NETWORK_FN}; what it has no use '
+        'for, it may take as **kwargs, and what else it needs is to be bound. '
+        f'Python says: {error}.') from error
+
+
 def num_parameters(network: Network) -> int:
   """Returns how many numbers a network's variables have."""
   return sum(v.shape.num_elements() for v in network.variables)
@@ -121,8 +150,11 @@ def check(network: Network, observation: specs.Array, head: PolicyHead, *,
     num_reward_bins: Z of the reward.
   """
   name = type(network).__name__
-  missing = [x for x in ('variables', 'trainable_variables', 'represent',
-                         'step', 'predict_heads') if not hasattr(network, x)]
+  try:
+    missing = [x for x in ('variables', 'trainable_variables', 'represent',
+                           'step', 'predict_heads') if not hasattr(network, x)]
+  except ValueError as error:  # Keras says so of a model that is not built.
+    raise ValueError(f'{name} has no variables yet: {_BUILD}') from error
   if missing:
     raise ValueError(
         f'{name} has no {", ".join(missing)}; see networks.contract.Network.')
@@ -161,9 +193,8 @@ def check(network: Network, observation: specs.Array, head: PolicyHead, *,
       tf.TensorSpec([_BATCH, *observation.shape], observation.dtype), action)
   if len(network.variables) != len(before):
     raise ValueError(
-        f'{name} made variables when it was called first: all must be there '
-        f'when it is made. {len(before)} before, {len(network.variables)} '
-        'after.')
+        f'{name} made variables when it was called first, {len(before)} before '
+        f'and {len(network.variables)} after: {_BUILD}')
 
 
 def _one(where: str, x: Any) -> tf.Tensor:
