@@ -185,10 +185,11 @@ def test_an_experiment_learns_two_steps_at_smoke_size(
     path, datasets, tmp_path):
   is_game = any(word in path for word in ('atari', 'breakout', 'pixels'))
   smoke = 'smoke_pixels' if is_game else 'smoke'
+  bindings = [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}']
+  if 'online' not in path:
+    bindings.append(f'DATASET = {datasets(os.path.basename(path))!r}')
   configuration = cli.configure(
-      train.train, [path, f'gin/hardware/{smoke}.gin'],
-      [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}',
-       f'DATASET = {datasets(os.path.basename(path))!r}'],
+      train.train, [path, f'gin/hardware/{smoke}.gin'], bindings,
       record_in='run_directory')
   trainer = cli.call(configuration)
   assert int(trainer.optimizer.iterations) == 2

@@ -1,5 +1,6 @@
 """Training on fresh windows: beside stored ones, and on nothing else."""
 
+import dataclasses
 import glob
 import json
 import os
@@ -12,6 +13,7 @@ from tests import data_toys
 from tests import train_runs
 from tf_muzero import collect
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import replay
 from tf_muzero.data import episodes
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
@@ -21,10 +23,11 @@ _INTERACTION = interaction_lib.Interaction(
     root_noise_alpha=0.5, sample_reuse=2, shuffle_windows=20)
 
 
-def _run(dataset, directory, num_steps, fraction):
+def _run(dataset, directory, num_steps, fraction, sources=None, **changes):
   return train_runs.run(
       dataset, directory, num_steps, reanalyse_fraction=fraction,
-      interaction=_INTERACTION, frame_stack=2)
+      interaction=dataclasses.replace(_INTERACTION, sources=sources),
+      frame_stack=2, **changes)
 
 
 def _lines(directory, name):
@@ -81,6 +84,23 @@ def test_online_only_needs_no_dataset(tmp_path):
   _run(None, directory, 10, 0.0)
   later = _lines(directory, 'interaction.jsonl')
   assert later[:6] == lines and {x['round'] for x in later[6:]} == {2}
+
+
+def test_what_was_played_is_learned_from_again(tmp_path):
+  directory = str(tmp_path)
+  sources = replay.Sources(0.0, 1.0, 1.0, recent_steps=60, best_steps=20)
+  for num_steps in (4, 8):  # The second start has what the first one played.
+    trainer = _run(None, directory, num_steps, 0.5, deterministic=False,
+                   sources=sources)
+    assert trainer.step == num_steps
+  lines = _lines(directory, 'interaction.jsonl')
+  # 20 + 2 x 8 windows are fresh, of episodes of nine decisions.
+  assert len(lines) >= 4
+  with pytest.raises(ValueError, match='deterministic needs interaction.sour'):
+    _run(None, str(tmp_path / 'other'), 4, 0.5, sources=sources)
+  with pytest.raises(ValueError, match='its weight is 0'):
+    _run('some', str(tmp_path / 'other'), 4, 0.5, deterministic=False,
+         sources=sources)
 
 
 def test_rewards_are_clipped_as_those_of_the_dataset_are(tmp_path):

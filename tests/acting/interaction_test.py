@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests import reanalyse_toys
 from tf_muzero import envs
+from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import rounds
@@ -59,7 +60,8 @@ class _Setting:
     return interaction_lib.fresh_windows(
         self.interaction, self.reanalyse, self.agent, self.planning_model,
         self.spec, self.directory, self.shapes, unroll_steps=_K,
-        keep_observations=True, seed=0, deterministic=True, log_path=self.log)
+        keep_observations=True, seed=0, deterministic=True,
+        listeners=[episode_log.EpisodeLog(self.log).write])
 
   @functools.lru_cache
   def decide_fn(self):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests import reanalyse_toys
 from tf_muzero import envs
+from tf_muzero.acting import episode_log
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import losses
@@ -73,7 +74,8 @@ def test_play_gets_better_with_learning(tmp_path, monkeypatch):
   fresh = interaction_lib.fresh_windows(
       interaction, reanalyse, agent, agent.plan_with(network, spec), spec,
       directory, [v.shape for v in network.variables], unroll_steps=2,
-      keep_observations=False, seed=0, deterministic=True, log_path=log)
+      keep_observations=False, seed=0, deterministic=True,
+      listeners=[episode_log.EpisodeLog(log).write])
 
   weights = losses.LossWeights(1.0, 0.25, 1.0, 0.0, 0.0)
   def loss_fn(network, window):

@@ -7,8 +7,11 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero.acting import episode_log
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import keeping
 from tf_muzero.acting import rehearsal
+from tf_muzero.acting import replay
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import skipping
 from tf_muzero.learning import checkpoints
@@ -20,6 +23,7 @@ from tf_muzero.reanalyse import offline
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
+from tf_muzero.types import EnvironmentSpec
 
 
 class Feed(NamedTuple):
@@ -75,7 +79,7 @@ class Feed(NamedTuple):
     return feeding.distribute(strategy, functools.partial(
         make_batches, self.source, self.agent, self.reanalyse,
         self.interaction, run_directory, service=service,
-        lost_at=start.lost_at, deterministic=self.deterministic,
+        start=start, deterministic=self.deterministic,
         unroll_steps=self.unroll_steps,
         keep_observations=self.keep_observations), feeding.Share(
             (0, 1),
@@ -127,8 +131,8 @@ def make_batches(
     reanalyse: pipeline.Reanalyse,
     interaction: Optional[interaction_lib.Interaction], run_directory: str,
     share: feeding.Share, *, deterministic: bool,
-    service: Optional[service_lib.Service], lost_at: int = 0, **settings
-    ) -> tf.data.Dataset:
+    service: Optional[service_lib.Service], start: checkpoints.Start,
+    **settings) -> tf.data.Dataset:
   """Returns endless batches of windows, stored and fresh ones.
 
   Of segments, where devices search them.
@@ -142,7 +146,7 @@ def make_batches(
     share: what of each batch is made here.
     deterministic: see `pipeline.reanalysed_windows`.
     service: that searches stored states; None for this process.
-    lost_at: learner step at which a resumed run lost its position in the data.
+    start: where training starts.
     **settings: `unroll_steps` and `keep_observations` of the windows.
   """
   settings['seed'] = share.seed
@@ -153,7 +157,7 @@ def make_batches(
   planning_model = agent.plan_with(network, source.spec)
   snapshot_directory = os.path.join(run_directory, 'snapshots')
   shapes = [v.shape for v in network.variables]
-  reanalysed = fresh = None
+  segments = reanalysed = fresh = None
   if isinstance(source, episodes_lib.Dataset):
     segments = offline.segments(
         source, agent, reanalyse, unroll_steps=settings['unroll_steps'],
@@ -162,18 +166,42 @@ def make_batches(
     if reanalyse.placement == 'device':
       return pipeline.ahead(
           segments.batch(share.batch_size, drop_remainder=True), deterministic)
+  if interaction and share.fraction < 1.0:
+    log, kept = _records_of(
+        interaction, source.spec, run_directory, share.shard[0], start)
+    listeners = [log.write, *([kept.write] if kept else [])]
+    if interaction.sources and share.fraction:
+      memory = replay.Replay(
+          interaction.sources, stride=reanalyse.windows_per_segment,
+          length=reanalyse.segment_length(settings['unroll_steps']),
+          frame_stack=agent.frame_stack, seed=share.seed)
+      memory.restore(start.step, kept.episodes() if kept else [])
+      listeners.append(memory.add)
+      segments = memory.segments(source.spec, segments)
+    fresh = interaction_lib.fresh_windows(
+        interaction, reanalyse, agent, planning_model, source.spec,
+        snapshot_directory, shapes, deterministic=deterministic,
+        first_round=log.first_round, listeners=listeners, **settings)
+  if segments is not None:
     reanalysed = pipeline.reanalysed_windows(
         segments, reanalyse, planning_model, snapshot_directory, shapes,
         discount=agent.discount, deterministic=deterministic, service=service,
         **settings)
-  if interaction and share.fraction < 1.0:
-    own = f'-{share.shard[0]}' if share.shard[0] else ''
-    fresh = interaction_lib.fresh_windows(
-        interaction, reanalyse, agent, planning_model, source.spec,
-        snapshot_directory, shapes, deterministic=deterministic,
-        lost_at=lost_at,
-        log_path=os.path.join(run_directory, f'interaction{own}.jsonl'),
-        keep_in=os.path.join(run_directory, f'played{own}'),
-        **settings)
   return pipeline.ahead(mixing.mix(
       reanalysed, fresh, share.fraction, share.batch_size), deterministic)
+
+
+def _records_of(
+    interaction: interaction_lib.Interaction, spec: EnvironmentSpec,
+    run_directory: str, index: int, start: checkpoints.Start
+    ) -> tuple[episode_log.EpisodeLog, Optional[keeping.Kept]]:
+  """Returns what tells of played episodes, and what keeps them."""
+  own = f'-{index}' if index else ''
+  log = episode_log.EpisodeLog(os.path.join(
+      run_directory, f'interaction{own}.jsonl'), start.lost_at)
+  return log, keeping.Kept(
+      os.path.join(run_directory, f'played{own}'), spec, task=interaction.task,
+      action_repeat=interaction.action_repeat,
+      clip_rewards=interaction.clip_rewards,
+      max_episodes=interaction.keep_episodes
+      ) if interaction.keep_episodes else None

@@ -14,15 +14,13 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from tf_muzero import actions
 from tf_muzero import envs
 from tf_muzero import ranges
-from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
+from tf_muzero.acting import numpy_functions
+from tf_muzero.acting import replay
 from tf_muzero.acting import rounds
-from tf_muzero.data import growing
 from tf_muzero.data import observations
-from tf_muzero.data import writing
 from tf_muzero.envs import matching
 from tf_muzero.envs import wrappers
 from tf_muzero.networks.agent import Agent
@@ -34,9 +32,11 @@ from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Improved
-from tf_muzero.types import Nest
 from tf_muzero.types import Segment
 from tf_muzero.types import Window
+
+# (number of a round, learner step of the weights, its episodes) -> None
+Listener = Callable[[int, int, Sequence[Episode]], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Interaction:
       own limit, which is 27,000 in games of Atari.
     keep_episodes: how many played episodes, the newest, are kept as a dataset
       in the run's directory; 0 for none.
+    sources: where stored states come from; None for the dataset alone.
   """
   task: str
   action_repeat: int
@@ -73,6 +74,7 @@ class Interaction:
   clip_rewards: bool = False
   max_steps: Optional[int] = None
   keep_episodes: int = 1000
+  sources: Optional[replay.Sources] = None
 
   def __post_init__(self):
     for name in ('action_repeat', 'num_environments', 'sample_reuse',
@@ -122,8 +124,8 @@ def fresh_windows(
     planning_model: PlanningModel, spec: EnvironmentSpec,
     snapshot_directory: str, parameter_shapes: Sequence[tf.TensorShape], *,
     unroll_steps: int, keep_observations: bool, seed: int, deterministic: bool,
-    log_path: Optional[str] = None, lost_at: int = 0,
-    keep_in: Optional[str] = None) -> tf.data.Dataset:
+    first_round: int = 0, listeners: Sequence[Listener] = ()
+    ) -> tf.data.Dataset:
   """Returns an endless dataset of shuffled `Window`s of played episodes.
 
   They look like those of `pipeline.reanalysed_windows`. Their `injected_share`
@@ -141,9 +143,8 @@ def fresh_windows(
     keep_observations: whether windows hold the observations of all T states.
     seed: of environments, noise, searches and shuffling.
     deterministic: plays when windows are asked for, not a round ahead.
-    log_path: file that gets a line for each episode; see `episode_log`.
-    lost_at: see `episode_log`.
-    keep_in: directory of the dataset of what is played; None for none.
+    first_round: number to begin with.
+    listeners: are told of each round before it is learned from.
   """
   environment_fn = _environment_fn(interaction, spec)
   environment_fn(seed=0).close()  # Tells before work starts if it differs.
@@ -152,9 +153,7 @@ def fresh_windows(
       temperature=interaction.temperature,
       root_noise_fraction=interaction.root_noise_fraction, seed=seed)
   num_candidates = agent.make_head(spec).num_candidates
-  length = reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps
-  log = episode_log.EpisodeLog(log_path, lost_at)
-  kept = _kept(interaction, spec, keep_in)
+  length = reanalyse.segment_length(unroll_steps)
 
   def segments_of(number: np.ndarray) -> Sequence[np.ndarray]:
     step, vector = snapshots.read(snapshot_directory, tf.constant(0))
@@ -164,9 +163,8 @@ def fresh_windows(
         num_candidates=num_candidates,
         root_noise_alpha=interaction.root_noise_alpha,
         frame_stack=agent.frame_stack, seed=seed)
-    log.write(int(number), int(step), [x.episode for x in played])
-    if kept:
-      kept.write(int(number), [_records(x.episode, spec) for x in played])
+    for tell in listeners:
+      tell(int(number), int(step), [x.episode for x in played])
     segments = tree.map_structure(lambda *x: np.concatenate(x), *[
         rounds.cut(x, reanalyse.windows_per_segment, length, agent.frame_stack)
         for x in played])
@@ -187,34 +185,13 @@ def fresh_windows(
   specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(
       decide_fn, spec, parameter_shapes, interaction.num_environments,
       num_candidates, length, agent.frame_stack))
-  dataset = tf.data.Dataset.counter(log.first_round).map(
-      functools.partial(_call_numpy, segments_of, specs))
+  dataset = tf.data.Dataset.counter(first_round).map(
+      functools.partial(numpy_functions.call, segments_of, specs))
   if not deterministic:
     dataset = dataset.prefetch(1)
   dataset = windows_lib.one_by_one(dataset).batch(1, drop_remainder=True)
   return windows_lib.one_by_one(dataset.map(windows_of)).shuffle(
       interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
-
-
-def _kept(interaction: Interaction, spec: EnvironmentSpec,
-          directory: Optional[str]) -> Optional[growing.GrowingDataset]:
-  if not directory or not interaction.keep_episodes:
-    return None
-  return growing.GrowingDataset(
-      directory, name=writing.lower_snake(interaction.task), spec=spec,
-      metadata={'task': interaction.task,
-                'action_repeat': interaction.action_repeat,
-                'clip_rewards': interaction.clip_rewards,
-                'behaviour': 'the search of a run while it learned'},
-      max_episodes=interaction.keep_episodes)
-
-
-def _records(episode: Episode, spec: EnvironmentSpec) -> dict[str, Nest]:
-  """Returns what is stored of an episode, in the environment's own range."""
-  return writing.records(
-      observations.unflatten(episode.observation, spec.observation),
-      actions.to_environment(episode.action[:-1], spec.action),
-      episode.reward[:-1], episode.discount[:-1], spec)
 
 
 def _environment_fn(interaction: Interaction, spec: EnvironmentSpec
@@ -254,12 +231,3 @@ def _segment_specs(
       scalar(tf.bool)), tf.nest.map_structure(
           lambda x: tf.TensorSpec([None, length, *x.shape[1:]], x.dtype),
           improved)
-
-
-def _call_numpy(fn: Callable[..., Sequence[np.ndarray]], specs: Nest,
-                *args: tf.Tensor) -> Nest:
-  """Returns the flat arrays of a Python function as a nest of these specs."""
-  flat = tf.numpy_function(fn, args, [x.dtype for x in tf.nest.flatten(specs)])
-  return tf.nest.pack_sequence_as(specs, [
-      tf.ensure_shape(x, spec.shape)
-      for x, spec in zip(flat, tf.nest.flatten(specs))])

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tf_muzero import ranges
+from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.learning import profiling
 from tf_muzero.networks import precision
 from tf_muzero.networks.agent import Agent
@@ -46,6 +47,8 @@ def arguments(profile: str, given: Mapping[str, Any]
   for name, low in _LOWEST.items():
     ranges.at_least(low, **{name: given[name]})
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
+  _check_sources(given['interaction'], given['reanalyse'],
+                 given['deterministic'])
   ranges.from_to(0, 1, target_decay=given['target_decay'])
   precision.policy(given['compute_dtype'])
   if given['checkpoint_every'] % given['snapshot_every']:
@@ -62,6 +65,20 @@ def arguments(profile: str, given: Mapping[str, Any]
         'the %d windows in memory, and minutes pass before the first one, '
         'while its graph is made.', given['unroll_steps'], given['batch_size'])
   return profiling.parse(profile, given['num_steps']) if profile else None
+
+
+def _check_sources(interaction: Optional[interaction_lib.Interaction],
+                   reanalyse: pipeline.Reanalyse, deterministic: bool) -> None:
+  if not interaction or not interaction.sources:
+    return
+  if deterministic:
+    raise ValueError(
+        'deterministic needs interaction.sources = None: what was played after '
+        'a checkpoint is not forgotten by a run that resumes from it.')
+  if reanalyse.service:
+    raise ValueError(
+        f"interaction.sources need service = '', got {reanalyse.service!r}: "
+        'its workers do not see what is played here.')
 
 
 def functions(

@@ -34,6 +34,17 @@ def open_source(
         '"gymnasium:..."\'. A reanalyse_fraction of 1 learns from stored '
         'episodes alone.')
   elif fraction == 0.0:
+    if interaction.sources:
+      raise ValueError('interaction.sources are of stored states, and a '
+                       'reanalyse_fraction of 0 learns from none: give a '
+                       'larger one, or no sources.')
+    return interaction_lib.open_task(interaction)
+  elif interaction.sources and not interaction.sources.has_dataset:
+    if dataset:
+      raise ValueError(
+          f'the dataset {dataset!r} is given, and its weight is 0: none of it '
+          'would be learned from. Give interaction.sources a weight of dataset '
+          'that is > 0, or no dataset.')
     return interaction_lib.open_task(interaction)
   if dataset is None or dataset == '':
     raise ValueError('dataset must be given for a reanalyse_fraction of '

@@ -16,9 +16,11 @@ import tensorflow_datasets as tfds
 
 from tf_muzero import ranges
 from tf_muzero import whole_files
+from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import layout
 from tf_muzero.data import writing
 from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Episode
 from tf_muzero.types import Nest
 
 _ROUNDS = 'rounds.json'
@@ -86,6 +88,16 @@ class GrowingDataset:
           len(steps['reward']) - 1 for steps in episodes), size)
       self._files[index:index + 1] = [added]
       self._describe()
+
+  def episodes(self) -> list[Episode]:
+    """Returns what the dataset has, as `load_episodes` does, by round."""
+    if not self._files:
+      return []
+    stored = episodes_lib.load_episodes(
+        episodes_lib.open_dataset(self._directory))
+    rounds = np.repeat([file.round for file in self._files],
+                       [file.episodes for file in self._files])
+    return [stored[i] for i in np.argsort(rounds, kind='stable')]
 
   def _place(self, number: int, num_episodes: int) -> int:
     """Returns which file a round is written to."""

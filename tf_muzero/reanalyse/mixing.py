@@ -27,9 +27,10 @@ def mix(reanalysed: Optional[tf.data.Dataset],
   """
   num_reanalysed = count_reanalysed(fraction, batch_size)
   parts = []
+  # Fresh windows are asked for first: stored ones may be of what they played.
   for name, dataset, size in (
-      ('reanalysed', reanalysed, num_reanalysed),
-      ('fresh', fresh, batch_size - num_reanalysed)):
+      ('fresh', fresh, batch_size - num_reanalysed),
+      ('reanalysed', reanalysed, num_reanalysed)):
     if not size:
       continue
     if dataset is None:
@@ -41,7 +42,7 @@ def mix(reanalysed: Optional[tf.data.Dataset],
   _check_alike(reanalysed.element_spec, fresh.element_spec)
   return tf.data.Dataset.zip(tuple(parts)).map(
       lambda *windows: tf.nest.map_structure(
-          lambda *x: tf.concat(x, axis=0), *windows))
+          lambda *x: tf.concat(x, axis=0), *reversed(windows)))
 
 
 def count_reanalysed(fraction: float, batch_size: int) -> int:

@@ -105,10 +105,13 @@ class Reanalyse:
     return functools.partial(
         self.search_fn, execution=execution.on_host(self.host_jit))
 
+  def segment_length(self, unroll_steps: int) -> int:
+    """Returns S = L + K + n, the states of a segment."""
+    return self.windows_per_segment + unroll_steps + self.td_steps
+
   def states_per_search(self, unroll_steps: int) -> int:
     """Returns how many states are searched at once, padding counted in."""
-    return self.segments_per_search * (
-        self.windows_per_segment + unroll_steps + self.td_steps)
+    return self.segments_per_search * self.segment_length(unroll_steps)
 
   def searches_per_window(self, unroll_steps: int) -> float:
     """Returns how many states are searched for a window that is trained on."""

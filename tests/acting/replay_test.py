@@ -1,0 +1,102 @@
+"""Stored states of what was played: which are kept, and how they are drawn."""
+
+import collections
+
+from dm_env import specs
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_muzero.acting import replay
+from tf_muzero.data import segments as segments_lib
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Episode
+
+_SPEC = EnvironmentSpec(specs.Array([1], np.float32), specs.DiscreteArray(2))
+_L, _S = 2, 5
+
+
+def _episode(name, num_steps, return_=0.0):
+  """Returns an episode whose observations are its name and the step."""
+  steps = np.arange(num_steps + 1)
+  reward = np.zeros(num_steps + 1, np.float32)
+  reward[0] = return_
+  return Episode(
+      (100.0 * name + steps)[:, np.newaxis].astype(np.float32),
+      np.zeros(num_steps + 1, np.int32), reward, np.ones_like(reward))
+
+
+def _replay(recent_steps=100, best_steps=100, **weights):
+  return replay.Replay(
+      replay.Sources(recent_steps=recent_steps, best_steps=best_steps, **{
+          'dataset': 0.0, 'recent': 1.0, 'best': 0.0, **weights}),
+      stride=_L, length=_S, frame_stack=1, seed=3)
+
+
+def _names(memory, name, num=200):
+  """Returns which episodes segments are drawn from, and how often."""
+  return collections.Counter(
+      int(memory.draw(name, np.int64(i))[0][0, 0] // 100) for i in range(num))
+
+
+def test_recent_and_best_are_what_they_say():
+  memory = _replay(recent_steps=9, best_steps=7)
+  memory.add(0, 0, [_episode(1, 4, 5.0), _episode(2, 4, 1.0)])
+  assert set(_names(memory, 'recent')) == {1, 2}
+  assert set(_names(memory, 'best')) == {1}  # Two would have 8 steps.
+  memory.add(1, 0, [_episode(3, 4, 2.0), _episode(4, 3, 5.0)])
+  assert set(_names(memory, 'recent')) == {3, 4}
+  assert set(_names(memory, 'best')) == {4, 1}  # 3 + 4 steps.
+  memory.add(2, 0, [_episode(5, 20, 9.0)])  # One there is always.
+  assert set(_names(memory, 'recent')) == set(_names(memory, 'best')) == {5}
+
+
+def test_segments_are_those_of_the_episodes_and_equally_probable():
+  memory = _replay()
+  episodes = [_episode(1, 1), _episode(2, 6), _episode(3, 4)]
+  memory.restore(0, episodes)
+  expected = [tf.nest.map_structure(lambda x, i=i: x[i].numpy(), cut)
+              for cut in (segments_lib.cut(x, _L, _S) for x in episodes)
+              for i in range(len(cut.reward))]
+  assert len(expected) == 1 + 3 + 2
+  counts = np.zeros(len(expected))
+  for number in range(3000):
+    drawn = memory.draw('recent', np.int64(number))
+    which, = (i for i, segment in enumerate(expected) if all(
+        np.array_equal(a, b) for a, b in zip(drawn, tf.nest.flatten(segment))))
+    counts[which] += 1
+  # Six standard deviations of 500.
+  np.testing.assert_allclose(counts, 500, atol=6 * np.sqrt(500 * 5 / 6))
+
+
+def test_shares_follow_the_weights_and_the_learner():
+  memory = _replay(
+      recent=1.0, best=2.0, recent_steps=5,
+      dataset=replay.linear(first=3.0, last=0.0, num_steps=100))
+  memory.add(0, 0, [_episode(1, 5, 9.0)])
+  memory.add(1, 50, [_episode(2, 5)])
+  memory._kept['best'] = memory._kept['best'][:1]  # pylint: disable=protected-access
+  stored = tf.data.Dataset.from_tensors(tf.nest.map_structure(
+      lambda x: x[0], segments_lib.cut(_episode(7, 5), _L, _S))).repeat()
+  count = lambda: collections.Counter(
+      int(x.observation[0, 0] // 100)
+      for x in memory.segments(_SPEC, stored).take(600).as_numpy_iterator())
+  # Of 1.5, 1 and 2 at step 50; at step 200 the dataset has none.
+  found, total = count(), 600
+  for name, share in ((7, 1.5 / 4.5), (2, 1 / 4.5), (1, 2 / 4.5)):
+    assert found[name] / total == pytest.approx(share, abs=0.12)
+  memory.restore(200, [])
+  assert set(count()) == {1, 2}
+
+
+def test_nothing_can_be_drawn_of_nothing():
+  with pytest.raises(ValueError, match='Nothing was played yet'):
+    _replay().draw('recent', np.int64(0))
+
+
+@pytest.mark.parametrize('changes, said', [
+    ({'recent': 0.0}, 'one of the weights.*learner step 0'),
+    ({'recent': -1.0}, 'recent must be'), ({'best_steps': 0}, 'best_steps')])
+def test_wrong_settings(changes, said):
+  with pytest.raises(ValueError, match='(?i)' + said):
+    _replay(**changes)

@@ -1,0 +1,217 @@
+"""What was played, stored: the most recent steps and the best episodes.
+
+Two of the sources of stored states that MuZero Unplugged reanalyses (sections 3
+and 4): recent ones make online learning data-efficient, and the episodes with
+the highest returns keep a rare success in sight. The third is a dataset, such
+as demonstrations.
+"""
+
+import dataclasses
+import functools
+from typing import Callable, NamedTuple, Optional, Sequence, Union
+
+from absl import logging
+import numpy as np
+import tensorflow as tf
+import tree
+
+from tf_muzero import ranges
+from tf_muzero.acting import numpy_functions
+from tf_muzero.data import segments as segments_lib
+from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Episode
+from tf_muzero.types import Segment
+
+_LOG_EVERY = 30.0  # Seconds.
+
+# A number, or a function of the learner step.
+Weight = Union[float, Callable[[int], float]]
+
+
+def linear(*, first: float, last: float, num_steps: int
+           ) -> Callable[[int], float]:
+  """Returns a weight that goes from the first to the last value, and stays.
+
+  Args:
+    first: at learner step 0.
+    last: at `num_steps` and after.
+    num_steps: learner steps.
+  """
+  ranges.at_least(0, first=first, last=last)
+  ranges.at_least(1, num_steps=num_steps)
+  return lambda step: float(np.interp(step, [0, num_steps], [first, last]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+  """Where stored states come from: shares in proportion to these weights.
+
+  Attributes:
+    dataset: weight of the dataset that training is given.
+    recent: weight of the most recent steps that were played.
+    best: weight of the episodes with the highest returns.
+    recent_steps: how many steps count as recent.
+    best_steps: how many steps the best episodes have in all.
+  """
+  dataset: Weight
+  recent: Weight
+  best: Weight
+  recent_steps: int
+  best_steps: int
+
+  def __post_init__(self):
+    ranges.at_least(
+        1, recent_steps=self.recent_steps, best_steps=self.best_steps)
+    self.at(0)
+
+  @property
+  def has_dataset(self) -> bool:
+    """Whether there has to be a dataset."""
+    return callable(self.dataset) or self.dataset > 0.0
+
+  def at(self, step: int) -> np.ndarray:
+    """Returns the shares of dataset, recent and best, [3].
+
+    Args:
+      step: of the learner.
+    """
+    weights = {name: float(weight(step) if callable(weight) else weight)
+               for name, weight in (('dataset', self.dataset),
+                                    ('recent', self.recent),
+                                    ('best', self.best))}
+    ranges.at_least(0, **weights)
+    total = sum(weights.values())
+    if not total:
+      raise ValueError('One of the weights of dataset, recent and best must be '
+                       f'> 0, and all are 0 at learner step {step}.')
+    return np.array(list(weights.values())) / total
+
+
+class _Entry(NamedTuple):
+  """An episode.
+
+  Attributes:
+    return_: sum of its rewards.
+    steps: transitions.
+    segments: leading [number of segments]; NumPy.
+  """
+  return_: float
+  steps: int
+  segments: Segment
+
+
+class Replay:
+  """Episodes that were played, and segments that are drawn from them."""
+
+  def __init__(self, sources: Sources, *, stride: int, length: int,
+               frame_stack: int, seed: int):
+    """Creates an empty one.
+
+    Args:
+      sources: shares and sizes.
+      stride: L, see `segments.cut`.
+      length: S.
+      frame_stack: F.
+      seed: of what is drawn.
+    """
+    self._sources = sources
+    self._cut_fn = functools.partial(
+        segments_lib.cut, stride=stride, length=length, frame_stack=frame_stack)
+    self._length, self._frame_stack = length, frame_stack
+    self._seed = seed
+    self._step = 0  # Learner step of the newest round.
+    self._kept: dict[str, list[_Entry]] = {'recent': [], 'best': []}
+
+  def add(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
+    """Adds a round.
+
+    Args:
+      number: of the round.
+      step: learner step of the weights that played.
+      episodes: NumPy.
+    """
+    del number
+    self._step = step
+    entries = [_Entry(
+        float(np.sum(episode.reward, dtype=np.float64)),
+        len(episode.reward) - 1,
+        tree.map_structure(np.asarray, self._cut_fn(episode)))
+               for episode in episodes]
+    newest_first = entries[::-1] + self._kept['recent']
+    # Of equal returns the newest is the better one: sorting is stable.
+    best_first = sorted(entries[::-1] + self._kept['best'],
+                        key=lambda entry: -entry.return_)
+    self._kept = {
+        'recent': _first(newest_first, self._sources.recent_steps),
+        'best': _first(best_first, self._sources.best_steps)}
+    logging.log_every_n_seconds(
+        logging.INFO, 'stored: the %d most recent steps, mean return %.4g; the '
+        '%d best, %.4g', _LOG_EVERY, *(f(self._kept[name]) for name in ('recent', 'best')
+                  for f in (_steps, _mean_return)))
+
+  def restore(self, step: int, episodes: Sequence[Episode]) -> None:
+    """Takes what an earlier start of the run left.
+
+    Args:
+      step: of the learner.
+      episodes: NumPy, the oldest first.
+    """
+    self._step = step
+    if episodes:
+      self.add(-1, step, episodes)
+
+  def draw(self, name: str, number: np.ndarray) -> list[np.ndarray]:
+    """Returns the flat arrays of one segment; all are equally probable.
+
+    Args:
+      name: 'recent' or 'best'.
+      number: of what is drawn; with the seed it determines it.
+    """
+    entries = self._kept[name]
+    if not entries:
+      raise ValueError('Nothing was played yet, and is to be learned from.')
+    ends = np.cumsum([len(entry.segments.reward) for entry in entries])
+    generator = np.random.default_rng(
+        [self._seed, name == 'best', int(number)])
+    index = int(generator.integers(ends[-1]))
+    which = int(np.searchsorted(ends, index, side='right'))
+    within = index - (ends[which - 1] if which else 0)
+    return [x[within] for x in tree.flatten(entries[which].segments)]
+
+  def segments(self, spec: EnvironmentSpec,
+               dataset: Optional[tf.data.Dataset]) -> tf.data.Dataset:
+    """Returns endless segments of all sources.
+
+    Something has to be played before the first one is asked for.
+
+    Args:
+      spec: what an agent in the environment sees and does.
+      dataset: segments of the dataset; None for none.
+    """
+    specs = segments_lib.segment_spec(spec, self._length, self._frame_stack)
+    drawn = [tf.data.Dataset.counter().map(functools.partial(
+        numpy_functions.call, functools.partial(self.draw, name), specs))
+             for name in ('recent', 'best')]
+    first = 1 if dataset is None else 0
+    shares = tf.data.Dataset.counter().map(functools.partial(
+        numpy_functions.call,
+        lambda _: [self._sources.at(self._step)[first:]],
+        tf.TensorSpec([3 - first], tf.float64)))
+    return tf.data.Dataset.sample_from_datasets(
+        [*([] if dataset is None else [dataset]), *drawn],
+        weights=shares, seed=self._seed)
+
+
+def _first(entries: Sequence[_Entry], num_steps: int) -> list[_Entry]:
+  """Returns as many as have so many steps in all, at least one."""
+  totals = np.cumsum([entry.steps for entry in entries])
+  number = int(np.searchsorted(totals, num_steps, side='right'))
+  return list(entries[:max(number, 1)])
+
+
+def _steps(entries: Sequence[_Entry]) -> int:
+  return sum(entry.steps for entry in entries)
+
+
+def _mean_return(entries: Sequence[_Entry]) -> float:
+  return float(np.mean([entry.return_ for entry in entries]))
