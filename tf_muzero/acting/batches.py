@@ -131,8 +131,9 @@ def make_batches(
     reanalyse: pipeline.Reanalyse,
     interaction: Optional[interaction_lib.Interaction], run_directory: str,
     share: feeding.Share, *, deterministic: bool,
-    service: Optional[service_lib.Service], start: checkpoints.Start,
-    **settings) -> tf.data.Dataset:
+    service: Optional[service_lib.Service],
+    start: checkpoints.Start = checkpoints.Start('', 0, ''), **settings
+    ) -> tf.data.Dataset:
   """Returns endless batches of windows, stored and fresh ones.
 
   Of segments, where devices search them.
