@@ -2,6 +2,7 @@
 
 from typing import Optional, Union
 
+from absl import logging
 import tensorflow as tf
 
 from tf_muzero.acting import interaction as interaction_lib
@@ -35,9 +36,8 @@ def open_source(
         'episodes alone.')
   elif fraction == 0.0:
     if interaction.sources:
-      raise ValueError('interaction.sources are of stored states, and a '
-                       'reanalyse_fraction of 0 learns from none: give a '
-                       'larger one, or no sources.')
+      logging.info('A reanalyse_fraction of 0 learns from no stored states: '
+                   'interaction.sources are not used.')
     return interaction_lib.open_task(interaction)
   elif interaction.sources and not interaction.sources.has_dataset:
     if dataset:
