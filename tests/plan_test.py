@@ -3,12 +3,12 @@
 import functools
 
 from dm_env import specs
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import reanalyse_toys
+from tf_muzero.keras2 import keras
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform

@@ -2,9 +2,9 @@
 
 import functools
 
-import keras
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import value_targets

@@ -81,10 +81,12 @@ def test_set_up_copies_to_all_workers_and_leaves_tensorflow_alone():
 def test_everything_but_tensorflow_is_installed_on_a_tpu():
   config = configparser.ConfigParser()
   config.read(os.path.join(_ROOT, 'setup.cfg'))
-  wanted = [Requirement(line).name for line in
-            (config['options']['install_requires'] +
-             config['options.extras_require']['atari']).splitlines()
-            if line and not line.startswith('#')]
+  requirements = [Requirement(line) for line in
+                  (config['options']['install_requires'] +
+                   config['options.extras_require']['atari']).splitlines()
+                  if line and not line.startswith('#')]
+  wanted = [x.name for x in requirements
+            if not x.marker or x.marker.evaluate()]
   with open(os.path.join(_TPU, 'requirements.txt'), encoding='utf-8') as file:
     listed = {_canonical(line) for line in file if not line.startswith('#')}
   brought = _closure(['tensorflow'])

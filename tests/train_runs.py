@@ -9,11 +9,11 @@ import signal
 import sys
 
 from absl import logging
-import keras
 
 from tests import reanalyse_toys
 from tf_muzero import train
 from tf_muzero.acting import sources
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import losses
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state

@@ -3,10 +3,10 @@
 import functools
 
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib

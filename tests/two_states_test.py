@@ -12,11 +12,11 @@ import functools
 from typing import Any, Callable, NamedTuple
 
 from dm_env import specs
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib

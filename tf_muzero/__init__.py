@@ -7,17 +7,29 @@ modules here: collect, convert, inspect, train, evaluate, report, export.
 """
 
 import contextlib
+from importlib import metadata
 import os
+import sys
 
 __all__ = ('__version__',)  # All else is imported from its module: docs/api.md.
 __version__ = '0.2.0'
 
-# TensorFlow 2.15 reports a missing GPU in several lines marked as errors, and
+# TensorFlow reports a missing GPU in several lines marked as errors, and
 # its real errors arrive as exceptions too. Export another value to see all.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 os.environ.setdefault('PYGAME_HIDE_SUPPORT_PROMPT', '1')
 
-# tf-agents imports gym 0.23, which asks on stderr to be replaced.
+# Where the package keras is Keras 3, `tf.keras` becomes tf_keras, which is
+# Keras 2, for TF-Agents and TensorFlow Probability too; see keras2.py.
+with contextlib.suppress(metadata.PackageNotFoundError):
+  if not metadata.version('keras').startswith('2.'):
+    os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
+    if 'tensorflow' in sys.modules:  # It reads the variable at its import,
+      # but only for `from tensorflow.keras import ...`.
+      sys.modules.setdefault('tensorflow.keras',
+                             sys.modules['tensorflow'].keras)
+
+# tf-agents imports gym, which asks on stderr to be replaced.
 with contextlib.suppress(ImportError):
   from gym_notices import notices
   notices.notices.clear()

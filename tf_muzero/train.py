@@ -14,13 +14,13 @@ import os
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from absl import logging
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_muzero import cli
 from tf_muzero import devices
 from tf_muzero import evaluate
+from tf_muzero.keras2 import keras
 from tf_muzero import paths
 from tf_muzero.acting import batches
 from tf_muzero.acting import fitting

@@ -25,12 +25,12 @@ import time
 from absl import app
 from absl import flags
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_muzero import devices
 from tf_muzero import rng
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import losses
 from tf_muzero.learning import optimizers

@@ -5,7 +5,6 @@ import json
 
 import dm_env
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +12,7 @@ from tests import reanalyse_toys
 from tf_muzero import envs
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib

@@ -3,11 +3,11 @@
 import functools
 
 from dm_env import specs
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import losses
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state

@@ -49,7 +49,7 @@ def test_what_is_optional():
 
 @pytest.mark.parametrize('network_fn, message', [
     (own.without_step, 'Shy has no step; see networks.contract.Network'),
-    (own.Untracked, 'Untracked must be a keras.Model or a tf.Module'),
+    (own.Untracked, 'Untracked must be a keras.Model of Keras 2'),
     (own.Narrow, r'Narrow.predict_heads must return value logits, float32 '
                  r'\[2, 21\] for 2 states; got float32 \(2, 20\)'),
     (own.Growing, r'Growing.step must return an embedding as represent '

@@ -8,9 +8,9 @@ are called on made-up states, in a graph that nothing runs.
 from typing import Any, Callable, Mapping, Optional
 
 from absl import logging
-import keras
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero import ranges
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.learning import profiling

@@ -3,11 +3,11 @@
 import os
 from typing import Callable, Optional
 
-import keras
 import tensorflow as tf
 
 from tf_muzero.acting import batches
 from tf_muzero.data import skipping
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import best
 from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoints

@@ -8,12 +8,12 @@ import time
 from typing import Callable, Iterator, Optional
 
 from absl import logging
-import keras
 import tensorflow as tf
 
 from tf_muzero import devices
 from tf_muzero import json_lines
 from tf_muzero.data import skipping
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import tensorboard
 from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import snapshots

@@ -6,9 +6,9 @@ import tempfile
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 
 from absl import logging
-import keras
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero import rng
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import checkpoint_files

@@ -5,11 +5,11 @@ import time
 from typing import Any, Callable, Sequence
 
 from absl import logging
-import keras
 import tensorflow as tf
 
 from tf_muzero import devices
 from tf_muzero import json_lines
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import interruption
 from tf_muzero.learning import tensorboard

@@ -16,9 +16,9 @@ import threading
 from typing import Iterator
 
 from absl import logging
-import keras
 
 from tf_muzero import devices
+from tf_muzero.keras2 import keras
 
 # EX_TEMPFAIL of sysexits.h, "the user is invited to retry": not a crash, and
 # not 143 or 130, which a shell tells of a process that did not get to save.

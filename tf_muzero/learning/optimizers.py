@@ -1,7 +1,7 @@
 """Optimisers."""
 
-import keras
 
+from tf_muzero.keras2 import keras
 from tf_muzero import ranges
 
 _NOT_WEIGHTS = ['bias', 'gamma', 'beta']  # Decay is on weight matrices only.

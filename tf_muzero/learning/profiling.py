@@ -3,8 +3,9 @@
 import re
 
 from absl import logging
-import keras
 import tensorflow as tf
+
+from tf_muzero.keras2 import keras
 
 
 def parse(text: str, num_steps: int) -> tuple[int, int]:

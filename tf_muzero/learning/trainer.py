@@ -2,9 +2,9 @@
 
 from typing import Callable, Optional
 
-import keras
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import on_device
 from tf_muzero.types import Nest

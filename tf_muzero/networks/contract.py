@@ -159,7 +159,8 @@ def check(network: Network, observation: specs.Array, head: PolicyHead, *,
     raise ValueError(
         f'{name} has no {", ".join(missing)}; see networks.contract.Network.')
   if not isinstance(network, tf.Module):
-    raise ValueError(f'{name} must be a keras.Model or a tf.Module, or '
+    raise ValueError(f'{name} must be a keras.Model of Keras 2, as '
+                     'tf_muzero.keras2 has it, or a tf.Module, or '
                      'checkpoints would not find its variables.')
   before = [(v.name, v.dtype) for v in network.variables]
   wrong = [name for name, dtype in before if dtype != tf.float32]

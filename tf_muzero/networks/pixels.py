@@ -3,10 +3,10 @@
 from typing import Sequence
 
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.keras2 import keras
 from tf_muzero import ranges
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads

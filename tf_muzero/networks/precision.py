@@ -1,6 +1,6 @@
 """In which precision a network computes."""
 
-import keras
+from tf_muzero.keras2 import keras
 
 _POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16'}
 

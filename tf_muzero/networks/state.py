@@ -4,11 +4,11 @@ import math
 from typing import Optional
 
 from dm_env import specs
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_muzero import ranges
+from tf_muzero.keras2 import keras
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
 from tf_muzero.networks import precision
