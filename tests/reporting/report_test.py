@@ -28,7 +28,7 @@ acting/mcts.search.num_simulations = 50
 """
 
 
-def _make(path, task, means, *, seed=0, improvement='search_improvement',
+def make(path, task, means, *, seed=0, improvement='search_improvement',
           batch_size=256, evaluation=None, mode='mcts', data=None):
   """Writes a run whose evaluations had these means, at steps 10, 20, ..."""
   spec = envs.spec(envs.load('catch', seed=0))
@@ -68,12 +68,12 @@ def _directories(tmp_path_factory):
   """Two games, two seeds of one method and one of another."""
   root = tmp_path_factory.mktemp('runs')
   return [
-      _make(root / 'pong1', 'atari:Pong', [-20.7, 18.0, 16.61], seed=1),
-      _make(root / 'pong2', 'atari:Pong', [-20.7, -20.7, -20.7], seed=2),
-      _make(root / 'pooyan1', 'atari:Pooyan', [400.0, 3211.96], seed=1),
-      _make(root / 'pooyan2', 'atari:Pooyan', [400.0, 3211.96], seed=2,
+      make(root / 'pong1', 'atari:Pong', [-20.7, 18.0, 16.61], seed=1),
+      make(root / 'pong2', 'atari:Pong', [-20.7, -20.7, -20.7], seed=2),
+      make(root / 'pooyan1', 'atari:Pooyan', [400.0, 3211.96], seed=1),
+      make(root / 'pooyan2', 'atari:Pooyan', [400.0, 3211.96], seed=2,
             evaluation=(20, 371.2)),
-      _make(root / 'clone', 'atari:Pong', [0.0], mode='sample',
+      make(root / 'clone', 'atari:Pong', [0.0], mode='sample',
             improvement='cloning_improvement')]
 
 
@@ -128,7 +128,7 @@ def test_pictures_are_there_and_the_page_needs_nothing_else(output):
 
 
 def test_one_run_tells_of_its_data_its_time_and_what_made_it(tmp_path):
-  directory = _make(tmp_path / 'run', 'catch', [0.1, 0.9, 0.5], data=(-0.6, 1))
+  directory = make(tmp_path / 'run', 'catch', [0.1, 0.9, 0.5], data=(-0.6, 1))
   best = tmp_path / 'run' / 'checkpoints' / 'best'
   best.mkdir(parents=True)
   (best / 'best.json').write_text(
@@ -158,7 +158,7 @@ def test_one_run_tells_of_its_data_its_time_and_what_made_it(tmp_path):
 
 
 def test_a_run_that_was_not_evaluated_shows_what_it_learned(tmp_path):
-  directory = _make(tmp_path / 'run', '', [0.1, 0.2], data=(3.0, 4.0))
+  directory = make(tmp_path / 'run', '', [0.1, 0.2], data=(3.0, 4.0))
   path = tmp_path / 'run' / 'evaluations.jsonl'
   path.write_text(re.sub(r'"evaluation/\w+": [\d.]+, ', '', path.read_text()))
   report.report([directory], str(tmp_path / 'report'))
@@ -170,7 +170,7 @@ def test_a_run_that_was_not_evaluated_shows_what_it_learned(tmp_path):
 
 
 def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
-  loaded = [runs.load(_make(tmp_path / str(i), 'catch', [mean], seed=i,
+  loaded = [runs.load(make(tmp_path / str(i), 'catch', [mean], seed=i,
                             data=(mean, mean)))
             for i, mean in enumerate([1.0, 2.0, 6.0])]
   (one,), (three,) = groups.group(loaded[:1]), groups.group(loaded)
@@ -181,12 +181,12 @@ def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
   assert groups.data([three]) == runs.Data(3.0, 6.0, 120, False)
   np.testing.assert_allclose(groups.wall_times(three, np.array([5, 10])),
                              [60.0, 130.0])
-  assert groups.data(groups.group([*loaded, runs.load(_make(
+  assert groups.data(groups.group([*loaded, runs.load(make(
       tmp_path / 'other', 'catch', [1.0]))])) is None
 
 
 def test_data_is_not_compared_with_episodes_that_were_cut_off(tmp_path):
-  directory = _make(tmp_path / 'run', 'catch', [0.1], data=(-0.6, 1))
+  directory = make(tmp_path / 'run', 'catch', [0.1], data=(-0.6, 1))
   assert not runs.load(directory).is_cut_off
   with open(tmp_path / 'run' / 'config.gin', 'a', encoding='utf8') as file:
     file.write('evaluate.during_training.max_steps = 5\n')
@@ -197,12 +197,12 @@ def test_data_is_not_compared_with_episodes_that_were_cut_off(tmp_path):
 
 
 def test_clipped_returns_of_games_are_not_compared_with_scores(tmp_path):
-  run = runs.load(_make(tmp_path, 'atari:Pong', [1.0], data=(1.0, 2.0)))
+  run = runs.load(make(tmp_path, 'atari:Pong', [1.0], data=(1.0, 2.0)))
   assert run.data is None and run.place == 'data/mine'
 
 
 def test_runs_with_other_settings_are_another_method(tmp_path):
-  found = groups.group([runs.load(_make(
+  found = groups.group([runs.load(make(
       tmp_path / str(i), 'catch', [0.5], batch_size=size, seed=i))
                         for i, size in enumerate([256, 256, 512])])
   assert [(x.method, len(x.runs)) for x in found] == [
@@ -211,7 +211,7 @@ def test_runs_with_other_settings_are_another_method(tmp_path):
 
 
 def test_an_evaluation_before_the_end_is_left_out(tmp_path):
-  run = runs.load(_make(tmp_path, 'catch', [0.1, 0.4], evaluation=(10, 0.9)))
+  run = runs.load(make(tmp_path, 'catch', [0.1, 0.4], evaluation=(10, 0.9)))
   assert run.final['mcts'] == runs.Score(20, 0.4, 0.5, 10)
 
 
@@ -219,7 +219,7 @@ def test_an_evaluation_before_the_end_is_left_out(tmp_path):
     'name, other', [('task', 'atari:Pong'), ('action_repeat', 4)])
 def test_an_evaluation_in_another_task_is_left_out(
     tmp_path, caplog, name, other):
-  directory = _make(tmp_path, 'catch', [0.1, 0.4], evaluation=(20, 0.9))
+  directory = make(tmp_path, 'catch', [0.1, 0.4], evaluation=(20, 0.9))
   assert runs.load(directory).final['mcts'].mean == 0.9
   path = tmp_path / 'evaluation.json'
   path.write_text(json.dumps({**json.loads(path.read_text()), name: other}))
@@ -230,14 +230,14 @@ def test_an_evaluation_in_another_task_is_left_out(
 
 
 def test_a_run_without_a_configuration_has_its_directory_s_name(tmp_path):
-  directory = _make(tmp_path / 'mine', 'catch', [0.1])
+  directory = make(tmp_path / 'mine', 'catch', [0.1])
   os.remove(os.path.join(directory, 'config.gin'))
   (found,) = groups.group([runs.load(directory)])
   assert (found.method, found.runs[0].seed) == ('mine', '?')
 
 
 def test_a_last_line_that_is_cut_short_is_left_out(tmp_path):
-  directory = _make(tmp_path, 'catch', [0.1, 0.4])
+  directory = make(tmp_path, 'catch', [0.1, 0.4])
   for name in ('evaluations.jsonl', 'metrics.jsonl'):
     with open(tmp_path / name, 'a', encoding='utf8') as file:
       file.write('{"step": 30, "evalu')
@@ -263,7 +263,7 @@ def _damage(name, text):
     (_damage('evaluation.json', '{"step": 3'), 'evaluation.json is damaged'),
     (_damage('evaluation.json', '{"step": 3}'), 'damaged.*evaluations')])
 def test_bad_runs(tmp_path, spoil, words):
-  directory = _make(tmp_path, 'catch', [0.1])
+  directory = make(tmp_path, 'catch', [0.1])
   (tmp_path / 'checkpoints' / 'best').mkdir(parents=True)
   spoil(tmp_path)
   with pytest.raises(ValueError, match=words):
@@ -280,9 +280,9 @@ def test_the_command_tells_what_is_wrong(tmp_path, directories):
 
 
 def test_the_report_of_one_run_is_in_its_directory(tmp_path, monkeypatch):
-  run = _make(tmp_path / 'run', 'catch', [0.1])
+  run = make(tmp_path / 'run', 'catch', [0.1])
   assert report.report([run]) == os.path.join(run, 'report', 'report.html')
-  other = _make(tmp_path / 'other', 'catch', [0.2])
+  other = make(tmp_path / 'other', 'catch', [0.2])
   monkeypatch.chdir(tmp_path)
   assert report.report([run, other]) == os.path.join('report', 'report.html')
   assert (tmp_path / 'report' / 'report.html').exists()

@@ -43,7 +43,7 @@ def learning_curves(stem: str, groups: Sequence[Group], data: Optional[Data]
   """
   modes = list(dict.fromkeys(mode for x in groups for mode in x.modes))
   ends = _range(groups, data)
-  return [_panel(
+  return [panel(
       f'{stem}_{mode}', f'return when acting by {mode}',
       functools.partial(_draw_curves, groups=groups, mode=mode, data=data),
       title=f'acting by {mode}', xlabel=_STEPS, ylabel=_RETURN, ylim=ends)
@@ -68,7 +68,7 @@ def wall_time_curve(stem: str, groups: Sequence[Group], data: Optional[Data]
   if not seconds:
     return []
   unit, scale = ('h', 3600.0) if max(seconds) > 7200 else ('min', 60.0)
-  return [_panel(
+  return [panel(
       stem, f'return over wall time when acting by {mode}',
       functools.partial(_draw_curves, groups=groups, mode=mode, data=data,
                         seconds=scale),
@@ -93,14 +93,14 @@ def final_scores(stem: str, groups: Sequence[Group], data: Optional[Data]
       summary = groups_lib.final(group, mode)
       if summary:
         axes.barh(y, summary.mean, 0.7, xerr=summary.error, alpha=0.6,
-                  capsize=3, color=_color(number), label=(
+                  capsize=3, color=color_of(number), label=(
                       group.method if mode == group.modes[0] else None))
         axes.plot(summary.means, [y] * len(summary.means), 'ko', markersize=3)
     axes.set_yticks(range(len(rows)), [mode for _, _, mode in rows])
     axes.invert_yaxis()
     _draw_data(axes.axvline, data)
 
-  return [_panel(stem, 'scores at the end of training', draw,
+  return [panel(stem, 'scores at the end of training', draw,
                  title='at the end of training', xlabel=_RETURN, ylabel='',
                  height=1.7 + 0.3 * len(rows))]
 
@@ -118,14 +118,14 @@ def training(stem: str, groups: Sequence[Group], names: Sequence[str]
   def draw(axes, name):
     for number, group in enumerate(groups):
       for i, run in enumerate(x for x in group.runs if name in x.metrics):
-        axes.plot(*run.metrics[name].T, color=_color(number), linewidth=1,
+        axes.plot(*run.metrics[name].T, color=color_of(number), linewidth=1,
                   label=None if i else group.method)
 
   pictures = []
   for name in names:
     metric = metrics_lib.describe(name)
     label = metric.label if metric else name.rpartition('/')[2]
-    pictures.append(_panel(
+    pictures.append(panel(
         f'{stem}_{name.replace("/", "_")}', label,
         functools.partial(draw, name=name), title='', xlabel=_STEPS,
         ylabel=label))
@@ -155,7 +155,7 @@ def validation(stem: str, groups: Sequence[Group]) -> list[Picture]:
       for step, style in ((min(steps), '-'), (max(steps), '--')):
         name = f'validation/{kind}_{step}'
         for i, run in enumerate(x for x in group.runs if name in x.metrics):
-          axes.plot(*run.metrics[name].T, style, color=_color(number), label=(
+          axes.plot(*run.metrics[name].T, style, color=color_of(number), label=(
               None if i else _after(step, group.method, len(groups))))
     for run in runs[:1]:
       if spread in run.metrics:
@@ -169,7 +169,7 @@ def validation(stem: str, groups: Sequence[Group]) -> list[Picture]:
     unit = f' ({metric.unit})' if metric and metric.unit else ''
     label = (metric.title.partition(' after ')[0] if metric
              else kind.replace('_', ' ')) + unit
-    pictures.append(_panel(
+    pictures.append(panel(
         f'{stem}_{kind}', label,
         functools.partial(draw, kind=kind, steps=steps), title='',
         xlabel=_STEPS, ylabel=label))
@@ -189,13 +189,13 @@ def intervals(stem: str, aggregates: dict[str, dict[str, Interval]],
   def draw(axes, values):
     for y, interval in enumerate(values.values()):
       axes.barh(y, interval.high - interval.low, 0.6, left=interval.low,
-                color=_color(y), alpha=0.6)
+                color=color_of(y), alpha=0.6)
       axes.plot([interval.value] * 2, [y - 0.3, y + 0.3], color='k')
     axes.set_yticks(range(len(values)), list(values), fontsize='small')
     axes.margins(x=0.1)
     axes.invert_yaxis()
 
-  return [_panel(
+  return [panel(
       f'{stem}_{name.replace(" ", "_")}', f'{name}, {label}',
       functools.partial(draw, values=values), title=name, xlabel=label,
       ylabel='', height=1.4 + 0.4 * len(values))
@@ -206,7 +206,7 @@ def _draw_curves(axes: Any, groups: Sequence[Group], mode: str,
                  data: Optional[Data], seconds: Optional[float] = None) -> None:
   """Draws over learner steps, or over units of so many seconds."""
   for number, group in enumerate(groups):
-    color, points = _color(number), groups_lib.curve(group, mode)
+    color, points = color_of(number), groups_lib.curve(group, mode)
     summary = groups_lib.final(group, mode)
     if len(points):
       for run in group.runs if len(group.runs) > 1 else ():
@@ -252,14 +252,20 @@ def _after(step: int, method: str, num_methods: int) -> str:
   return words if num_methods == 1 else f'{method}, {words}'
 
 
-def _color(number: int) -> str:
+def color_of(number: int) -> str:
+  """Returns the color of a group."""
   return _COLORS[number % len(_COLORS)]
 
 
-def _panel(path: str, alternative: str, draw_fn: Callable[[Any], None], *,
-           title: str, xlabel: str, ylabel: str, height: float = _SIZE[1],
-           ylim: Optional[tuple[float, float]] = None) -> Picture:
-  """Draws one picture with its legend below it, if it has several lines."""
+def panel(path: str, alternative: str, draw_fn: Callable[[Any], None], *,
+          title: str, xlabel: str, ylabel: str, height: float = _SIZE[1],
+          ylim: Optional[tuple[float, float]] = None, xscale: str = 'linear'
+          ) -> Picture:
+  """Draws one picture with its legend below it, if it has several lines.
+
+  `path` is without the file's ending, `alternative` for those who cannot see
+  it, `height` in inches; `xscale` is 'linear' or 'log'.
+  """
   figure = figure_lib.Figure(figsize=(_SIZE[0], height), layout='constrained')
   axes = figure.add_subplot()
   draw_fn(axes)
@@ -267,7 +273,13 @@ def _panel(path: str, alternative: str, draw_fn: Callable[[Any], None], *,
   if ylim:
     axes.set_ylim(*ylim)
   axes.set_title(title, fontsize='medium')
-  axes.xaxis.set_major_locator(ticker.MaxNLocator(5))
+  if xscale == 'linear':
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(5))
+  else:
+    axes.set_xscale(xscale)
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(ticker.EngFormatter(sep=''))
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
   axes.grid(alpha=0.3)
   axes.spines[['top', 'right']].set_visible(False)
   lines = dict(zip(*reversed(axes.get_legend_handles_labels())))

@@ -144,7 +144,7 @@ def load(directory: str) -> Run:
   task = run_directory.load_task(directory)
   path = lambda name: os.path.join(directory, name)
   settings = _settings(path(_CONFIG))
-  evaluations = _lines(path(_CURVE))
+  evaluations = read_lines(path(_CURVE))
   num_episodes = words.resolve(settings, _EPISODES) or ''
   curve = _curve(
       evaluations, int(num_episodes) if num_episodes.isdecimal() else 0)
@@ -160,7 +160,7 @@ def load(directory: str) -> Run:
       logging.warning(
           '%s: %s is of step %d, before the end of training; left out.',
           directory, _EVALUATION, score.step)
-  metrics = _metrics(_lines(path(_METRICS)) + evaluations)
+  metrics = _metrics(read_lines(path(_METRICS)) + evaluations)
   if not final and not metrics:
     raise ValueError(
         f'{directory!r} has nothing to report: neither {_METRICS}, {_CURVE} '
@@ -232,7 +232,7 @@ def _metrics(lines: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
   return {name: np.array(x) for name, x in points.items()}
 
 
-def _lines(path: str) -> list[dict[str, Any]]:
+def read_lines(path: str) -> list[dict[str, Any]]:
   """Returns the lines of a JSON-lines file, but for a last one cut short."""
   found = []
   lines = _text(path).splitlines()

@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 import numpy as np
 
 from tf_muzero.reporting import aggregates
+from tf_muzero.reporting import efficiency
 from tf_muzero.reporting import groups as groups_lib
 from tf_muzero.reporting import plots
 from tf_muzero.reporting import provenance
@@ -166,6 +167,7 @@ def _task(task: str, action_repeat: int, groups: Sequence[Group],
   else:
     blocks.append(Text('No episodes were played to evaluate this task, so '
                        'there are no returns.'))
+  blocks += efficiency.blocks(groups, stem, level)
   errors = plots.validation(f'{stem}_validation', groups)
   if errors:
     blocks += [
