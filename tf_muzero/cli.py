@@ -34,7 +34,7 @@ from tf_muzero.config import options
 from tf_muzero.config import recording
 
 ConfigError = bindings_lib.ConfigError
-files_of_run = files.of_run
+files_of_run, files_of_training = files.of_run, files.of_training
 define_gin_flags = options.define_gin_flags
 # (run directory, name of an argument -> its value) -> whether all is done there
 IsDoneFn = Callable[[str, Callable[[str], Any]], bool]

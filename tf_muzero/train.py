@@ -179,12 +179,8 @@ def train(
 def default_files(
     arguments: Mapping[str, Any], gin_files: Sequence[str]) -> Sequence[str]:
   """Returns the gin files that are read before those that are given."""
-  if gin_files:
-    return ()
-  own = os.path.join(os.path.expanduser(
-      arguments.get('run_directory', '')), 'config.gin')
-  return [own if 'run_directory' in arguments and tf.io.gfile.exists(own)
-          else 'gin/experiment/own_data.gin']
+  return cli.files_of_training(
+      arguments.get('run_directory'), 'gin/experiment/own_data.gin', gin_files)
 
 
 def _record_start(trainer: trainer_lib.Trainer, fit: fitting.Fit,

@@ -61,6 +61,9 @@ def test_a_training_goes_on_with_its_own_file_unless_others_are_given(tmp_path):
   of = lambda *given, **arguments: list(train.default_files(arguments, given))
   assert of(run_directory=run) == ['gin/experiment/own_data.gin']
   assert of() == ['gin/experiment/own_data.gin']
+  (tmp_path / 'task.json').touch()
+  with pytest.raises(cli.ConfigError, match='from Python.* --gin_file'):
+    of(run_directory=run)
   (tmp_path / 'config.gin').touch()
   assert of(run_directory=run) == [f'{run}/config.gin']
   assert not of('x.gin', run_directory=run)

@@ -6,7 +6,7 @@ folder stands beside the package.
 """
 
 import os
-from typing import Sequence
+from typing import Optional, Sequence
 
 import tensorflow as tf
 
@@ -56,6 +56,28 @@ def of_run(directory: str, name: str, given: Sequence[str]) -> list[str]:
   if not given:
     raise bindings.ConfigError(_what_is_missing(directory))
   return [name]
+
+
+def of_training(directory: Optional[str], default: str, given: Sequence[str]
+                ) -> list[str]:
+  """Returns the default files of a command that begins a run or goes on.
+
+  Args:
+    directory: of the run, None where that is not known yet.
+    default: for a run that is new.
+    given: files that the user names, which leave no others.
+  """
+  if given:
+    return []
+  if directory is None:
+    return [default]
+  directory = os.path.expanduser(directory)
+  config = os.path.join(directory, CONFIG)
+  if is_file(config):
+    return [config]
+  if is_file(os.path.join(directory, _TASK)):
+    raise bindings.ConfigError(_what_is_missing(directory))
+  return [default]
 
 
 def _what_is_missing(directory: str) -> str:
