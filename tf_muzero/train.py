@@ -117,8 +117,9 @@ def train(
   strategy_ = devices.make_strategy(strategy)
   is_chief = devices.is_chief(strategy)
   rehearsal.functions(reanalyse, agent, optimizer_fn, num_steps)
-  fit = fitting.fit(run_directory, sources.open_source(
-      reanalyse_fraction, dataset, reading, interaction), agent, clip_targets)
+  opened, interaction = sources.open_source(
+      reanalyse_fraction, dataset, reading, interaction)
+  fit = fitting.fit(run_directory, opened, agent, clip_targets)
   source, agent = fit.source, fit.agent
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
@@ -142,11 +143,10 @@ def train(
           fit.statistics, target_period=target_period,
           target_decay=target_decay, jit_compile=jit_compile)
       trainer.compile(optimizer_fn(num_steps), steps_per_execution)
-    searching = (
-        trainer.target_network if search_with_target else trainer.network)
+    searched = trainer.target_network if search_with_target else trainer.network
     trainer.device_reanalyse = feed.device_reanalyse(
         strategy_, compute_dtype,
-        lambda: (searching.variables, trainer.optimizer.iterations), start)
+        lambda: (searched.variables, trainer.optimizer.iterations), start)
     saver = checkpoints.Saver(
         checkpoints.restore(trainer, start), run_directory, start,
         has_position=not service, is_chief=is_chief)
@@ -160,7 +160,7 @@ def train(
     callbacks = [] if reanalyse.placement == 'device' else [
         callbacks_lib.PublishSnapshots(
             snapshot_every, os.path.join(run_directory, 'snapshots'),
-            lambda: searching, is_chief)]
+            lambda: searched, is_chief)]
     if is_chief:
       _record_start(trainer, fit, run_directory, writer)
       callbacks += watching.reports(

@@ -44,8 +44,8 @@ class Interaction:
   """How fresh episodes are played and used.
 
   Attributes:
-    task: the environment's id, see `envs.load`.
-    action_repeat: environment steps per decision.
+    task: the environment's id, see `envs.load`; '' for that of the dataset.
+    action_repeat: environment steps per decision; 0 for those of the dataset.
     num_environments: N episodes of a round, played at once. Where their lengths
       differ, a round lasts as long as the longest.
     temperature: T. Actions are drawn from the search's policy to the power of
@@ -77,11 +77,11 @@ class Interaction:
   sources: Optional[replay.Sources] = None
 
   def __post_init__(self):
-    for name in ('action_repeat', 'num_environments', 'sample_reuse',
-                 'shuffle_windows'):
+    for name in ('num_environments', 'sample_reuse', 'shuffle_windows'):
       if getattr(self, name) < 1:
         raise ValueError(f'{name} must be >= 1, got {getattr(self, name)}.')
-    ranges.at_least(0, keep_episodes=self.keep_episodes)
+    ranges.at_least(0, action_repeat=self.action_repeat,
+                    keep_episodes=self.keep_episodes)
     if self.temperature < 0.0:
       raise ValueError(f'temperature must be >= 0, got {self.temperature}.')
     if not 0.0 <= self.root_noise_fraction <= 1.0:
