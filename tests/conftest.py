@@ -4,7 +4,9 @@ import os
 
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 
-import tensorflow as tf  # pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position,unused-import
+import tf_muzero  # Decides how TensorFlow is imported.
+import tensorflow as tf
 
 _CPU = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(

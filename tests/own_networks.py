@@ -1,7 +1,8 @@
 """Networks of users: the least that one can be, and some that are wrong."""
 
-import keras
 import tensorflow as tf
+
+from tf_muzero.keras2 import keras
 
 
 class Linear(tf.Module):

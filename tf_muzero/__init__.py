@@ -28,6 +28,12 @@ with contextlib.suppress(metadata.PackageNotFoundError):
       # but only for `from tensorflow.keras import ...`.
       sys.modules.setdefault('tensorflow.keras',
                              sys.modules['tensorflow'].keras)
+    else:
+      # Its import shows the LLVM inside TensorFlow to all other libraries, and
+      # software OpenGL, which brings an LLVM of its own, ends the process when
+      # it draws. TensorFlow does without where this module is missing.
+      sys.modules['tensorflow.python.pywrap_dlopen_global_flags'] = (
+          None)  # type: ignore[assignment]
 
 # tf-agents imports gym, which asks on stderr to be replaced.
 with contextlib.suppress(ImportError):

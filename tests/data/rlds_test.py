@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import rlds
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -16,6 +15,12 @@ from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import survey as survey_lib
 from tf_muzero.data.reading import Reading
 
+try:
+  import rlds
+except ModuleNotFoundError:
+  rlds = None
+_needs_rlds = pytest.mark.skipif(
+    rlds is None, reason='rlds exists for TensorFlow 2.15 only')
 _LENGTHS = [3, 1, 8, 5, 2, 7, 4]
 
 
@@ -90,6 +95,7 @@ def test_position_is_saved(tmp_path, directory, memory_mib):
     assert _equal(*([x.numpy() for x in next(it)] for it in (one, other)))
 
 
+@_needs_rlds
 def test_what_is_filtered_and_mapped_is_trained_on(directory, tmp_path):
   """Only long episodes, with rewards of another unit and half of the sight."""
   def change(step):
@@ -114,6 +120,7 @@ def test_what_is_filtered_and_mapped_is_trained_on(directory, tmp_path):
   assert trainer.network.represent(tf.zeros([1, 1])).shape[0] == 1
 
 
+@_needs_rlds
 def test_windows_are_those_of_rlds(directory):
   """Of K + 1 records, a window from each record that has K after it."""
   num_records = 4
@@ -149,6 +156,7 @@ def test_budgets(directory):
   assert len(read()) == 7
 
 
+@_needs_rlds
 @pytest.mark.parametrize('change, message', [
     (lambda x: x.repeat(), 'never ends: leave out repeat'),
     (lambda x: x.map(lambda e: {'episode': e['steps']}), "nested dataset 'ste"),
@@ -181,6 +189,7 @@ def test_reading_is_given_once(directory):
     episodes_lib.open_dataset(dataset, Reading(max_steps=3))
 
 
+@_needs_rlds
 def test_bad_values_are_named_or_left_out(directory):
   def spoil(episode):
     is_bad = tf.equal(rlds.transformations.episode_length(episode['steps']), 9)

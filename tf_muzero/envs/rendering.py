@@ -1,11 +1,13 @@
 """Pictures of environments, with OpenGL where there is one and without."""
 
+import ctypes
 import functools
 import math
 import os
 import sys
 from typing import Any, Callable, Optional
 
+from absl import logging
 import dm_env
 import numpy as np
 from PIL import Image
@@ -51,7 +53,7 @@ def render(environment: dm_env.Environment) -> np.ndarray:
   raise ValueError(
       'Pictures of this task need OpenGL without a screen: EGL or OSMesa '
       '(Debian: apt-get install libosmesa6), and MUJOCO_GL must be unset or '
-      'name one that works.')
+      'name one that works; and tf_muzero must be imported before tensorflow.')
 
 
 def _simulation(environment: dm_env.Environment, physics: Any
@@ -93,6 +95,10 @@ def _scene() -> Optional[Callable[[Any, Any], np.ndarray]]:
   The context is MuJoCo's, made here and not by dm_control, which decides when
   it is imported. Making it is slow, so it is kept.
   """
+  if hasattr(ctypes.CDLL(None), 'LLVMContextCreate'):
+    logging.warning('OpenGL is not used: tensorflow was imported before '
+                    'tf_muzero, and its LLVM would end the process.')
+    return None
   wanted = os.environ.get('MUJOCO_GL', 'disabled').lower()
   platforms = [wanted] if wanted in ('egl', 'osmesa') else ['egl', 'osmesa']
   for platform in platforms:
