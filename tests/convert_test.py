@@ -41,6 +41,11 @@ def test_what_is_no_file_of_its_kind_is_told(tmp_path):
       toys.convert(tmp_path / name, tmp_path / 'data')
 
 
+def test_settings_of_text_are_of_text(tmp_path):
+  with pytest.raises(ValueError, match="separator, .* of CSV .*parquet' is no"):
+    toys.convert(tmp_path / 'x.parquet', tmp_path / 'data', separator=';')
+
+
 def test_interrupted_leaves_nothing(tmp_path, monkeypatch, caplog):
   toys.write_hdf5(tmp_path / 'x.h5', toys.steps())
   records = convert_lib.writing.records

@@ -124,6 +124,8 @@ def convert(
     ranges.at_least(0, max_episode_steps=max_episode_steps)
   writing.check_is_free(os.path.expanduser(directory))
   path = os.path.expanduser(source)
+  text = csv_files.Text(separator, decimal_point, column_names)
+  csv_files.check(path, text)
   kind = kind or _kind_of(path)
   if kind == 'minari':
     opened = minari_source.open_minari(path)
@@ -136,8 +138,7 @@ def convert(
         episode_column, observation_columns, action_columns, reward_column,
         terminal_column, truncated_column, next_observation_columns,
         step_column), check_next_observations=check_next_observations,
-                               text=csv_files.Text(
-                                   separator, decimal_point, column_names))
+                               text=text)
   else:
     raise ValueError(f'kind must be one of {_KINDS}, got {kind!r}.')
 

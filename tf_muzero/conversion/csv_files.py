@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Optional
 
 from tf_muzero.conversion import columns as columns_lib
 from tf_muzero.conversion import trajectories
+from tf_muzero.data import foreign
 
 _TAB = 'tab'
 _HEAD = 65_536  # Bytes that are looked at.
@@ -31,6 +32,13 @@ class Text(NamedTuple):
     if isinstance(self.column_names, str):
       return [name.strip() for name in self.column_names.split(',')]
     return list(self.column_names or ())
+
+
+def check(path: str, text: Text) -> None:
+  """Raises ValueError where settings of CSV are given for something else."""
+  if text != Text() and not path.lower().endswith(foreign.CSV):
+    raise ValueError('separator, decimal_point and column_names are of CSV '
+                     f'({", ".join(foreign.CSV)}), and {path!r} is none.')
 
 
 def file_format(path: str, text: Text) -> Any:
