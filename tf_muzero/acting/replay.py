@@ -146,8 +146,9 @@ class Replay:
         'best': _first(best_first, self._sources.best_steps)}
     logging.log_every_n_seconds(
         logging.INFO, 'stored: the %d most recent steps, mean return %.4g; the '
-        '%d best, %.4g', _LOG_EVERY, *(f(self._kept[name]) for name in ('recent', 'best')
-                  for f in (_steps, _mean_return)))
+        '%d best, %.4g', _LOG_EVERY, *(
+            fn(self._kept[name]) for name in ('recent', 'best')
+            for fn in (_steps, _mean_return)))
 
   def restore(self, step: int, episodes: Sequence[Episode]) -> None:
     """Takes what an earlier start of the run left.
