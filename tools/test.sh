@@ -6,4 +6,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_venv.sh
-exec "${VENV:-.venv}/bin/python" -m pytest -n "${TEST_PROCESSES:-2}" "$@"
+exec "${VENV:-.venv}/bin/python" -m pytest -n "${TEST_PROCESSES:-2}" --dist worksteal "$@"
