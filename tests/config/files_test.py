@@ -82,3 +82,7 @@ def test_collecting_needs_no_more_than_a_task():
 def test_a_file_that_is_nowhere_is_an_error_with_where_it_was_looked_for():
   with pytest.raises(cli.ConfigError, match='--gin_file: no gin file x.gin in'):
     files.find('x.gin', '--gin_file')
+  with pytest.raises(cli.ConfigError, match=(
+      r'no gin file own_dat.gin in [^ ]*gin/experiment\. Did you mean '
+      'own_data.gin')):
+    files.find('gin/experiment/own_dat.gin', '--gin_file')

@@ -10,6 +10,7 @@ from typing import Optional, Sequence
 
 import tensorflow as tf
 
+from tf_muzero.config import annotations
 from tf_muzero.config import bindings
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -25,8 +26,18 @@ def find(name: str, where: str) -> str:
     path = os.path.join(root, os.path.expanduser(name))
     if is_file(path):
       return path
-  roots = [os.path.abspath(root) for root in ROOTS]
-  raise bindings.ConfigError(f'{where}: no gin file {name} in any of {roots}.')
+  raise bindings.ConfigError(_not_found(name, where))
+
+
+def _not_found(name: str, where: str) -> str:
+  """Returns where a file was looked for, and which ones are like it."""
+  folders = dict.fromkeys(os.path.abspath(os.path.join(
+      root, os.path.dirname(os.path.expanduser(name)))) for root in ROOTS)
+  there = {entry for folder in folders if tf.io.gfile.isdir(folder)
+           for entry in tf.io.gfile.listdir(folder) if entry.endswith('.gin')}
+  return (f'{where}: no gin file {os.path.basename(name)} in '
+          f'{" or ".join(folders)}.'
+          f'{annotations.did_you_mean(os.path.basename(name), there)}')
 
 
 def is_file(path: str) -> bool:

@@ -162,8 +162,10 @@ def _spec(path: str, feature: Any, image_layout: Optional[str]
   name = path.rsplit('/', maxsplit=1)[-1]
   if isinstance(feature, tfds.features.Image):
     if None in feature.shape or feature.np_dtype != np.uint8:
-      raise ValueError(f'Image {path!r} must be of uint8 and of fixed shape, '
-                       f'got {feature}.')
+      raise ValueError(
+          f'Image {path!r} must be of uint8 and of fixed shape, got {feature}. '
+          'Resize the pictures and write the dataset anew, or choose other '
+          'entries with observation_entries.')
     return specs.Array(feature.shape, np.uint8, name), ''
   if not isinstance(feature, tfds.features.Tensor) or (
       None in feature.shape or not (

@@ -74,12 +74,14 @@ def _introduction(groups: Sequence[Group]) -> list[Block]:
              'seed, over the episodes of that one run.')
   else:
     error = '"±" is the standard error over seeds.'
-  return [*blocks,
-          Text('Scores are mean returns of evaluation episodes, raw and not '
-               f'discounted. {error}'),
-          Text('The best checkpoint was chosen by the very evaluations that '
-               'score it, so its score is too high and is not to be compared '
-               'with scores at the end.')]
+  blocks.append(Text('Scores are mean returns of evaluation episodes, raw and '
+                     f'not discounted. {error}'))
+  if any(run.curve for group in groups for run in group.runs):
+    blocks.append(Text(
+        'The best checkpoint was chosen by the very evaluations that score it, '
+        'so its score is too high and is not to be compared with scores at the '
+        'end.'))
+  return blocks
 
 
 def _in_brief(group: Group) -> str:
