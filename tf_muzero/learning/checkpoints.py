@@ -8,8 +8,8 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 from absl import logging
 import tensorflow as tf
 
-from tf_muzero.keras2 import keras
 from tf_muzero import rng
+from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import positions

@@ -1,7 +1,8 @@
 """What a position in the data belongs to.
 
 A saved position is that of one order: of a dataset, read in one way, with one
-seed. `data-<step>.json` tells of which.
+seed. `data-<step>.json` tells of which. Only the TensorFlow that wrote it reads
+it: others keep other things of an iterator.
 """
 
 import dataclasses
@@ -37,7 +38,8 @@ def describe(source: Any, **settings: Any) -> dict[str, Any]:
     source: a dataset, or an environment alone.
     **settings: numbers, texts, functions, and dataclasses of them.
   """
-  flat = {'task': source.task, 'action_repeat': source.action_repeat}
+  flat = {'task': source.task, 'action_repeat': source.action_repeat,
+          'tensorflow': '.'.join(tf.__version__.split('.')[:2])}
   if isinstance(source, episodes_lib.Dataset):
     flat.update(dataset=source.absolute_place, split=source.split,
                 num_episodes=source.num_episodes,
