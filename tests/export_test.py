@@ -123,6 +123,17 @@ def test_export_that_differs_is_removed(run, tmp_path, monkeypatch):
   assert not os.listdir(tmp_path)
 
 
+def test_a_full_disk_is_not_taken_for_a_policy_that_fails(
+    run, tmp_path, monkeypatch):
+  def fail(*_, **__):
+    raise tf.errors.ResourceExhaustedError(None, None, 'No space left.')
+
+  monkeypatch.setattr(saved_model, 'save', fail)
+  with pytest.raises(OSError, match='policy.*cannot be written: No space left'):
+    _export(run, output=str(tmp_path / 'policy'), mode=modes.policy())
+  assert not os.listdir(tmp_path)
+
+
 def test_where_there_is_no_xla(run, tmp_path, monkeypatch):
 
   def fail(*args):

@@ -98,13 +98,15 @@ def export(
   partial = output + '.partial'
   _remove(partial)
   try:
-    saved_model.save(partial, policy, model, metadata, step, plain=plain,
-                     shown=_shown_specs(task), stored=fitted.get('stored', ()))
+    with paths.writing(output, 'output'):
+      saved_model.save(
+          partial, policy, model, metadata, step, plain=plain,
+          shown=_shown_specs(task), stored=fitted.get('stored', ()))
     latency = verification.latency(
         verification.verify(partial, policy, plain or policy), policy)
-    saved_model.write_metadata(partial, {
-        **saved_model.read_metadata(partial), 'latency_ms': latency})
     with paths.writing(output, 'output'):
+      saved_model.write_metadata(partial, {
+          **saved_model.read_metadata(partial), 'latency_ms': latency})
       if overwrite:
         _remove(output)
       tf.io.gfile.rename(partial, output)
