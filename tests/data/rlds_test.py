@@ -18,7 +18,7 @@ from tf_muzero.data.reading import Reading
 try:
   import rlds
 except ModuleNotFoundError:
-  rlds = None
+  rlds = None  # pylint: disable=invalid-name
 _needs_rlds = pytest.mark.skipif(
     rlds is None, reason='rlds exists for TensorFlow 2.15 only')
 _LENGTHS = [3, 1, 8, 5, 2, 7, 4]
