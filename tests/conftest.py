@@ -4,7 +4,7 @@ import os
 
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 
-# pylint: disable=wrong-import-position,unused-import
+# pylint: disable=wrong-import-order,wrong-import-position,unused-import
 import tf_muzero  # Decides how TensorFlow is imported.
 import tensorflow as tf
 
