@@ -12,6 +12,11 @@ def test_what_was_shown_before_is_shown_after(caplog):
     caplog.set_level(level, logger='absl')
     with pytest.raises(KeyError), quiet.below(logging.WARNING):
       logging.info('hushed')
+      # As TensorFlow does while it writes a SavedModel.
+      verbosity = logging.get_verbosity()
+      logging.set_verbosity(logging.FATAL)
+      logging.set_verbosity(verbosity)
+      logging.info('hushed')
       logging.warning('shown')
       raise KeyError
     assert logger.level == level
