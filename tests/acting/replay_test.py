@@ -71,11 +71,10 @@ def test_segments_are_those_of_the_episodes_and_equally_probable():
 
 def test_shares_follow_the_weights_and_the_learner():
   memory = _replay(
-      recent=1.0, best=2.0, recent_steps=5,
+      recent=1.0, best=2.0, recent_steps=5, best_steps=5,
       dataset=replay.linear(first=3.0, last=0.0, num_steps=100))
   memory.add(0, 0, [_episode(1, 5, 9.0)])
   memory.add(1, 50, [_episode(2, 5)])
-  memory._kept['best'] = memory._kept['best'][:1]  # pylint: disable=protected-access
   stored = tf.data.Dataset.from_tensors(tf.nest.map_structure(
       lambda x: x[0], segments_lib.cut(_episode(7, 5), _L, _S))).repeat()
   count = lambda: collections.Counter(

@@ -121,6 +121,7 @@ class Replay:
     self._seed = seed
     self._step = 0  # Learner step of the newest round.
     self._kept: dict[str, list[_Entry]] = {'recent': [], 'best': []}
+    self._ends: dict[str, np.ndarray] = {}  # Segments up to each episode's end.
 
   def add(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
     """Adds a round.
@@ -144,6 +145,9 @@ class Replay:
     self._kept = {
         'recent': _first(newest_first, self._sources.recent_steps),
         'best': _first(best_first, self._sources.best_steps)}
+    self._ends = {
+        name: np.cumsum([len(entry.segments.reward) for entry in kept])
+        for name, kept in self._kept.items()}
     logging.log_every_n_seconds(
         logging.INFO, 'stored: the %d most recent steps, mean return %.4g; the '
         '%d best, %.4g', _LOG_EVERY, *(
@@ -171,7 +175,7 @@ class Replay:
     entries = self._kept[name]
     if not entries:
       raise ValueError('Nothing was played yet, and is to be learned from.')
-    ends = np.cumsum([len(entry.segments.reward) for entry in entries])
+    ends = self._ends[name]
     generator = np.random.default_rng(
         [self._seed, name == 'best', int(number)])
     index = int(generator.integers(ends[-1]))
