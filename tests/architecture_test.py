@@ -14,7 +14,7 @@ from tf_muzero.envs import behaviours
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A folder imports only those left of it, and what has no folder.
 _PIPELINE = ['envs', 'data', 'conversion', 'networks', 'search', 'reanalyse',
-             'learning', 'acting', 'reporting']
+             'learning', 'acting', 'reporting', 'studies']
 _SHARED = {'types', 'actions', 'rng', 'ranges', 'devices', 'metrics',
            'json_lines', 'whole_files', 'progress', 'paths', 'pictures',
            'cluster', 'quiet', 'keras2'}

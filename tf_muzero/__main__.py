@@ -16,7 +16,7 @@ from tf_muzero.config import documentation
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _COMMANDS = ('collect', 'convert', 'inspect', 'train', 'evaluate', 'report',
-             'export', 'reanalyse_service', 'search_demo')
+             'study', 'export', 'reanalyse_service', 'search_demo')
 
 
 def main() -> NoReturn:

@@ -13,6 +13,7 @@ from typing import Optional, Sequence
 from tf_muzero import cli
 from tf_muzero import paths
 from tf_muzero.reporting import document
+from tf_muzero.reporting import groups
 from tf_muzero.reporting import runs as runs_lib
 from tf_muzero.reporting import sections
 
@@ -40,15 +41,9 @@ def report(directories: Sequence[str], output: Optional[str] = None, *,
   output = paths.checked(output or os.path.join(
       directories[0] if len(directories) == 1 else '', 'report'), 'output')
   paths.check_writable(output + '/', 'output')
-  blocks = sections.report(
-      runs, output, seed=seed, resample_tasks=resample_tasks)
-  page = os.path.join(output, 'report.html')
-  for path, text in ((os.path.join(output, 'report.md'),
-                      document.to_markdown(blocks)),
-                     (page, document.to_html(blocks, output))):
-    with paths.writing(path, 'output'):
-      with open(path, 'w', encoding='utf8') as file:
-        file.write(text)
+  page = document.write(sections.report(
+      groups.group(runs), output, seed=seed, resample_tasks=resample_tasks),
+                        output)
   print(f'written: {page}, and report.md with its pictures beside it')
   return page
 

@@ -17,6 +17,7 @@ from tf_muzero import inspect
 from tf_muzero import reanalyse_service
 from tf_muzero import report
 from tf_muzero import search_demo
+from tf_muzero import study
 from tf_muzero import train
 from tf_muzero.config import documentation
 from tf_muzero.config import help as help_lib
@@ -29,6 +30,7 @@ _COMMANDS = [
     (export.export, ['directory']), (inspect.inspect, ['directory']),
     (reanalyse_service.reanalyse_service, []),
     (report.report, ['directories']), (search_demo.search_demo, []),
+    (study.study, ['file']),
     (train.train, ['run_directory', 'dataset'])]
 
 

@@ -74,6 +74,54 @@ def interval(aggregate: Callable[[Scores], np.ndarray], scores: Scores, *,
   return Interval(float(aggregate(scores)), float(low), float(high))
 
 
+def probability_of_improvement(
+    scores: Scores, rivals: Scores, *, seed: int, num_samples: int = 2000,
+    confidence: float = 0.95) -> Interval:
+  """Returns how probable it is that a run is better than one of a rival.
+
+  Mean over tasks of P(X > Y) + P(X = Y) / 2 for a run X and a rival's run Y of
+  the task, with a bootstrap interval over the runs of both.
+
+  Args:
+    scores: [runs] of each task.
+    rivals: [runs] of each task, the same tasks.
+    seed: of the draws.
+    num_samples: draws.
+    confidence: share of the draws that are in the interval.
+  """
+  if len(scores) != len(rivals):
+    raise ValueError(f'rivals must be of the same {len(scores)} tasks, got '
+                     f'{len(rivals)}.')
+
+  def improved(both: Scores) -> np.ndarray:
+    half = len(both) // 2
+    chances = []
+    for mine, other in zip(both[:half], both[half:]):
+      gap = mine[..., :, np.newaxis] - other[..., np.newaxis, :]
+      chances.append(np.mean((gap > 0) + 0.5 * (gap == 0), axis=(-2, -1)))
+    return np.mean(np.stack(chances, axis=-1), axis=-1)
+
+  return interval(improved, [*map(np.asarray, scores), *map(
+      np.asarray, rivals)], seed=seed, num_samples=num_samples,
+                  confidence=confidence)
+
+
+def p_value(scores: np.ndarray, rivals: np.ndarray, *, seed: int) -> float:
+  """Returns how probable a difference of means as large is by chance.
+
+  By the permutation test, two-sided: how often runs that are shared out to the
+  two at random differ as much. Exact for few runs, else of 9,999 draws.
+
+  Args:
+    scores: [runs].
+    rivals: [runs].
+    seed: of the draws.
+  """
+  return float(stats.permutation_test(
+      (scores, rivals), lambda x, y, axis: np.mean(x, axis) - np.mean(y, axis),
+      vectorized=True, random_state=seed).pvalue)
+
+
 def _draw(runs: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
           ) -> np.ndarray:
   """Returns as many runs as there are, with replacement, [*shape, runs]."""

@@ -6,6 +6,8 @@ import os
 import re
 from typing import NamedTuple, Sequence, Union
 
+from tf_muzero import paths
+
 
 class Heading(NamedTuple):
   """A title; level 1 is the document's."""
@@ -82,6 +84,22 @@ figcaption { color: #44515e; font-size: 0.9rem; margin-top: 0.25rem; }
 _LONG = 20  # Characters; longer cells may be broken into lines.
 
 _CODE, _CODE_TAG = re.compile('`([^`]+)`'), r'<code>\1</code>'
+
+
+def write(blocks: Sequence[Block], output: str) -> str:
+  """Writes `report.md` and `report.html`; returns the path of the page.
+
+  Args:
+    blocks: the first is the page's title.
+    output: directory, in which the pictures are.
+  """
+  page = os.path.join(output, 'report.html')
+  for path, text in ((os.path.join(output, 'report.md'), to_markdown(blocks)),
+                     (page, to_html(blocks, output))):
+    with paths.writing(path, 'output'):
+      with open(path, 'w', encoding='utf8') as file:
+        file.write(text)
+  return page
 
 
 def to_markdown(blocks: Sequence[Block]) -> str:

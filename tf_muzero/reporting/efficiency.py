@@ -92,6 +92,7 @@ def blocks(groups: Sequence[Group], stem: str, level: int) -> list[Block]:
             for group in groups for run in group.runs
             if run.directory in totals and mode in run.final]
   line = fit(*np.array(scores, float).T) if scores else None
+  acting = f'acting by {words.mode(mode)}'
   panel = functools.partial(
       plots.panel, xlabel=_LABEL, ylabel='mean return', xscale='log')
   return [
@@ -100,14 +101,14 @@ def blocks(groups: Sequence[Group], stem: str, level: int) -> list[Block]:
       *([Text(_of_line(line, groups))] if line else []),
       Pictures([
           panel(f'{stem}_environment_steps',
-                f'return over environment steps when acting by {mode}',
+                f'return over environment steps when {acting}',
                 functools.partial(_draw_curves, groups=groups, played=played,
-                                  mode=mode), title=f'acting by {mode}'),
+                                  mode=mode), title=acting),
           panel(f'{stem}_efficiency',
                 'final return over all environment steps of a run',
                 functools.partial(_draw_finals, groups=groups, totals=totals,
                                   mode=mode, line=line),
-                title=f'at the end, acting by {mode}')],
+                title=f'at the end, {acting}')],
                'Runs that play: returns over the steps they took in the '
                'environment, on a logarithmic axis. A line or a dot is a run.')]
 
@@ -124,7 +125,8 @@ def _table(groups: Sequence[Group], totals: dict[str, float], mode: str
           group.method, str(len(steps)),
           words.span([int(x) for x in steps]),
           f'{words.number(final.mean)} ± {words.number(final.error)}'])
-  return Table(['method', 'seeds', _LABEL, f'return by {mode}'], rows)
+  return Table(
+      ['method', 'seeds', _LABEL, f'return by {words.mode(mode)}'], rows)
 
 
 def _of_line(line: Fit, groups: Sequence[Group]) -> str:

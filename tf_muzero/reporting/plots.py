@@ -14,6 +14,7 @@ import numpy as np
 
 from tf_muzero import metrics as metrics_lib
 from tf_muzero.reporting import groups as groups_lib
+from tf_muzero.reporting import words
 from tf_muzero.reporting.aggregates import Interval
 from tf_muzero.reporting.document import Picture
 from tf_muzero.reporting.groups import Group
@@ -44,9 +45,10 @@ def learning_curves(stem: str, groups: Sequence[Group], data: Optional[Data]
   modes = list(dict.fromkeys(mode for x in groups for mode in x.modes))
   ends = _range(groups, data)
   return [panel(
-      f'{stem}_{mode}', f'return when acting by {mode}',
+      f'{stem}_{mode}', f'return when acting by {words.mode(mode)}',
       functools.partial(_draw_curves, groups=groups, mode=mode, data=data),
-      title=f'acting by {mode}', xlabel=_STEPS, ylabel=_RETURN, ylim=ends)
+      title=f'acting by {words.mode(mode)}', xlabel=_STEPS, ylabel=_RETURN,
+      ylim=ends)
           for mode in modes]
 
 
@@ -69,10 +71,11 @@ def wall_time_curve(stem: str, groups: Sequence[Group], data: Optional[Data]
     return []
   unit, scale = ('h', 3600.0) if max(seconds) > 7200 else ('min', 60.0)
   return [panel(
-      stem, f'return over wall time when acting by {mode}',
+      stem, f'return over wall time when acting by {words.mode(mode)}',
       functools.partial(_draw_curves, groups=groups, mode=mode, data=data,
                         seconds=scale),
-      title=f'acting by {mode}', xlabel=f'wall time ({unit})', ylabel=_RETURN,
+      title=f'acting by {words.mode(mode)}',
+      xlabel=f'wall time ({unit})', ylabel=_RETURN,
       ylim=_range(groups, data))]
 
 
@@ -96,7 +99,8 @@ def final_scores(stem: str, groups: Sequence[Group], data: Optional[Data]
                   capsize=3, color=color_of(number), label=(
                       group.method if mode == group.modes[0] else None))
         axes.plot(summary.means, [y] * len(summary.means), 'ko', markersize=3)
-    axes.set_yticks(range(len(rows)), [mode for _, _, mode in rows])
+    axes.set_yticks(
+        range(len(rows)), [words.mode(mode) for _, _, mode in rows])
     axes.invert_yaxis()
     _draw_data(axes.axvline, data)
 
@@ -248,8 +252,8 @@ def _draw_data(line_fn: Callable, data: Optional[Data]) -> None:
 
 
 def _after(step: int, method: str, num_methods: int) -> str:
-  words = f'after {step} step{"" if step == 1 else "s"}'
-  return words if num_methods == 1 else f'{method}, {words}'
+  when = f'after {words.count(step, "step")}'
+  return when if num_methods == 1 else f'{method}, {when}'
 
 
 def color_of(number: int) -> str:

@@ -143,7 +143,7 @@ def load(directory: str) -> Run:
   """
   task = run_directory.load_task(directory)
   path = lambda name: os.path.join(directory, name)
-  settings = _settings(path(_CONFIG))
+  settings = settings_of(_text(path(_CONFIG)))
   evaluations = read_lines(path(_CURVE))
   num_episodes = words.resolve(settings, _EPISODES) or ''
   curve = _curve(
@@ -270,9 +270,9 @@ def _evaluation(path: str, task: run_directory.Task) -> dict[str, Any]:
   return content
 
 
-def _settings(path: str) -> dict[str, str]:
+def settings_of(text: str) -> dict[str, str]:
   """Returns the bindings of a recorded configuration, a line each."""
-  return dict(re.findall(r'^([\w./]+) = (.*)$', _text(path), re.M))
+  return dict(re.findall(r'^([\w./]+) = (.*)$', text, re.M))
 
 
 def _text(path: str) -> str:

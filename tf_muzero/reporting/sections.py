@@ -21,23 +21,22 @@ from tf_muzero.reporting.groups import Group
 from tf_muzero.reporting.groups import Summary
 from tf_muzero.reporting.provenance import NONE
 from tf_muzero.reporting.runs import Data
-from tf_muzero.reporting.runs import Run
 
 _WHICH = {'final': 'the end of training',
           'best': "each run's best checkpoint"}
 
 
-def report(runs: Sequence[Run], directory: str, *, seed: int,
+def report(groups: Sequence[Group], directory: str, *, seed: int,
            resample_tasks: bool) -> list[Block]:
   """Returns the document of some runs, and writes its pictures.
 
   Args:
-    runs: one or more.
+    groups: one or more, see `groups.group`.
     directory: of the pictures.
     seed: of the confidence intervals.
     resample_tasks: see `aggregates.interval`.
   """
-  groups = groups_lib.group(runs)
+  runs = [run for group in groups for run in group.runs]
   tasks: dict[tuple[str, int], list[Group]] = {}
   for group in groups:
     tasks.setdefault((group.task, group.action_repeat), []).append(group)
@@ -136,12 +135,14 @@ def _sum(groups: Sequence[Group], suite: str, scale: str, which: str,
       fn, x, seed=seed, resample_tasks=resample_tasks)
                   for key, x in collected.items()}
            for name, fn in aggregates.AGGREGATES.items()}
-  rows = [[*key, str(len(x)), str(sum(len(runs) for runs in x)),
-           *(_interval(values[key]) for values in found.values())]
-          for key, x in collected.items()]
+  rows = [[method, words.mode(mode), str(len(x)),
+           str(sum(len(runs) for runs in x)),
+           *(interval(values[method, mode]) for values in found.values())]
+          for (method, mode), x in collected.items()]
   pictures = plots.intervals(
       os.path.join(directory, f'aggregates_{suite}_{_file(scale)}_{which}'), {
-          title: {': '.join(key): x for key, x in values.items()}
+          title: {f'{method}: {words.mode(mode)}': x
+                  for (method, mode), x in values.items()}
           for title, values in found.items()}, scale)
   drawn = 'seeds and tasks' if resample_tasks else 'seeds within each task'
   has_seeds = resample_tasks or any(
@@ -234,7 +235,7 @@ def _task_table(task: str, groups: Sequence[Group]) -> Table:
     for mode in group.modes:
       final = groups_lib.final(group, mode)
       rows.append([
-          *([group.method] if several else []), mode,
+          *([group.method] if several else []), words.mode(mode),
           str(len(final.means) if final else 0), *_cells(final),
           *(words.number(x.normalised(final.mean)) if final else NONE
             for x in scales),
@@ -256,7 +257,8 @@ def _cells(summary: Optional[Summary]) -> list[str]:
           *episodes, words.span(summary.steps)]
 
 
-def _interval(x: aggregates.Interval) -> str:
+def interval(x: aggregates.Interval) -> str:
+  """Returns an aggregate and its interval in brackets."""
   if x.low == x.high:  # Of one seed.
     return words.number(x.value)
   return (f'{words.number(x.value)} [{words.number(x.low)}, '

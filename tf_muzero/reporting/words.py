@@ -97,6 +97,11 @@ def evaluation(name: str) -> str:
   return _EVALUATION.get(name, humanised(name))
 
 
+def mode(name: str) -> str:
+  """Returns what a way to act is called in tables: `policy` is its mode."""
+  return {'policy': 'policy mode', 'sample': 'policy sampled'}.get(name, name)
+
+
 def name_of(setting: str) -> str:
   """Returns what a setting is called in a sentence."""
   words = dict(_TABLE).get(setting)
