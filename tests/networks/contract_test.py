@@ -43,6 +43,9 @@ def test_what_is_optional():
       own.Linear, functools.partial(state.StateNetwork, num_blocks=1, width=8)))
   for part in (contract.Normalizer, contract.Decoder, contract.Starter):
     assert isinstance(vectors, part) and not isinstance(linear, part)
+  for part in (contract.Decoder, contract.DecoderMaker):
+    assert issubclass(pixels.PixelNetwork, part) == (
+        part is contract.DecoderMaker)
   assert contract.num_parameters(linear) == 5 * 4 + 7 * 4 + 4 * (9 + 3 + 21)
   assert contract.num_parameters(vectors) == vectors.count_params()
 

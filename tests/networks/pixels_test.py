@@ -92,6 +92,31 @@ def test_the_papers_downsampling():
   assert len(kernels) == (2 + 2 * (8 + 2) + 1) + (1 + 2 * 2 + 1)
 
 
+@pytest.mark.parametrize('compute_dtype', ['float32', 'bfloat16'])
+@pytest.mark.parametrize('shape', [(20, 18), (21, 17)])
+def test_a_decoder_mirrors_the_representation(shape, compute_dtype):
+  spec = EnvironmentSpec(
+      specs.Array([*shape, 1], np.uint8), specs.DiscreteArray(3))
+  network = _agent().make_network(spec, compute_dtype=compute_dtype)
+  num_variables = len(network.variables)
+  decoder = network.make_decoder()
+  frames = tf.zeros([5, *shape, 2], tf.uint8)
+  with tf.GradientTape() as tape:
+    decoded = decoder(network.represent(frames))
+    loss = tf.reduce_sum(decoded**2)
+  assert decoded.shape == frames.shape and decoded.dtype == tf.float32
+  assert len(network.variables) == num_variables  # It is not of the network.
+  assert {v.dtype for v in decoder.variables} == {tf.float32}
+  variables = decoder.trainable_variables
+  for variable, gradient in zip(variables, tape.gradient(loss, variables)):
+    assert gradient is not None, variable.name
+  # Three doublings for three halvings, and convolutions of two blocks beside
+  # one at each end.
+  kernels = [v.shape for v in variables if 'kernel' in v.name]
+  assert [x[0] for x in kernels].count(4) == 3
+  assert [x[0] for x in kernels].count(3) == 2 * 2 + 2
+
+
 def test_gradients_reach_every_variable(spec):
   network = _network(spec)
   with tf.GradientTape() as tape:

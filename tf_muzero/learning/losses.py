@@ -1,38 +1,76 @@
-"""The MuZero loss over a batch of windows."""
+"""The MuZero loss over a batch of windows: a list of terms."""
 
+import collections
 import dataclasses
+from typing import Optional, Sequence
 
+from dm_env import specs
 import tensorflow as tf
 
 from tf_muzero import ranges
 from tf_muzero.data import observations
+from tf_muzero.learning import augmentation
+from tf_muzero.learning.terms import policy as policy_terms
+from tf_muzero.learning.terms import reconstruction as reconstruction_terms
+from tf_muzero.learning.terms import term as term_lib
+from tf_muzero.learning.terms import value as value_terms
 from tf_muzero.networks import contract
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.heads import PolicyHead
 from tf_muzero.types import Window
 
+_PAPERS = ('policy', 'value', 'reward', 'entropy', 'reconstruction')
+
 
 @dataclasses.dataclass(frozen=True)
 class LossWeights:
-  """What each term of the loss counts.
+  """What the loss is made of: what each term counts, and further terms.
 
   Attributes:
     policy: cross-entropy to the search's policy; 1 in the paper.
     value: cross-entropy to the value target; 0.25 in the paper.
     reward: cross-entropy to the reward; 1 in the paper.
     entropy: bonus for the policy's entropy.
-    reconstruction: squared error of the normalised observation, decoded from
-      each embedding (Anand et al. 2021); 0 in the paper. The network must have
-      a decoder.
+    reconstruction: squared error of the observation, decoded from each
+      embedding (Anand et al. 2021); 0 in the paper. The network must have a
+      decoder, or make one.
+    auxiliary: further terms, such as `consistency.simsiam`.
+    augment_fn: of the frames that the network sees while it learns, see
+      `augmentation`; None for none, and never of vectors.
   """
   policy: float
   value: float
   reward: float
   entropy: float
   reconstruction: float
+  auxiliary: Sequence[term_lib.Term] = ()
+  augment_fn: Optional[augmentation.AugmentFn] = None
 
   def __post_init__(self):
-    ranges.at_least(0, **dataclasses.asdict(self))
+    ranges.at_least(0, **{name: getattr(self, name) for name in _PAPERS})
+    names = collections.Counter([*_PAPERS, *(x.name for x in self.auxiliary)])
+    for name, count in names.items():
+      if count > 1:
+        raise ValueError(f'The loss has {count} terms that are called {name!r};'
+                         ' auxiliary terms must have names of their own.')
+
+  @property
+  def terms(self) -> tuple[term_lib.Term, ...]:
+    """All terms; what is 0 and costs something is left out."""
+    optional = (
+        reconstruction_terms.reconstruction(weight=self.reconstruction),
+        *self.auxiliary)
+    return (
+        policy_terms.improved_policy(weight=self.policy),
+        policy_terms.entropy(weight=self.entropy),
+        value_terms.value(weight=self.value),
+        value_terms.reward(weight=self.reward),
+        *(each for each in optional if each.weight))
+
+  @property
+  def needs_observations(self) -> bool:
+    """Whether windows must hold the observations of all their states."""
+    return any(each.needs_observations for each in self.terms)
 
 
 def check_network(network: contract.Network, weights: LossWeights) -> None:
@@ -43,22 +81,37 @@ def check_network(network: contract.Network, weights: LossWeights) -> None:
                      f'{type(network).__name__}; got {weights.reconstruction}.')
 
 
+def make_heads(network: contract.Network, weights: LossWeights,
+               model_input: specs.Array) -> dict[str, tf.Module]:
+  """Returns what terms have of their own to learn, by their names.
+
+  Args:
+    network: that learns; ValueError where a term cannot be had of it.
+    weights: of the terms.
+    model_input: what the network sees.
+  """
+  heads = {each.name: each.head_fn(network, model_input)
+           for each in weights.terms if each.head_fn}
+  return {name: head for name, head in heads.items() if head is not None}
+
+
 def scale_gradient(x: tf.Tensor, factor: float) -> tf.Tensor:
   """Returns `x`, whose gradient is multiplied by `factor`."""
   return factor * x + (1.0 - factor) * tf.stop_gradient(x)
 
 
-def muzero_loss(network: contract.Network, agent: Agent, head: PolicyHead,
-                weights: LossWeights, window: Window, global_batch_size: int
-                ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+def muzero_loss(
+    network: contract.Network, agent: Agent, head: PolicyHead,
+    weights: LossWeights, window: Window, global_batch_size: int, *,
+    auxiliary: term_lib.Auxiliary = term_lib.Auxiliary(),
+    seed: Optional[tf.Tensor] = None
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
   """Returns this replica's share of the loss, and of its named terms.
 
-    sum_k policy CE + sum_k value CE + sum_{k>=1} reward CE
+    sum_k policy CE + sum_k value CE + sum_{k>=1} reward CE + ...
 
   averaged over the windows; summed over replicas it is the mean over the
-  global batch. Each head's loss at the K unrolled steps counts 1/K, and "the
-  gradient at the start of the dynamics function is scaled by 1/2" (MuZero,
-  appendix G).
+  global batch. Each head's loss at the K unrolled steps counts 1/K.
 
   Args:
     network: such as `state.StateNetwork`.
@@ -67,65 +120,61 @@ def muzero_loss(network: contract.Network, agent: Agent, head: PolicyHead,
     weights: of the terms.
     window: B windows of T = K + 1 states.
     global_batch_size: windows over all replicas.
+    auxiliary: what terms have beside the network, see `make_heads`.
+    seed: [2] int32, of what is random; needed where frames are augmented.
 
   Returns:
     The loss, and its terms by the names in `metrics`. Those that are called
     `distribution/` have a number of each window, or of each component of its
     action, at the first state.
   """
-  check_network(network, weights)
   unroll_steps = window.action.shape[1]
-  observation = observations.stack(window.observation, agent.frame_stack)
-  embedding = network.represent(observation[:, 0])
+  unrolled = _unroll(network, agent, head, weights, window, auxiliary, seed)
+  loss, metrics = tf.zeros([]), {}
+  for term in weights.terms:
+    if unroll_steps or not term.is_of_steps:
+      mean = term.mean(unrolled, window, global_batch_size)
+      metrics[f'loss/{term.name}'] = mean
+      loss += term.weight * mean
+  metrics['loss/total'] = loss
+  metrics.update(_clipped(agent, window, global_batch_size))
+  # A metric of the policy rather than of what is minimised.
+  metrics['policy/entropy'] = -metrics.pop('loss/entropy') / sum(
+      term_lib.first_and_mean(unroll_steps))
+  metrics.update(_samples(head, unrolled.policy[:, 0]))
+  return loss, metrics
+
+
+def _unroll(network: contract.Network, agent: Agent, head: PolicyHead,
+            weights: LossWeights, window: Window,
+            auxiliary: term_lib.Auxiliary, seed: Optional[tf.Tensor]
+            ) -> term_lib.Unrolled:
+  """Returns the network unrolled along the windows' actions.
+
+  "The gradient at the start of the dynamics function is scaled by 1/2" (MuZero,
+  appendix G).
+  """
+  observation = seen = observations.stack(window.observation, agent.frame_stack)
+  if weights.augment_fn:
+    if seed is None:
+      raise ValueError('seed must be given where frames are augmented.')
+    seen = augmentation.of_windows(weights.augment_fn, seed, observation)
+  embedding = network.represent(seen[:, 0])
   embeddings, reward_logits = [embedding], []
-  for k in range(unroll_steps):
+  for k in range(window.action.shape[1]):
     embedding, logits = network.step(
         scale_gradient(embedding, 0.5), window.action[:, k])
     embeddings.append(embedding)
     reward_logits.append(logits)
-  # Time first: all steps go through the heads at once.
-  embeddings = tf.concat(embeddings, axis=0)
-  policy, value_logits = network.predict_heads(embeddings)
-
-  step_scale = tf.constant([1.0] + [1.0 / max(unroll_steps, 1)] * unroll_steps)
-  def mean(loss, mask, scale):  # loss [T * B], mask [B, T]
-    loss = tf.reshape(loss, [scale.shape[0], -1]) * tf.transpose(mask)
-    return tf.reduce_sum(loss * scale[:, tf.newaxis]) / global_batch_size
-
-  candidate_log_probs = head.log_prob_fn(policy, _time_first(window.candidates))
-  value_probs = agent.value_support.encode(_time_first(window.value))
-  terms = {
-      'policy': mean(
-          -tf.reduce_sum(
-              _time_first(window.weights) * candidate_log_probs, axis=-1),
-          window.policy_mask, step_scale),
-      'value': mean(
-          tf.nn.softmax_cross_entropy_with_logits(value_probs, value_logits),
-          window.value_mask, step_scale),
-  }
-  entropy = mean(head.entropy_fn(policy), window.policy_mask, step_scale)
-  loss = (weights.policy * terms['policy'] + weights.value * terms['value']
-          - weights.entropy * entropy)
-  if unroll_steps:
-    reward_probs = agent.reward_support.encode(_time_first(window.reward))
-    terms['reward'] = mean(
-        tf.nn.softmax_cross_entropy_with_logits(
-            reward_probs, tf.concat(reward_logits, axis=0)),
-        window.reward_mask, step_scale[1:])
-    loss += weights.reward * terms['reward']
-  if weights.reconstruction and isinstance(network, contract.Decoder):
-    error = network.decode(embeddings) - network.normalise(
-        _time_first(observation))
-    terms['reconstruction'] = mean(
-        tf.reduce_sum(error**2, axis=-1), window.policy_mask,
-        tf.fill([unroll_steps + 1], 1.0 / (unroll_steps + 1)))
-    loss += weights.reconstruction * terms['reconstruction']
-  metrics = {f'loss/{name}': term for name, term in terms.items()}
-  metrics['loss/total'] = loss
-  metrics.update(_clipped(agent, window, global_batch_size))
-  metrics['policy/entropy'] = entropy / tf.reduce_sum(step_scale)
-  metrics.update(_samples(head, policy[:tf.shape(observation)[0]]))
-  return loss, metrics
+  # All states go through the heads at once.
+  embedding = tf.stack(embeddings, axis=1)
+  policy, value_logits = network.predict_heads(
+      tf.reshape(embedding, [-1, *embedding.shape[2:]]))
+  of_windows = lambda x: tf.reshape(x, [-1, len(embeddings), x.shape[-1]])
+  return term_lib.Unrolled(
+      network, agent, head, auxiliary, observation, seen, embedding,
+      of_windows(policy), of_windows(value_logits),
+      tf.stack(reward_logits, axis=1) if reward_logits else ())
 
 
 def _clipped(agent: Agent, window: Window, global_batch_size: int
@@ -151,9 +200,3 @@ def _samples(head: PolicyHead, policy: tf.Tensor) -> dict[str, tf.Tensor]:
   if head.scale_fn:
     return {'distribution/policy_sigma': head.scale_fn(policy)}
   return {'distribution/policy_entropy': head.entropy_fn(policy)}
-
-
-def _time_first(x: tf.Tensor) -> tf.Tensor:
-  """Returns [B, T, ...] as [T * B, ...]."""
-  x = tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
-  return tf.reshape(x, [-1, *x.shape[2:]])

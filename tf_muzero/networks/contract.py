@@ -44,8 +44,8 @@ class Network(Protocol):
   def represent(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns the embedding [B, D...] of model inputs [B, ...].
 
-    Vectors are float32, frames uint8 of 0 to 255; F of them are stacked along
-    the last axis.
+    Vectors are float32, frames uint8 of 0 to 255, or float32 where they are
+    augmented; F of them are stacked along the last axis.
     """
 
   def step(self, embedding: tf.Tensor, action: tf.Tensor
@@ -98,6 +98,17 @@ class Decoder(Protocol):
 
   def decode(self, embedding: tf.Tensor) -> tf.Tensor:
     """Returns the normalised inputs [B, size] that embeddings stand for."""
+
+
+@runtime_checkable
+class DecoderMaker(Protocol):
+  """A network that can have a decoder where the loss wants one; optional."""
+
+  def normalise(self, observation: tf.Tensor) -> tf.Tensor:
+    """Returns model inputs [..., H, W, C] as a decoder is to tell them."""
+
+  def make_decoder(self) -> tf.Module:
+    """Returns a function of embeddings [B, D...] that gives [B, H, W, C]."""
 
 
 @runtime_checkable

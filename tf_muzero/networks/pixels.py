@@ -1,5 +1,6 @@
 """The network for frames: pre-activation residual convolutions."""
 
+import functools
 from typing import Sequence
 
 from dm_env import specs
@@ -78,6 +79,9 @@ class PixelNetwork(keras.Model):
         num_reward_bins)
     self._prediction = _prediction(
         layers, self._embedding_shape, head.num_parameters, num_value_bins)
+    self._decoder_fn = functools.partial(
+        _decoder, layers, self._embedding_shape, downsampling, num_blocks,
+        observation.shape)
     self.built = True
 
   def start_heads(self, value_logits: np.ndarray, reward_logits: np.ndarray):
@@ -87,8 +91,19 @@ class PixelNetwork(keras.Model):
 
   def represent(self, observation: tf.Tensor) -> tf.Tensor:
     """Returns the embedding [B, h, w, D] of frames [B, H, W, C]."""
-    frames = tf.cast(observation, tf.float32) / 255.0
-    return extrema.to_unit_range(self._representation(frames))
+    return extrema.to_unit_range(
+        self._representation(self.normalise(observation)))
+
+  def normalise(self, observation: tf.Tensor) -> tf.Tensor:
+    """Returns frames [..., H, W, C] of 0 to 255 as those of 0 to 1."""
+    return tf.cast(observation, tf.float32) / 255.0
+
+  def make_decoder(self) -> keras.Model:
+    """Returns what tells frames [B, H, W, C] of embeddings [B, h, w, D].
+
+    It mirrors the representation: as many residual blocks, at the same sizes.
+    """
+    return self._decoder_fn()
 
   def step(self, embedding: tf.Tensor, action: tf.Tensor
            ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -168,6 +183,15 @@ class _Layers:
     raise ValueError(f'downsampling must be by {_CONVOLUTION!r} or {_POOL!r}, '
                      f'got {kind!r}.')
 
+  def double(self, x, planes: int, shape: Sequence[int]):
+    """Returns planes of a height and width that `halve` makes these of."""
+    x = keras.layers.Conv2DTranspose(
+        planes, 4, 2, 'same', dtype=self._policy,
+        kernel_initializer='lecun_normal')(x)
+    height, width = (x.shape[i + 1] - shape[i] for i in range(2))
+    return keras.layers.Cropping2D(
+        ((0, height), (0, width)), dtype=self._policy)(x)
+
   def embedding(self, x, planes: int):
     """Returns float32 planes that are not rectified."""
     return keras.layers.Activation('linear', dtype='float32', name='embedding')(
@@ -194,6 +218,22 @@ def _representation(layers: _Layers, shape: Sequence[int], downsampling,
   return keras.Model(
       inputs, layers.embedding(layers.blocks(x, num_blocks), planes),
       name='representation')
+
+
+def _decoder(layers: _Layers, shape: Sequence[int], downsampling,
+             num_blocks: int, frame_shape: Sequence[int]) -> keras.Model:
+  """Returns the network from the embedding to frames in [0, 1]."""
+  sizes = [frame_shape]
+  for _ in downsampling[1:]:
+    sizes.append([(size + 1) // 2 for size in sizes[-1][:2]])
+  x = inputs = keras.Input(shape)
+  x = layers.blocks(layers.convolution(
+      keras.layers.Rescaling(2.0, -1.0)(x), shape[-1]), num_blocks)
+  for size, (_, planes, blocks) in zip(sizes[::-1], downsampling[::-1]):
+    x = layers.activate(layers.blocks(x, blocks))
+    x = layers.double(x, planes, size)
+  return keras.Model(inputs, keras.layers.Activation('linear', dtype='float32')(
+      layers.convolution(layers.activate(x), frame_shape[-1])), name='decoder')
 
 
 def _dynamics(layers: _Layers, shape: Sequence[int], num_blocks: int,
