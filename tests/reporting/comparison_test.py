@@ -28,9 +28,9 @@ def test_tables_by_hand(tmp_path):
   assert '| variant | policy mode | mcts |' in text
   assert '| a | 3.00 ± 1.53 (3) | 5.00 ± 0.58 (3) |' in text
   assert '| b | 1.33 ± 0.88 (3) | – |' in text
-  # 1, 2, 6 over 1, 0, 3: of nine pairs six are higher and one is equal. By
+  # 1, 0, 3 over 1, 2, 6: of nine pairs two are higher and one is equal. By
   # chance means differ by 5 / 3 or more in 12 of 20 ways to share them out.
-  assert '| a over b | 0.72 [' in text
+  assert '| b over a | 0.28 [' in text
   assert ', p 0.6 | – |' in text
   assert 'With 3 and 3 seeds it cannot be lower than 0.1,' in text
   assert '| a: mcts | 5.00 [' in text
@@ -47,7 +47,7 @@ def test_of_one_seed_nothing_is_said(tmp_path):
                                                 str(tmp_path), seed=0))
   assert '| a | 1.00 ± ? (1) |' in text
   assert 'There is one seed of each variant' in text
-  assert ' over b' not in text
+  assert '| b over a' not in text
 
 
 def test_cases_together_have_one_chance_and_no_p(tmp_path):
@@ -57,7 +57,7 @@ def test_cases_together_have_one_chance_and_no_p(tmp_path):
   text = document.to_markdown(
       comparison.blocks(cases, str(tmp_path), seed=0))
   assert '## Variants: all cases together' in text
-  assert '| a over b | 0.75 [' in text.partition('all cases')[2]
+  assert '| b over a | 0.25 [' in text.partition('all cases')[2]
   assert ', p ' not in text.partition('all cases')[2]
 
 

@@ -106,7 +106,8 @@ def _pairs(cases: Sequence[Case], modes: Sequence[str], seed: int
   names = list(dict.fromkeys(
       group.method for case in cases for group in case.groups))
   rows, sizes = [], []
-  for one, other in itertools.combinations(names, 2):
+  # The baselines come first: what comes later is to be better than they are.
+  for other, one in itertools.combinations(names, 2):
     cells = []
     for mode in modes:
       both = [(_scores(x, mode), _scores(y, mode))

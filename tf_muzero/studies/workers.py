@@ -181,9 +181,8 @@ def _forwarded_signals(running: Sequence[_Running]) -> Iterator[list[int]]:
   def forward(number: int, frame: Any):
     del frame
     received.append(number)
-    logging.warning('%s: waiting for %d processes to save; a second signal '
-                    'ends them at once.', signal.Signals(number).name,
-                    len(running))
+    logging.warning('%s: waiting until what runs has saved; a second signal '
+                    'ends it at once.', signal.Signals(number).name)
     for each in running:
       with contextlib.suppress(ProcessLookupError):
         each.process.send_signal(signal.SIGTERM)
