@@ -50,10 +50,10 @@ def _directory(tmp_path_factory):
 
 def test_reanalysed_windows(directory, monkeypatch):
   monkeypatch.chdir(directory)
-  names = _run(_WINDOWS.replace('take(100)', 'take(2)'),
-               num_simulations=2, width=8, shuffle_windows=8)
+  names = _run(_WINDOWS.replace('range(1, 101)', 'range(1, 3)'),
+               num_simulations=2, width=8, store_windows=8)
   assert names['step'] == 2
-  window = names['window']
+  window, _ = names['store'].next_windows()
   assert window.value.shape == (32, 6)
   np.testing.assert_allclose(
       np.sum(window.weights, axis=-1), np.ones([32, 6]), rtol=1e-5)

@@ -18,6 +18,7 @@ from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import on_device
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.reanalyse import value_targets
 from tf_muzero.types import EnvironmentSpec
 from tools import compile_for_tpu
@@ -46,7 +47,7 @@ def _settings():
           support, support, 0.9, 3),
       'reanalyse': reanalyse_toys.reanalyse(
           num_simulations=4, value_target_fn=value_targets.search, td_steps=0,
-          shuffle_windows=24),
+          store_windows=24),
       'loss_weights': losses.LossWeights(1.0, 0.25, 1.0, 0.01, 0.0),
       'optimizer_fn': functools.partial(
           optimizers.adamw, learning_rate=1e-3, warmup_steps=2,
@@ -115,23 +116,28 @@ def test_searches_on_the_device_trace_between_train_steps():
   with strategy.scope():
     trainer = programs.make_trainer(settings, task)
   agent, reanalyse = settings['agent'], settings['reanalyse']
-  trainer.device_reanalyse = on_device.DeviceReanalyse(
+  unroll_steps = settings['unroll_steps']
+  spec = tf.nest.map_structure(
+      lambda x: tf.TensorSpec([1, *x.shape], x.dtype),
+      segments_lib.segment_spec(
+          task.spec, reanalyse.segment_length(unroll_steps)))
+  segments = tf.data.Dataset.from_tensors(tf.nest.map_structure(
+      lambda x: tf.zeros([2, *x.shape[1:]], x.dtype), spec)).repeat()
+  search_fn = on_device.make_search_fn(
       strategy, reanalyse, agent, task.spec,
       agent.make_network(task.spec, compute_dtype=settings['compute_dtype']),
       lambda: (trainer.network.variables, trainer.optimizer.iterations),
-      batch_size=settings['batch_size'], unroll_steps=settings['unroll_steps'],
-      keep_observations=False, seed=0)
-  spec = segments_lib.segment_spec(
-      task.spec, reanalyse.windows_per_segment + settings['unroll_steps']
-      + reanalyse.td_steps)
-  segments = tf.data.Dataset.from_tensors(tf.nest.map_structure(
-      lambda x: tf.zeros(x.shape, x.dtype), spec)).repeat().batch(
-          reanalyse.segments_per_search, drop_remainder=True)
-  iterator = iter(strategy.experimental_distribute_dataset(
-      segments, tf.distribute.InputOptions(experimental_fetch_to_device=False)))
+      num_segments=1, unroll_steps=unroll_steps, seed=0)
+  trainer.store = store_lib.Store([store_lib.Source(
+      strategy.experimental_distribute_dataset(
+          segments,
+          tf.distribute.InputOptions(experimental_fetch_to_device=False)),
+      spec, settings['batch_size'], 24, 1, search_fn)], reanalyse.cutting(
+          agent, unroll_steps, False), seed=0, strategy=strategy)
   with strategy.scope():
     trainer.make_train_function()
-  _assert_fit_for_tpu(trainer.execute.get_concrete_function(iterator))
+  _assert_fit_for_tpu(trainer.execute.get_concrete_function(
+      iter(tf.data.Dataset.range(1))))
 
 
 def test_what_a_tpu_cannot_do_is_found():

@@ -56,7 +56,7 @@ def test_fresh_episodes_are_played_in_the_range_of_the_task(folder):
   interaction = interaction_lib.Interaction(
       'push_task:make', 2, num_environments=2, temperature=1.0,
       root_noise_fraction=0.25, root_noise_alpha=0.5, sample_reuse=2,
-      shuffle_windows=4)
+      store_windows=4)
   source = interaction_lib.open_task(interaction)
   assert source.spec.action.minimum == [-3.0]
   chosen = tf.constant([[-1.0], [1.0]])
@@ -117,6 +117,6 @@ def test_pictures_beside_vectors_are_written_and_chosen_from(folder):
     assert [x.shape for x in seen] == shapes
   interaction = interaction_lib.Interaction(
       task, 1, num_environments=1, temperature=1.0, root_noise_fraction=0.25,
-      root_noise_alpha=0.5, sample_reuse=1, shuffle_windows=1)
+      root_noise_alpha=0.5, sample_reuse=1, store_windows=1)
   with pytest.raises(ValueError, match="'eye' .*picture must be all that"):
     _AGENT.make_network(interaction_lib.open_task(interaction).spec)

@@ -20,7 +20,7 @@ from tf_muzero.envs import behaviours
 
 _INTERACTION = interaction_lib.Interaction(
     'catch', 1, num_environments=3, temperature=1.0, root_noise_fraction=0.25,
-    root_noise_alpha=0.5, sample_reuse=2, shuffle_windows=20)
+    root_noise_alpha=0.5, sample_reuse=2, store_windows=20)
 
 
 def _run(dataset, directory, num_steps, fraction, sources=None, **changes):
@@ -60,30 +60,30 @@ def test_half_of_each_batch_is_fresh_and_a_resumed_run_is_the_same(tmp_path):
   for num_steps in (12, 20):  # Two windows of a batch of four are fresh.
     _run(dataset, resumed, num_steps, 0.5)
   _assert_same_run(whole, resumed)
-  # A round makes 2 x 27 windows; 20 + 2 x 20 of them were asked for.
+  # Of 27 windows of a round, 27 fill the store; 2 x 20 / 2 more were played.
   assert {x['round'] for x in _lines(whole, 'interaction.jsonl')} == {0, 1}
 
 
 def test_online_only_needs_no_dataset(tmp_path):
   directory = str(tmp_path)
-  trainer = _run(None, directory, 9, 0.0)
-  assert int(trainer.optimizer.iterations) == 9
+  trainer = _run(None, directory, 18, 0.0)
+  assert int(trainer.optimizer.iterations) == 18
   lines = _lines(directory, 'interaction.jsonl')
-  # 20 + 4 x 9 windows: of two rounds, the second with newer weights.
-  assert [x['round'] for x in lines] == [0] * 3 + [1] * 3
+  # 27 windows fill the store, 4 x 18 / 2 came later.
+  assert [x['round'] for x in lines] == [0] * 3 + [1] * 3 + [2] * 3
   assert lines[0]['step'] == 0 and lines[-1]['step'] > 0
   # What was played is a dataset as any other.
   played = episodes.open_dataset(os.path.join(directory, 'played'))
-  assert played.task == 'catch' and played.num_episodes == 6
+  assert played.task == 'catch' and played.num_episodes == 9
   assert [(x.reward.sum(), len(x.reward) - 1)
           for x in episodes.load_episodes(played)] == [
               (x['return'], x['length']) for x in lines]
-  # Without its position in the data it goes on with new rounds.
-  for path in glob.glob(os.path.join(directory, 'checkpoints', 'data-9.*')):
+  # Without its position in the data it fills the store anew, with new rounds.
+  for path in glob.glob(os.path.join(directory, 'checkpoints', 'data-18.*')):
     os.remove(path)
-  _run(None, directory, 10, 0.0)
+  _run(None, directory, 19, 0.0)
   later = _lines(directory, 'interaction.jsonl')
-  assert later[:6] == lines and {x['round'] for x in later[6:]} == {2}
+  assert later[:9] == lines and {x['round'] for x in later[9:]} == {3, 4}
 
 
 def test_what_was_played_is_learned_from_again(tmp_path):
@@ -94,7 +94,7 @@ def test_what_was_played_is_learned_from_again(tmp_path):
                    sources=sources)
     assert trainer.step == num_steps
   lines = _lines(directory, 'interaction.jsonl')
-  # 20 + 2 x 8 windows are fresh, of episodes of nine decisions.
+  # 27 windows fill the store, and 2 x 8 / 2 more are fresh.
   assert len(lines) >= 4
   with pytest.raises(ValueError, match='deterministic needs interaction.sour'):
     _run(None, str(tmp_path / 'other'), 4, 0.5, sources=sources)

@@ -39,7 +39,7 @@ def run(dataset: sources.Stored, run_directory: str, num_steps: int,
       'run_directory': run_directory, 'dataset': dataset,
       'agent': make_agent(frame_stack),
       'reanalyse': reanalyse_toys.reanalyse(
-          num_simulations=4, shuffle_windows=24, placement=placement,
+          num_simulations=4, store_windows=24, placement=placement,
           service=service),
       'loss_weights': losses.LossWeights(1.0, 0.25, 1.0, 0.01, 0.5),
       'optimizer_fn': lambda num_steps: keras.optimizers.Adam(1e-2),

@@ -36,6 +36,7 @@ def make_windows(num=64, seed=0, **changes):
       value_mask=np.ones([num, num_states], np.float32),
       reward_mask=np.ones([num, UNROLL_STEPS], np.float32),
       snapshot_step=np.zeros([num], np.int64),
+      importance=np.ones([num], np.float32),
       diagnostics={'depth': uniform(num)})._replace(**changes)
   return tf.data.Dataset.from_tensor_slices(window).repeat().batch(
       BATCH_SIZE, drop_remainder=True)

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
+from tf_muzero.learning import feeding
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib
@@ -27,6 +28,7 @@ from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.reanalyse import value_targets
 from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
@@ -112,9 +114,8 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host',
       # are learned leaves the better action unseen for ever.
       functools.partial(mcts.search, num_simulations=30, min_root_visits=1),
       td_steps=_N, windows_per_segment=_L, segments_per_search=8,
-      sample_reuse=2, shuffle_windows=200, parallel_searches=1, host_jit=True,
+      sample_reuse=2, store_windows=200, parallel_searches=1, host_jit=True,
       placement=placement)
-  settings = {'unroll_steps': _K, 'keep_observations': False, 'seed': 1}
   trainer = trainer_lib.Trainer(
       make_network(), trainer_lib.make_target_network(make_network),
       lambda network, window: losses.muzero_loss(
@@ -123,21 +124,24 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host',
       target_period=10, target_decay=0.0, global_batch_size=_B,
       jit_compile=False)
   trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=10)
+  strategy = trainer.distribute_strategy
   if placement == 'device':
-    batches = _segments(view).batch(8, drop_remainder=True)
-    trainer.device_reanalyse = on_device.DeviceReanalyse(
-        trainer.distribute_strategy, reanalyse, agent, spec, planned,
-        lambda: (trainer.target_network.variables,
-                 trainer.optimizer.iterations), batch_size=_B, **settings)
+    segments = _segments(view).batch(8, drop_remainder=True)
+    search_fn = on_device.make_search_fn(
+        strategy, reanalyse, agent, spec, planned, lambda: (
+            trainer.target_network.variables, trainer.optimizer.iterations),
+        num_segments=8, unroll_steps=_K, seed=1)
   else:
-    batches = pipeline.reanalysed_windows(
+    segments, search_fn = pipeline.searched_segments(
         _segments(view), reanalyse, agent.plan_with(planned, spec), directory,
-        [v.shape for v in planned.variables], discount=_DISCOUNT,
-        deterministic=True, **settings
-        ).batch(_B, drop_remainder=True)
+        [v.shape for v in planned.variables], seed=1, deterministic=True), None
+  fed = feeding.distribute(
+      strategy, lambda _: pipeline.on_demand(segments, True), 0)
+  store = store_lib.Store([store_lib.Source(
+      *fed, _B, reanalyse.store_windows, reanalyse.sample_reuse, search_fn)],
+                          reanalyse.cutting(agent, _K, False), seed=1)
   trainer.fit(
-      pipeline.ahead(batches, True),
-      steps_per_epoch=num_steps, verbose=0, callbacks=[
+      store, steps_per_epoch=num_steps, verbose=0, callbacks=[
           callbacks.StopOnNan(), callbacks.PublishSnapshots(
               10, directory, lambda: trainer.target_network)])
   policy, value_logits = trainer.network.predict_heads(
@@ -180,5 +184,5 @@ def test_bad_reanalyse_is_refused(wrong):
         'improvement_fn': improvement.cloning_improvement,
         'value_target_fn': value_targets.td, 'search_fn': mcts.search,
         'td_steps': 1, 'windows_per_segment': 1, 'segments_per_search': 1,
-        'sample_reuse': 1, 'shuffle_windows': 1, 'parallel_searches': 1,
+        'sample_reuse': 1, 'store_windows': 1, 'parallel_searches': 1,
         'host_jit': False, **wrong})

@@ -115,10 +115,11 @@ _TABLE = {
         'time per step', 's', 'Seconds of a learner step, without waiting.'),
     'time/ahead_seconds': Metric(
         'time ready', 's',
-        'Seconds that batches lay ready before they were learned from.'),
-    'time/batches_ahead': Metric(
-        'batches ready', 'batches',
-        'Batches that lay ready to be learned from.'),
+        'Seconds that searches lay ready before the store took them, for each '
+        'learner step.'),
+    'time/searches_ahead': Metric(
+        'searches ready', 'searches',
+        'Finished searches that lay ready for the store.'),
     'time/{kind}_seconds': Metric(
         '{kind} time per step', 's',
         'Seconds of "{kind}" that a learner step cost, over all threads.'),
@@ -133,10 +134,6 @@ _TABLE = {
     'service/waited_share': Metric(
         'share of waiting', '',
         'Share of the time that was waited for the reanalyse service.'),
-    'service/windows_ahead': Metric(
-        'windows ready', 'windows',
-        'Windows that the reanalyse service made and that were not learned '
-        'from yet.'),
     'evaluation/{mode}_standard_error': Metric(
         'standard error', 'return',
         'Standard error over the episodes of the mean return of the mode '

@@ -133,10 +133,10 @@ def train(
     tf.keras.utils.set_random_seed(seed)
     start = resuming.begin(
         run_directory, resume_from, strategy_, is_chief=is_chief,
-        has_position=not feed.service, settings=feed.order())
+        has_position=feed.has_position(strategy_),
+        settings=feed.order(strategy_))
     # A run that is done waits for no service.
     service = feed.connect() if start.step < num_steps else None
-    windows = feed.windows(strategy_, run_directory, service, start)
     with strategy_.scope():
       trainer = make_trainer(
           source, agent, loss_weights, batch_size, compute_dtype,
@@ -144,12 +144,9 @@ def train(
           target_decay=target_decay, jit_compile=jit_compile)
       trainer.compile(optimizer_fn(num_steps), steps_per_execution)
     searched = trainer.target_network if search_with_target else trainer.network
-    trainer.device_reanalyse = feed.device_reanalyse(
-        strategy_, compute_dtype,
-        lambda: (searched.variables, trainer.optimizer.iterations), start)
     saver = checkpoints.Saver(
         checkpoints.restore(trainer, start), run_directory, start,
-        has_position=not service, is_chief=is_chief)
+        has_position=feed.has_position(strategy_), is_chief=is_chief)
     writer = watching.writer_of(run_directory, is_chief)
     evaluations = watching.evaluations(
         evaluate_every, run_directory, writer, measure_fn, on_signal.poll,
@@ -157,6 +154,9 @@ def train(
     if start.step >= num_steps:
       evaluations_lib.complete(evaluations, trainer)
       return trainer
+    store = feed.store(
+        strategy_, run_directory, service, start, compute_dtype,
+        lambda: (searched.variables, trainer.optimizer.iterations))
     callbacks = [] if reanalyse.placement == 'device' else [
         callbacks_lib.PublishSnapshots(
             snapshot_every, os.path.join(run_directory, 'snapshots'),
@@ -169,7 +169,7 @@ def train(
     # The checkpoint of a step comes after all else that is written of it.
     with interruption.exiting(on_signal):
       trainer.fit(
-          windows, steps_per_epoch=num_steps - start.step, verbose=0,
+          store, steps_per_epoch=num_steps - start.step, verbose=0,
           callbacks=[
               callbacks_lib.StopOnNan(), on_signal, *callbacks, *evaluations,
               checkpoints.SaveCheckpoints(checkpoint_every, saver)])

@@ -156,6 +156,22 @@ class Improved(NamedTuple):
   diagnostics: dict[str, tf.Tensor]
 
 
+class Searched(NamedTuple):
+  """Segments and what planning says of them; leading [G].
+
+  Attributes:
+    segment: what was searched.
+    improved: what was found.
+    snapshot_step: [G] int64 learner step of the weights that searched.
+    seconds: dict from name to [G], each segment's share of what it took to make
+      them; see `timing`.
+  """
+  segment: Segment
+  improved: Improved
+  snapshot_step: tf.Tensor
+  seconds: dict[str, tf.Tensor]
+
+
 class Window(NamedTuple):
   """What the trainer learns from: T = K + 1 consecutive states; leading [B].
 
@@ -171,6 +187,8 @@ class Window(NamedTuple):
     value_mask: [B, T] 1 where the value is trained.
     reward_mask: [B, K] 1 where the reward is trained.
     snapshot_step: [B] int64 learner step of the weights that searched it.
+    importance: [B] what its loss is multiplied by: 1, but where windows are
+      drawn by priority.
     diagnostics: dict from name to [B], of the search of the first state.
   """
   observation: Nest
@@ -183,4 +201,5 @@ class Window(NamedTuple):
   value_mask: tf.Tensor
   reward_mask: tf.Tensor
   snapshot_step: tf.Tensor
+  importance: tf.Tensor
   diagnostics: dict[str, tf.Tensor]

@@ -5,22 +5,19 @@
 Without a dataset, one is written of arbitrary numbers, in the layout and of the
 sizes of rlu_control_suite/walker_walk, or of frames with `--frames`. Windows
 are of K + 1 steps; of frames they have, as in training, the F that their first
-state is made of. Ours go the way of training: episodes are decoded and checked,
-cut into segments and into windows, shuffled and batched; vectors are held in
-memory after they were loaded, or streamed from the files in each pass. Of
-frames, `segments` is as far as each is held once: what a search gets. Beside
-it, in the same run and in turns:
+state is made of. Ours: episodes are decoded and checked, cut into segments and
+into windows, shuffled and batched; vectors are held in memory, or streamed from
+the files in each pass. Of frames, `segments` is what a search gets. Beside it,
+in the same run and in turns:
 
   rlds    the recipe of RLDS for the same windows of state episodes:
-          `rlds.transformations.batch(steps, K + 1, shift=1)`, which
-          the ordinary install brings
+          `rlds.transformations.batch(steps, K + 1, shift=1)`
   decode  for frames: `tf.io.decode_png` of each stored frame and nothing else,
-          on all cores; no reader that decodes a frame once can be faster
+          on all cores; no reader that decodes each once can be faster
 
 Numbers are medians over rounds; ratios are within a round: median, lowest,
-highest. The first pass is not counted: to start a reader takes a while, once in
-a run, and is told apart. Processor time is that of all threads; it depends less
-than the clock on what else the cores have to run.
+highest, without the first pass. Processor time is that of all threads; it
+depends less than the clock on what else the cores have to run.
 """
 
 import argparse
@@ -42,6 +39,7 @@ import tensorflow_datasets as tfds
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import layout
 from tf_muzero.data import memory
+from tf_muzero.data import orders
 from tf_muzero.data import records
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import writing
@@ -132,11 +130,13 @@ def measure(directory: str, num_rounds: int) -> dict:
   recipe = None if is_image else rlds_windows(dataset)  # Fails early.
   logging.set_verbosity(logging.ERROR)  # TFDS warns in each pass.
   begun = time.perf_counter()
-  held = memory.episodes(dataset, seed=0)
+  held = memory.hold(dataset)
+  read = (orders.passes(len(held.lengths), 0, num_passes=1).map(held.take)
+          if held else episodes_lib.episodes(dataset, seed=0))
   loading = time.perf_counter() - begun
-  readers = {'ours': windows(held)}
+  readers = {'ours': windows(read)}
   if is_image:
-    readers['ours, segments'] = segments(held).map(starts_of)
+    readers['ours, segments'] = segments(read).map(starts_of)
     readers['decode'] = decoded_frames(dataset)
   else:
     readers['ours, streamed'] = windows(episodes_lib.episodes(dataset, seed=0))
@@ -178,14 +178,14 @@ def measure_memory(directory: str) -> dict:
   """Returns what is printed about memory."""
   dataset = episodes_lib.open_dataset(directory)
   before = _peak_memory()
-  list(lengths(windows(memory.episodes(dataset, seed=0))))
+  list(lengths(windows(episodes_lib.episodes(dataset, seed=0))))
   return {'episodes': dataset.num_episodes, 'steps': dataset.num_steps,
           'peak memory before, MiB': before,
           'peak memory, MiB': _peak_memory()}
 
 
 def _peak_memory() -> int:
-  return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def speed(dataset: tf.data.Dataset) -> Speed:

@@ -173,12 +173,12 @@ def _summarise(rounds: list[dict], num_cores: int) -> dict:
 
 
 def _pull(directory: str, address: str) -> None:
-  """Takes windows for as many seconds as a line of the input says."""
+  """Takes searches for as many seconds as a line of the input says."""
   tf.config.threading.set_intra_op_parallelism_threads(1)
   service = service_lib.Service(address) if address else None
   if service:
     service.wait()
-  iterator = iter(_windows(directory, service))
+  iterator = iter(_searched(directory, service))
   for line in sys.stdin:
     until = time.perf_counter() + _WARM_UP
     while time.perf_counter() < until:
@@ -186,14 +186,14 @@ def _pull(directory: str, address: str) -> None:
     print('[0, 0]', flush=True)
     begun, num_searches = time.perf_counter(), 0
     while time.perf_counter() < begun + float(line):
-      next(iterator)  # The windows of a search.
+      next(iterator)
       num_searches += 1
     print(json.dumps([num_searches * _SEGMENTS * _LENGTH,
                       time.perf_counter() - begun]), flush=True)
 
 
-def _windows(directory: str, service) -> tf.data.Dataset:
-  """Returns windows of arbitrary segments, those of a search in a batch."""
+def _searched(directory: str, service) -> tf.data.Dataset:
+  """Returns searched segments, whose numbers do not matter."""
   support = Support(-10.0, 10.0, 51)
   agent = agent_lib.Agent(
       functools.partial(state.StateNetwork, num_blocks=1, width=128),
@@ -218,14 +218,12 @@ def _windows(directory: str, service) -> tf.data.Dataset:
       functools.partial(value_targets.lambda_search, decay=0.9),
       functools.partial(mcts.search, num_simulations=_SIMULATIONS),
       td_steps=_TD_STEPS, windows_per_segment=_STRIDE,
-      segments_per_search=_SEGMENTS, sample_reuse=_REUSE, shuffle_windows=1,
+      segments_per_search=_SEGMENTS, sample_reuse=_REUSE, store_windows=1,
       parallel_searches=1, host_jit=True)
-  return pipeline.reanalysed_windows(
+  return pipeline.searched_segments(
       segments, reanalyse, agent.plan_with(network, spec), directory,
-      [v.shape for v in network.variables], unroll_steps=_UNROLL,
-      discount=agent.discount, keep_observations=True, seed=0,
-      deterministic=False, service=service).batch(
-          _SEGMENTS * _STRIDE * _REUSE)
+      [v.shape for v in network.variables], seed=0, deterministic=False,
+      service=service)
 
 
 if __name__ == '__main__':

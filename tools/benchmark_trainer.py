@@ -40,9 +40,9 @@ from tf_muzero.networks import contract
 from tf_muzero.networks import state
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.reanalyse import improvement
-from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.reanalyse import value_targets
 from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
@@ -111,7 +111,8 @@ def _random_window():
       value=normal(num_states), policy_mask=tf.ones([batch, num_states]),
       value_mask=tf.ones([batch, num_states]),
       reward_mask=tf.ones([batch, _UNROLL_STEPS]),
-      snapshot_step=tf.zeros([batch], tf.int64), diagnostics={})
+      snapshot_step=tf.zeros([batch], tf.int64), importance=tf.ones([batch]),
+      diagnostics={})
 
 
 def _repeated(step_fn):
@@ -185,8 +186,8 @@ def _segments(length, num=64):
       is_transition=ones)).repeat()
 
 
-def _batches(directory, windows_per_segment, td_steps):
-  """Returns batches of windows, and the states searched for each window."""
+def _store(directory, windows_per_segment, td_steps):
+  """Returns what windows are drawn from, and the states searched for each."""
   length = windows_per_segment + _UNROLL_STEPS + td_steps
   agent = _make_agent()
   network = agent.make_network(_SPEC)
@@ -199,14 +200,14 @@ def _batches(directory, windows_per_segment, td_steps):
           mcts.search, num_simulations=_SIMULATIONS.value),
       td_steps=td_steps, windows_per_segment=windows_per_segment,
       segments_per_search=_ROOTS // length, sample_reuse=1,
-      shuffle_windows=2048, parallel_searches=2, host_jit=True)
-  windows = pipeline.reanalysed_windows(
+      store_windows=2048, parallel_searches=2, host_jit=True)
+  searched = pipeline.on_demand(pipeline.searched_segments(
       _segments(length), reanalyse, agent.plan_with(network, _SPEC), directory,
-      [v.shape for v in network.variables], unroll_steps=_UNROLL_STEPS,
-      discount=agent.discount, keep_observations=False, seed=0,
-      deterministic=False)
-  return pipeline.ahead(
-      mixing.mix(windows, None, 1.0, _BATCH.value), deterministic=False
+      [v.shape for v in network.variables], seed=0, deterministic=False), False)
+  return store_lib.Store(
+      [store_lib.Source(searched, searched.element_spec, _BATCH.value,
+                        reanalyse.store_windows, reanalyse.sample_reuse)],
+      reanalyse.cutting(agent, _UNROLL_STEPS, keep_observations=False), seed=0
   ), length / windows_per_segment
 
 
@@ -239,8 +240,8 @@ def _measure_end_to_end(scheme):
     directory = os.path.join(directory, 'snapshots')
     trainer, clock = _make_trainer(), _Clock(_SECONDS.value)
     snapshots.publish(directory, 0, trainer.network.variables)
-    batches, searches = _batches(directory, *_SCHEMES[scheme])
-    trainer.fit(batches, steps_per_epoch=1_000_000, verbose=0, callbacks=[
+    store, searches = _store(directory, *_SCHEMES[scheme])
+    trainer.fit(store, steps_per_epoch=1_000_000, verbose=0, callbacks=[
         callbacks.PublishSnapshots(100, directory, lambda: trainer.network),
         clock])
   num_windows = clock.steps * _BATCH.value

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_muzero.acting import batches
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.learning import checkpoints
 from tf_muzero.learning import feeding
 from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import pipeline
@@ -23,13 +24,14 @@ def test_one_of_several_pipelines_does_not_count_what_a_service_sends(tmp_path):
   reanalyse = pipeline.Reanalyse(
       improvement.cloning_improvement, value_targets.td_search,
       acting_toys.search, td_steps=1, windows_per_segment=4,
-      segments_per_search=1, sample_reuse=1, shuffle_windows=4,
+      segments_per_search=1, sample_reuse=1, store_windows=4,
       parallel_searches=1, host_jit=False)
   service = service_lib.Service(dispatcher.target)
   assert service.arrivals
-  batches.make_batches(
+  feed = batches.Feed(
       episodes_lib.open_dataset(str(tmp_path / 'data')),
-      acting_toys.make_agent(), reanalyse, None, str(tmp_path),
-      feeding.Share((0, 2), 4, 1.0, seed=0), deterministic=False,
-      service=service, unroll_steps=2, keep_observations=False)
+      acting_toys.make_agent(), reanalyse, None, 1.0, 4, 2, False, False, 0)
+  batches._Makers(  # pylint: disable=protected-access
+      feed, str(tmp_path), service, checkpoints.Start('', 0, '')
+      ).stored(feeding.Share((0, 2), 1, seed=0))
   assert not service.arrivals

@@ -1,9 +1,8 @@
-"""Fresh windows: what was played, in the shape of the offline pipeline."""
+"""Fresh segments: what was played, in the shape of the offline pipeline."""
 
 import dataclasses
 import functools
 import json
-import os
 
 import numpy as np
 import pytest
@@ -19,9 +18,9 @@ from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
-from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.types import Segment
 
 _CATCH, _CARTPOLE = 'catch', 'dm_control:cartpole/swingup'
@@ -44,35 +43,41 @@ class _Setting:
     self.interaction = interaction_lib.Interaction(
         task, action_repeat, num_environments, temperature=1.0,
         root_noise_fraction=0.25, root_noise_alpha=0.5, sample_reuse=1,
-        shuffle_windows=1)
+        store_windows=1)
     self.spec = envs.spec(envs.load(task, seed=0))
     tf.keras.utils.set_random_seed(1)
     self.network = self.agent.make_network(self.spec)
     self.planning_model = self.agent.plan_with(self.network, self.spec)
     self.shapes = [v.shape for v in self.network.variables]
     self.directory = str(directory)
-    self.log = os.path.join(self.directory, 'interaction.jsonl')
+    self.log = f'{directory}/interaction.jsonl'
     snapshots.publish(self.directory, _STEP, self.network.variables)
 
   @functools.lru_cache
-  def windows(self):
-    """Returns the dataset of fresh windows; each iteration starts anew."""
-    return interaction_lib.fresh_windows(
+  def segments(self):
+    """Returns the dataset of fresh segments; each iteration starts anew."""
+    return interaction_lib.fresh_segments(
         self.interaction, self.reanalyse, self.agent, self.planning_model,
         self.spec, self.directory, self.shapes, unroll_steps=_K,
-        keep_observations=True, seed=0, deterministic=True,
+        num_segments=1, seed=0, deterministic=True,
         listeners=[episode_log.EpisodeLog(self.log).write])
+
+  def windows(self, num):
+    """Returns the windows of so many segments, NumPy."""
+    return reanalyse_toys.one_by_one(
+        self.segments().take(num),
+        self.reanalyse.cutting(self.agent, _K, keep_observations=True))
 
   @functools.lru_cache
   def decide_fn(self):
-    """Returns the decisions of `windows`."""
+    """Returns the decisions of `segments`."""
     return exploration.make_decide_fn(
         self.reanalyse, self.planning_model, self.spec, self.shapes,
         temperature=self.interaction.temperature,
         root_noise_fraction=self.interaction.root_noise_fraction, seed=0)
 
   def round(self, number=0, seed=0):
-    """Returns the episodes of a round; of `windows` for seed 0."""
+    """Returns the episodes of a round; of `segments` for seed 0."""
     environment_fn = functools.partial(
         envs.load, self.interaction.task,
         action_repeat=self.interaction.action_repeat)
@@ -84,17 +89,16 @@ class _Setting:
         root_noise_alpha=self.interaction.root_noise_alpha, frame_stack=1)
 
   def reanalysed(self):
-    """Returns the dataset of reanalysed windows of arbitrary segments."""
+    """Returns the dataset of searched segments, which are arbitrary."""
     size = sum(int(np.prod(x.shape))
                for x in tf.nest.flatten(self.spec.observation))
-    action = self.spec.action
     segment = Segment(
-        tf.zeros([_S, size]), tf.zeros([_S, *action.shape], action.dtype),
+        tf.zeros([_S, size]),
+        tf.zeros([_S, *self.spec.action.shape], self.spec.action.dtype),
         tf.zeros([_S]), tf.ones([_S]), tf.fill([_S], True), tf.fill([_S], True))
-    return pipeline.reanalysed_windows(
+    return pipeline.searched_segments(
         tf.data.Dataset.from_tensors(segment).repeat(), self.reanalyse,
-        self.planning_model, self.directory, self.shapes, unroll_steps=_K,
-        discount=self.agent.discount, keep_observations=True, seed=0,
+        self.planning_model, self.directory, self.shapes, seed=0,
         deterministic=True)
 
 
@@ -112,7 +116,7 @@ def _cartpole(tmp_path_factory):
 
 def _lines(path):
   with open(path, encoding='utf-8') as file:
-    return [json.loads(line) for line in file]
+    return list(map(json.loads, file))
 
 
 def _n_step(episode, value, t, discount):
@@ -131,8 +135,8 @@ def _n_step(episode, value, t, discount):
 def test_windows_are_slices_of_what_was_played(name, request):
   setting = request.getfixturevalue(name)
   played = setting.round()
-  num_windows = sum(len(x.episode.reward) - 1 for x in played)
-  windows = iter(setting.windows().take(num_windows).as_numpy_iterator())
+  num_segments = sum(-(-(len(x.episode.reward) - 1) // _L) for x in played)
+  windows = iter(setting.windows(num_segments))
   for episode, improved in played:
     last = len(episode.reward) - 1
     for t in range(last):
@@ -148,7 +152,7 @@ def test_windows_are_slices_of_what_was_played(name, request):
         np.testing.assert_array_equal(
             getattr(window, name_)[:len(expected)], expected, name_)
       known = [_n_step(episode, improved.value, i, setting.agent.discount)
-               for i in range(states.start, states.stop)]
+               for i in range(t, states.stop)]
       if episode.discount[last - 1] == 0.0 and states.stop == last + 1:
         known[-1] = 0.0  # The value of a terminal state.
       np.testing.assert_allclose(
@@ -161,12 +165,15 @@ def test_windows_are_slices_of_what_was_played(name, request):
 
 
 @pytest.mark.parametrize('name', ['catch', 'cartpole'])
-def test_windows_look_like_reanalysed_ones(name, request):
+def test_segments_go_into_a_store_with_reanalysed_ones(name, request):
   setting = request.getfixturevalue(name)
-  fresh, reanalysed = setting.windows(), setting.reanalysed()
-  assert fresh.element_spec == reanalysed.element_spec
-  batch = next(iter(mixing.mix(reanalysed, fresh, 0.5, 4)))
-  assert np.isfinite(batch.value).all()
+  fresh, reanalysed = setting.segments(), setting.reanalysed()
+  store = store_lib.Store(
+      [store_lib.Source(x, x.element_spec, 2, 8, 1)
+       for x in (reanalysed, fresh)],
+      setting.reanalyse.cutting(setting.agent, _K, True), seed=0)
+  windows, _ = tf.function(store.next_windows)(tf.constant(0.0, tf.float64))
+  assert np.isfinite(windows.value).all() and len(windows.value) == 4
 
 
 def test_catch_is_played_by_its_rules(catch):
@@ -184,10 +191,9 @@ def test_catch_is_played_by_its_rules(catch):
 
 def test_a_truncated_episode_bootstraps_from_its_last_state(cartpole):
   episode, improved = cartpole.round()[0]
-  assert len(episode.reward) == 21
-  assert episode.discount.all()
+  assert len(episode.reward) == 21 and episode.discount.all()
   assert np.abs(episode.action).max() <= 1.0
-  window = next(iter(cartpole.windows().skip(19).as_numpy_iterator()))
+  window = cartpole.windows(5)[19]
   assert window.value[1] == improved.value[-1]
 
 
@@ -213,10 +219,9 @@ def test_a_round_depends_on_seed_and_number_alone(catch):
 
 def test_a_resumed_dataset_goes_on_where_it_was(catch, tmp_path):
   path = str(tmp_path / 'position')
-  batches = pipeline.ahead(
-      catch.windows().batch(10, drop_remainder=True), True)
+  batches = pipeline.on_demand(catch.segments(), True)
   iterator = iter(batches)
-  for _ in range(4):  # In the middle of the second round of 27 windows.
+  for _ in range(13):  # In the second round of nine segments.
     next(iterator)
   tf.train.Checkpoint(iterator=iterator).write(path)
   expected = [next(iterator) for _ in range(3)]
@@ -230,30 +235,30 @@ def test_a_resumed_dataset_goes_on_where_it_was(catch, tmp_path):
 
 
 def test_the_log_has_every_episode(catch):
-  next(iter(catch.windows()))
+  next(iter(catch.segments()))
   assert _lines(catch.log)[:3] == [
       {'round': 0, 'step': _STEP, 'return': float(x.episode.reward.sum()),
        'length': 9} for x in catch.round()]
 
 
 def test_new_weights_play_the_next_round(catch):
-  windows = iter(pipeline.ahead(catch.windows(), True))
-  steps = [int(next(windows).snapshot_step) for _ in range(20)]
+  segments = iter(pipeline.on_demand(catch.segments(), True))
+  steps = [int(next(segments).snapshot_step[0]) for _ in range(7)]
   snapshots.publish(catch.directory, 99, catch.network.variables)
   try:
-    steps += [int(next(windows).snapshot_step) for _ in range(10)]
+    steps += [int(next(segments).snapshot_step[0]) for _ in range(4)]
   finally:
     snapshots.publish(catch.directory, _STEP, catch.network.variables)
-  # A round has 27 windows.
-  assert steps == [_STEP] * 27 + [99] * 3
+  # A round has nine segments.
+  assert steps == [_STEP] * 9 + [99] * 2
 
 
 def test_an_environment_of_another_task_is_refused(catch, cartpole):
   with pytest.raises(ValueError, match='action of the environment'):
-    interaction_lib.fresh_windows(
+    interaction_lib.fresh_segments(
         cartpole.interaction, catch.reanalyse, catch.agent,
         catch.planning_model, catch.spec, catch.directory, catch.shapes,
-        unroll_steps=_K, keep_observations=True, seed=0, deterministic=True)
+        unroll_steps=_K, num_segments=1, seed=0, deterministic=True)
 
 
 def test_cloning_cannot_play(tmp_path):
@@ -261,7 +266,7 @@ def test_cloning_cannot_play(tmp_path):
   setting.reanalyse = dataclasses.replace(
       setting.reanalyse, improvement_fn=improvement.cloning_improvement)
   with pytest.raises(ValueError, match='improvement_fn must search'):
-    setting.windows()
+    setting.segments()
 
 
 def test_root_noise_changes_what_the_search_prefers(tmp_path):
@@ -273,7 +278,7 @@ def test_root_noise_changes_what_the_search_prefers(tmp_path):
   vector = snapshots.read(str(tmp_path), tf.constant(0))[1]
   for action in range(3):
     played, improved = decide(vector, tf.zeros([3, 1, 50]), tf.one_hot(
-        [action] * 3, 3), tf.constant([0, 0]))
+        [action] * 3, 3), [0, 0])
     np.testing.assert_array_equal(played, [action] * 3)
     assert (improved.weights.numpy()[:, action] > 0.5).all()
 
@@ -289,8 +294,7 @@ def test_one_trace_for_all_decisions(catch):
 
 @pytest.mark.parametrize('name, value', [
     ('num_environments', 0), ('temperature', -1.0), ('root_noise_alpha', 0.0),
-    ('root_noise_fraction', 1.5), ('shuffle_windows', 0)])
+    ('root_noise_fraction', 1.5), ('store_windows', 0)])
 def test_bad_settings_are_refused(name, value, catch):
-  settings = {**vars(catch.interaction), name: value}
   with pytest.raises(ValueError, match=f'{name} must be'):
-    interaction_lib.Interaction(**settings)
+    interaction_lib.Interaction(**{**vars(catch.interaction), name: value})

@@ -19,8 +19,7 @@ from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
-from tf_muzero.reanalyse import mixing
-from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.reanalyse import value_targets
 
 _SYMBOLS, _LENGTH, _BATCH = 3, 4, 64
@@ -66,15 +65,15 @@ def test_play_gets_better_with_learning(tmp_path, monkeypatch):
       windows_per_segment=_LENGTH, segments_per_search=1, parallel_searches=0)
   interaction = interaction_lib.Interaction(
       'match', 1, num_environments=8, temperature=1.0, root_noise_fraction=0.25,
-      root_noise_alpha=0.5, sample_reuse=4, shuffle_windows=100)
+      root_noise_alpha=0.5, sample_reuse=4, store_windows=100)
   spec = envs.spec(_Match(0))
   tf.keras.utils.set_random_seed(0)
   network = agent.make_network(spec)
   directory, log = str(tmp_path), str(tmp_path / 'interaction.jsonl')
-  fresh = interaction_lib.fresh_windows(
+  fresh = interaction_lib.fresh_segments(
       interaction, reanalyse, agent, agent.plan_with(network, spec), spec,
       directory, [v.shape for v in network.variables], unroll_steps=2,
-      keep_observations=False, seed=0, deterministic=True,
+      num_segments=1, seed=0, deterministic=True,
       listeners=[episode_log.EpisodeLog(log).write])
 
   weights = losses.LossWeights(1.0, 0.25, 1.0, 0.0, 0.0)
@@ -89,7 +88,11 @@ def test_play_gets_better_with_learning(tmp_path, monkeypatch):
       jit_compile=False)
   trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=5)
   trainer.fit(
-      pipeline.ahead(mixing.mix(None, fresh, 0.0, _BATCH), True),
+      store_lib.Store(
+          [store_lib.Source(
+              fresh, fresh.element_spec, _BATCH, interaction.store_windows,
+              interaction.sample_reuse)],
+          reanalyse.cutting(agent, 2, keep_observations=False), seed=0),
       steps_per_epoch=60, verbose=0, callbacks=[callbacks.PublishSnapshots(
           5, directory, lambda: trainer.network)])
   with open(log, encoding='utf-8') as file:

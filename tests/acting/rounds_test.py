@@ -141,7 +141,7 @@ def test_decisions_see_the_last_observations():
 def test_episodes_are_cut_off_after_a_number_of_decisions():
   interaction = interaction_lib.Interaction(
       'catch', 1, 1, temperature=1.0, root_noise_fraction=0.25,
-      root_noise_alpha=0.5, sample_reuse=1, shuffle_windows=1, max_steps=4)
+      root_noise_alpha=0.5, sample_reuse=1, store_windows=1, max_steps=4)
   # pylint: disable-next=protected-access
   environment = interaction_lib._environment_fn(
       interaction, envs.spec(envs.load('catch', seed=0)))(seed=0)

@@ -14,7 +14,7 @@ from tf_muzero.envs import behaviours
 
 _INTERACTION = interaction_lib.Interaction(
     '', 0, num_environments=2, temperature=1.0, root_noise_fraction=0.25,
-    root_noise_alpha=0.5, sample_reuse=1, shuffle_windows=1)
+    root_noise_alpha=0.5, sample_reuse=1, store_windows=1)
 _PLAYED = replay.Sources(0.0, 1.0, 0.0, recent_steps=10, best_steps=10)
 
 

@@ -67,25 +67,21 @@ def test_it_is_what_the_files_are(tmp_path, spec):
   assert survey_lib.survey(dataset, 0.9) == survey_lib.survey(files, 0.9)
 
 
-@pytest.mark.parametrize('memory_mib', [0, 1])
-def test_passes_are_shuffled_and_shared(directory, memory_mib):
-  dataset = episodes_lib.open_dataset(
-      stored(directory), Reading(memory_mib=memory_mib))
-  read = lambda seed: _lengths(memory.episodes(
+def test_passes_are_shuffled_and_shared(directory):
+  dataset = episodes_lib.open_dataset(stored(directory))
+  read = lambda seed: _lengths(episodes_lib.episodes(
       dataset, seed=seed, repeat=True).take(14).as_numpy_iterator())
   one, same, other = read(1), read(1), read(2)
   assert one == same != other and one[:7] != one[7:]
   assert sorted(one[:7]) == sorted(one[7:]) == sorted(_LENGTHS)
-  assert sorted(sum((_lengths(memory.episodes(
+  assert sorted(sum((_lengths(episodes_lib.episodes(
       dataset, seed=1, shard=(i, 3)).as_numpy_iterator())
                      for i in range(3)), [])) == sorted(_LENGTHS)
 
 
-@pytest.mark.parametrize('memory_mib', [0, 1])
-def test_position_is_saved(tmp_path, directory, memory_mib):
-  dataset = episodes_lib.open_dataset(
-      stored(directory), Reading(memory_mib=memory_mib))
-  iterate = lambda: iter(memory.episodes(dataset, seed=3, repeat=True))
+def test_position_is_saved(tmp_path, directory):
+  dataset = episodes_lib.open_dataset(stored(directory))
+  iterate = lambda: iter(episodes_lib.episodes(dataset, seed=3, repeat=True))
   one, other = iterate(), iterate()
   for _ in range(9):
     next(one)
@@ -220,7 +216,7 @@ def test_what_does_not_fit_is_not_dealt_to_processes(directory):
   dataset = episodes_lib.open_dataset(
       stored(directory), Reading(memory_mib=0))
   with pytest.raises(ValueError, match='processes of a service share files'):
-    memory.episodes(dataset, seed=0, dealt=True)
+    memory.hold(dataset, dealt=True)
 
 
 def test_episodes_to_shuffle_fit_in_memory(directory):

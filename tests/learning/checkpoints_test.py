@@ -15,26 +15,26 @@ def _trainer(size, cycle_length):
   next(iterator)
   return types.SimpleNamespace(
       network=tf.Variable(tf.zeros(size)), target_network=tf.Variable(0.0),
-      optimizer=tf.Variable(0.0),
-      position=lambda: tf.train.Checkpoint(iterator=iterator))
+      optimizer=tf.Variable(0.0), store=types.SimpleNamespace(
+          position=lambda: tf.train.Checkpoint(iterator=iterator)))
 
 
 @pytest.fixture(name='start')
 def _start(tmp_path):
   directory = str(tmp_path)
   trainer = _trainer(3, 2)
-  trainer.position().write(directory + '/data-4')
+  trainer.store.position().write(directory + '/data-4')
   tf.train.CheckpointManager(
       checkpoints.restore(trainer, checkpoints.Start('', 0, '')), directory, 1
       ).save(checkpoint_number=4)
-  return checkpoints.find(directory, tf.distribute.get_strategy())
+  return checkpoints.find(directory)
 
 
 def test_what_was_saved_is_restored(start):
   assert start.step == 4
   trainer = _trainer(3, 2)
   checkpoints.restore(trainer, start)
-  trainer.restore_iterator_fn(None)
+  checkpoints.restore_position(trainer.store, start)
 
 
 def test_another_network_or_a_damaged_file_is_told(start):
@@ -48,6 +48,5 @@ def test_another_network_or_a_damaged_file_is_told(start):
 
 def test_another_way_to_read_is_told(start):
   trainer = _trainer(3, 4)
-  checkpoints.restore(trainer, start)
   with pytest.raises(ValueError, match='data-4 cannot.*how it is read'):
-    trainer.restore_iterator_fn(None)
+    checkpoints.restore_position(trainer.store, start)

@@ -65,25 +65,21 @@ def _windows(kind, directory, *, service=None, **changes):
   reanalyse = reanalyse_toys.reanalyse(
       num_simulations=6, td_steps=_N, windows_per_segment=_L, **changes)
   segments = _segments(kind)
-  dataset = pipeline.reanalysed_windows(
+  searched = pipeline.searched_segments(
       tf.data.Dataset.from_tensor_slices(segments), reanalyse,
       agent.plan_with(network, _SPECS[kind]), directory,
-      [v.shape for v in network.variables], unroll_steps=_K, discount=0.9,
-      keep_observations=True, seed=1, deterministic=service is None,
-      service=service)
-  return segments, list(dataset.as_numpy_iterator())
+      [v.shape for v in network.variables], seed=1,
+      deterministic=service is None, service=service)
+  return segments, reanalyse_toys.one_by_one(
+      searched, reanalyse.cutting(agent, _K, True))
 
 
 @pytest.mark.parametrize('kind', sorted(_SPECS))
-@pytest.mark.parametrize('sample_reuse', [1, 3])
-def test_each_state_with_an_action_starts_so_many_windows(
-    kind, sample_reuse, tmp_path):
-  segments, windows = _windows(
-      kind, str(tmp_path), sample_reuse=sample_reuse, shuffle_windows=50)
+def test_each_state_with_an_action_starts_a_window(kind, tmp_path):
+  segments, windows = _windows(kind, str(tmp_path))
   starts = sorted(float(w.observation[0, 0]) for w in windows)
   stored = segments.observation[..., 0][segments.is_transition]
-  np.testing.assert_array_equal(
-      starts, np.sort(np.repeat(stored, sample_reuse)))
+  np.testing.assert_array_equal(starts, np.sort(stored))
   assert {int(w.snapshot_step) for w in windows} == {17}
 
 
@@ -118,8 +114,8 @@ def test_xla_changes_nothing(kind, tmp_path):
 
 
 def test_same_seed_same_windows(tmp_path):
-  first, second = (_windows(
-      'continuous', str(tmp_path), shuffle_windows=50)[1] for _ in range(2))
+  first, second = (
+      _windows('continuous', str(tmp_path))[1] for _ in range(2))
   for x, y in zip(first, second):
     tf.nest.map_structure(np.testing.assert_array_equal, x, y)
 
@@ -139,20 +135,13 @@ def _service(num_workers):
     worker.stop()
 
 
-def _untimed(window):
-  return window._replace(diagnostics={
-      name: x for name, x in window.diagnostics.items()
-      if not name.endswith('_seconds')})
-
-
 def test_a_worker_makes_the_windows_that_this_process_makes(tmp_path):
-  changes = {'sample_reuse': 2, 'shuffle_windows': 50}
-  _, expected = _windows('continuous', str(tmp_path), **changes)
+  _, expected = _windows('continuous', str(tmp_path))
   with _service(1) as service:
-    _, found = _windows('continuous', str(tmp_path), service=service, **changes)
-    assert len(found) == len(expected) == service.arrivals.num_windows.numpy()
+    _, found = _windows('continuous', str(tmp_path), service=service)
+    assert len(found) == len(expected)
     for x, y in zip(found, expected):
-      tf.nest.map_structure(np.testing.assert_array_equal, _untimed(x), y)
+      tf.nest.map_structure(np.testing.assert_array_equal, x, y)
     (name, (count, _)), = service.arrivals.by_worker().items()
   assert name.endswith(f':{os.getpid()}')
   assert count == _SEGMENTS // 2

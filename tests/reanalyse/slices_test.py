@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import reanalyse_toys
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import Episode
 from tf_muzero.types import Improved
+from tf_muzero.types import Searched
 
 
 def episode_of(rng, num_transitions, is_terminal):
@@ -70,14 +72,14 @@ def test_windows_are_slices_of_the_episode(seed):
   record = np.arange(0, num_transitions, stride)[:, np.newaxis] + np.arange(
       length, dtype=np.float32)
   lives = segments.is_state & ~windows_lib.absorbing(segments)
-  windows = windows_lib.cut(
+  windows = reanalyse_toys.all_windows(Searched(
       segments, Improved(
           tf.constant(record)[..., tf.newaxis],
           tf.constant(record)[..., tf.newaxis] + 0.25, tf.constant(record),
           tf.constant(record), {}),
-      tf.where(lives, record + 0.5, 0.0), tf.constant(3, tf.int64),
-      windows_per_segment=stride, unroll_steps=unroll_steps,
-      keep_observations=False)
+      tf.fill([len(record)], np.int64(3)), {}), windows_lib.Cutting(
+          lambda _: tf.where(lives, record + 0.5, 0.0), stride, unroll_steps,
+          keep_observations=False))
   windows = tf.nest.map_structure(lambda x: x.numpy(), windows)
   assert len(windows.reward) == num_transitions  # One from each transition.
   for start in range(num_transitions):

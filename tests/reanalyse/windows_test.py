@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tests import trainer_toys
+from tests import reanalyse_toys
 from tf_muzero.data import observations
-from tf_muzero.reanalyse import windows
+from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import Improved
+from tf_muzero.types import Searched
 from tf_muzero.types import Segment
-from tf_muzero.types import Window
 
 _S, _L, _K = 12, 6, 3
 
@@ -37,9 +36,9 @@ def _improved():
 
 
 def _cut(segment, value, keep_observations=True):
-  return windows.cut(
-      segment, _improved(), value, np.int64(7), windows_per_segment=_L,
-      unroll_steps=_K, keep_observations=keep_observations)
+  return reanalyse_toys.all_windows(
+      Searched(segment, _improved(), np.full([1], 7), {}),
+      windows_lib.Cutting(lambda _: value, _L, _K, keep_observations))
 
 
 @pytest.mark.parametrize('num_transitions', [1, 4, 8, 12])
@@ -99,18 +98,3 @@ def test_windows_hold_each_observation_of_their_stacks_once(keep_observations):
   for start in range(_L):
     np.testing.assert_array_equal(
         stacks[start], all_stacks[start:start + states])
-
-
-@pytest.mark.parametrize('unroll_steps', [0, 2])
-def test_windows_one_by_one(unroll_steps):
-  """Also those without actions, with which `unbatch` ends the process."""
-  batch = next(iter(trainer_toys.make_windows(num=8)))
-  batch = batch._replace(action=batch.action[:, :unroll_steps])
-  dataset = windows.one_by_one(
-      tf.data.Dataset.from_tensors(batch).repeat(2))
-  assert isinstance(dataset.element_spec, Window)
-  assert dataset.element_spec.action.shape == [unroll_steps, 1]
-  twice = list(dataset)
-  assert len(twice) == 16
-  np.testing.assert_array_equal(
-      [window.value for window in twice], np.tile(batch.value, [2, 1]))

@@ -1,8 +1,8 @@
-"""Batches of training windows: of stored episodes and of fresh ones."""
+"""What a training is fed with: stored episodes and fresh ones."""
 
 import functools
 import os
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from absl import logging
 import tensorflow as tf
@@ -18,11 +18,13 @@ from tf_muzero.learning import checkpoints
 from tf_muzero.learning import feeding
 from tf_muzero.learning import positions
 from tf_muzero.networks.agent import Agent
+from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import offline
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.types import EnvironmentSpec
 
 
@@ -38,7 +40,7 @@ class Feed(NamedTuple):
     batch_size: windows per learner step, over all replicas.
     unroll_steps: K.
     keep_observations: whether windows have the observations of all steps.
-    deterministic: see `pipeline.reanalysed_windows`.
+    deterministic: see `pipeline.searched_segments`.
     seed: of everything random in the data.
   """
   source: Union[episodes_lib.Dataset, interaction_lib.Source]
@@ -61,30 +63,15 @@ class Feed(NamedTuple):
     """Returns the service, when it answers."""
     return service_lib.connect(self.service, self.deterministic)
 
-  def order(self) -> dict[str, Any]:
+  def has_position(self, strategy: tf.distribute.Strategy) -> bool:
+    """Returns whether the position in the data can be saved and restored."""
+    return not self.service and not feeding.has_several_hosts(strategy)
+
+  def order(self, strategy: tf.distribute.Strategy) -> dict[str, Any]:
     """Returns what the order of the data depends on, see `positions`."""
-    return positions.describe(**self._asdict())  # pylint: disable=no-member
-
-  def windows(self, strategy: tf.distribute.Strategy, run_directory: str,
-              service: Optional[service_lib.Service],
-              start: checkpoints.Start) -> tf.data.Dataset:
-    """Returns what `fit` takes; of segments, where devices search them.
-
-    Args:
-      strategy: that trains.
-      run_directory: see `make_batches`.
-      service: likewise.
-      start: where training starts.
-    """
-    return feeding.distribute(strategy, functools.partial(
-        make_batches, self.source, self.agent, self.reanalyse,
-        self.interaction, run_directory, service=service,
-        start=start, deterministic=self.deterministic,
-        unroll_steps=self.unroll_steps,
-        keep_observations=self.keep_observations), feeding.Share(
-            (0, 1),
-            on_device.feed_size(strategy, self.reanalyse, self.batch_size),
-            self.fraction, start.data_seed(self.seed)))
+    return positions.describe(
+        **self._asdict(),  # pylint: disable=no-member
+        replicas=strategy.num_replicas_in_sync)
 
   def tell(self) -> None:
     """Logs what happens before the first step, which may take minutes."""
@@ -93,103 +80,146 @@ class Feed(NamedTuple):
       todo.append('compiled: the search, of '
                   f'{self.reanalyse.states_per_search(self.unroll_steps)} '
                   'states at once')
-      todo.append(f'filled: a buffer of {self.reanalyse.shuffle_windows} '
-                  'windows of stored data')
+      todo.append(f'searched: {self.reanalyse.store_windows} windows of stored '
+                  'data')
     if self.interaction and self.fraction < 1.0:
-      todo.append(f'played: {self.interaction.shuffle_windows} windows of '
-                  'fresh episodes')
+      todo.append(f'played: {self.interaction.store_windows} windows of fresh '
+                  'episodes')
     many = self.unroll_steps > rehearsal.MANY_STEPS
     todo.append(f'compiled: the train step, which unrolls {self.unroll_steps} '
                 'steps' + ' (many: this takes minutes)' * many)
     logging.info('Before the first step. %s.', '; '.join(todo))
 
-  def device_reanalyse(
-      self, strategy: tf.distribute.Strategy, compute_dtype: str,
-      learner_fn: Callable, start: checkpoints.Start
-      ) -> Optional[on_device.DeviceReanalyse]:
-    """Returns what searches on devices, None where hosts do.
+  def store(self, strategy: tf.distribute.Strategy, run_directory: str,
+            service: Optional[service_lib.Service], start: checkpoints.Start,
+            compute_dtype: str, learner_fn: on_device.LearnerFn
+            ) -> store_lib.Store:
+    """Returns what windows are drawn from: to be filled, or as it was saved.
 
     Args:
       strategy: that trains.
-      compute_dtype: of the network.
-      learner_fn: see `on_device.DeviceReanalyse`.
+      run_directory: where snapshots are, and what is skipped or played is told.
+      service: that searches stored states; None for this process.
       start: where training starts.
+      compute_dtype: of the network, where devices search.
+      learner_fn: says what they search with.
     """
+    index, num_hosts = feeding.host_of(strategy)
+    seed = start.data_seed(self.seed)
+    made = _Makers(self, run_directory, service, start)
+    num_stored = mixing.count_reanalysed(self.fraction, self.batch_size)
+    if self.fraction < 1.0:
+      _check_players(strategy, self.fraction)
+    sources = []
+    if num_stored:
+      segments, spec = feeding.distribute(strategy, made.stored, seed)
+      sources.append(store_lib.Source(
+          segments, spec, num_stored,
+          -(-self.reanalyse.store_windows // num_hosts),
+          self.reanalyse.sample_reuse, self._search_fn(
+              strategy, spec, seed, compute_dtype, learner_fn)))
+    if self.interaction and num_stored < self.batch_size:
+      sources.append(store_lib.Source(
+          *feeding.distribute(strategy, functools.partial(
+              made.fresh, self.interaction), seed),
+          self.batch_size - num_stored, self.interaction.store_windows,
+          self.interaction.sample_reuse))
+    store = store_lib.Store(
+        sources, self.reanalyse.cutting(
+            self.agent, self.unroll_steps, self.keep_observations), seed=seed,
+        strategy=strategy, host=(index, num_hosts))
+    checkpoints.restore_position(store, start)
+    return store
+
+  def _search_fn(self, strategy, spec, seed, compute_dtype, learner_fn
+                 ) -> Optional[store_lib.SearchFn]:
+    """Returns what searches on devices, None where hosts do."""
     if self.reanalyse.placement != 'device':
       return None
-    return on_device.DeviceReanalyse(
+    return on_device.make_search_fn(
         strategy, self.reanalyse, self.agent, self.source.spec,
         self.agent.make_network(
             self.source.spec, self.source.num_steps, compute_dtype),
-        learner_fn, batch_size=self.batch_size, unroll_steps=self.unroll_steps,
-        keep_observations=self.keep_observations,
-        seed=start.data_seed(self.seed))
+        learner_fn, num_segments=spec.reward.shape[0],
+        unroll_steps=self.unroll_steps, seed=seed)
 
 
-def make_batches(
-    source: Union[episodes_lib.Dataset, interaction_lib.Source], agent: Agent,
-    reanalyse: pipeline.Reanalyse,
-    interaction: Optional[interaction_lib.Interaction], run_directory: str,
-    share: feeding.Share, *, deterministic: bool,
-    service: Optional[service_lib.Service],
-    start: checkpoints.Start = checkpoints.Start('', 0, ''), **settings
-    ) -> tf.data.Dataset:
-  """Returns endless batches of windows, stored and fresh ones.
+class _Makers:
+  """Makes what the pipelines of a feed deliver."""
 
-  Of segments, where devices search them.
+  def __init__(self, feed: Feed, run_directory: str,
+               service: Optional[service_lib.Service],
+               start: checkpoints.Start):
+    """Creates them; for the arguments see `Feed.store`."""
+    self._feed = feed
+    self._directory = run_directory
+    self._service = service
+    self._start = start
+    self._memory: Optional[replay.Replay] = None
 
-  Args:
-    source: a dataset, or an environment alone.
-    agent: the network and what it means.
-    reanalyse: how stored data becomes targets.
-    interaction: how fresh episodes are played, if the share has any.
-    run_directory: where snapshots are, and what is skipped or played is told.
-    share: what of each batch is made here.
-    deterministic: see `pipeline.reanalysed_windows`.
-    service: that searches stored states; None for this process.
-    start: where training starts.
-    **settings: `unroll_steps` and `keep_observations` of the windows.
-  """
-  settings['seed'] = share.seed
-  if service and share.shard != (0, 1):
-    service.stop_counting()
-  # The data's own network, outside of any strategy: only its graph is used.
-  network = agent.make_network(source.spec, source.num_steps)
-  planning_model = agent.plan_with(network, source.spec)
-  snapshot_directory = os.path.join(run_directory, 'snapshots')
-  shapes = [v.shape for v in network.variables]
-  segments = reanalysed = fresh = None
-  if isinstance(source, episodes_lib.Dataset):
-    segments = offline.segments(
-        source, agent, reanalyse, unroll_steps=settings['unroll_steps'],
-        seed=share.seed, shard=share.shard,
-        notes=skipping.notes_of(run_directory), dealt=bool(service))
-    if reanalyse.placement == 'device':
-      return pipeline.ahead(
-          segments.batch(share.batch_size, drop_remainder=True), deterministic)
-  if interaction and share.fraction < 1.0:
-    log, kept = _records_of(
-        interaction, source.spec, run_directory, share.shard[0], start)
+  def stored(self, share: feeding.Share) -> tf.data.Dataset:
+    """Returns batches of segments of stored episodes, searched on hosts."""
+    feed, service = self._feed, self._service
+    if service and share.shard != (0, 1):
+      service.stop_counting()
+    segments: Any = None
+    if isinstance(feed.source, episodes_lib.Dataset):
+      segments = offline.segments(
+          feed.source, feed.agent, feed.reanalyse,
+          unroll_steps=feed.unroll_steps, seed=share.seed, shard=share.shard,
+          notes=skipping.notes_of(self._directory), dealt=bool(service))
+    if feed.interaction and feed.interaction.sources and feed.fraction < 1.0:
+      self._memory = replay.Replay(
+          feed.interaction.sources, stride=feed.reanalyse.windows_per_segment,
+          length=feed.reanalyse.segment_length(feed.unroll_steps),
+          frame_stack=feed.agent.frame_stack, seed=share.seed)
+      segments = self._memory.segments(feed.source.spec, segments)
+    if feed.reanalyse.placement == 'device':
+      segments = segments.batch(
+          feed.reanalyse.segments_per_search, drop_remainder=True)
+      if not feed.deterministic:
+        segments = segments.prefetch(1)
+    else:
+      segments = pipeline.searched_segments(
+          segments, feed.reanalyse, *self._planning(), seed=share.seed,
+          deterministic=feed.deterministic, service=service)
+    return pipeline.on_demand(segments, feed.deterministic)
+
+  def fresh(self, interaction: interaction_lib.Interaction,
+            share: feeding.Share) -> tf.data.Dataset:
+    """Returns batches of segments of fresh episodes, a segment per replica."""
+    feed = self._feed
+    log, kept = _records_of(interaction, feed.source.spec, self._directory,
+                            share.shard[0], self._start)
     listeners = [log.write, *([kept.write] if kept else [])]
-    if interaction.sources and share.fraction:
-      memory = replay.Replay(
-          interaction.sources, stride=reanalyse.windows_per_segment,
-          length=reanalyse.segment_length(settings['unroll_steps']),
-          frame_stack=agent.frame_stack, seed=share.seed)
-      memory.restore(start.step, kept.episodes() if kept else [])
-      listeners.append(memory.add)
-      segments = memory.segments(source.spec, segments)
-    fresh = interaction_lib.fresh_windows(
-        interaction, reanalyse, agent, planning_model, source.spec,
-        snapshot_directory, shapes, deterministic=deterministic,
-        first_round=log.first_round, listeners=listeners, **settings)
-  if segments is not None:
-    reanalysed = pipeline.reanalysed_windows(
-        segments, reanalyse, planning_model, snapshot_directory, shapes,
-        discount=agent.discount, deterministic=deterministic, service=service,
-        **settings)
-  return pipeline.ahead(mixing.mix(
-      reanalysed, fresh, share.fraction, share.batch_size), deterministic)
+    if self._memory:
+      self._memory.restore(
+          self._start.step, kept.episodes() if kept else [])
+      listeners.append(self._memory.add)
+    planning_model, directory, shapes = self._planning()
+    return pipeline.on_demand(interaction_lib.fresh_segments(
+        interaction, feed.reanalyse, feed.agent, planning_model,
+        feed.source.spec, directory, shapes, unroll_steps=feed.unroll_steps,
+        num_segments=share.num_replicas, seed=share.seed,
+        deterministic=feed.deterministic, first_round=log.first_round,
+        listeners=listeners), feed.deterministic)
+
+  def _planning(self) -> tuple[PlanningModel, str, list[tf.TensorShape]]:
+    """Returns what searches on hosts, and where its weights come from."""
+    # The data's own network, outside of any strategy: only its graph is used.
+    source, agent = self._feed.source, self._feed.agent
+    network = agent.make_network(source.spec, source.num_steps)
+    return (agent.plan_with(network, source.spec),
+            os.path.join(self._directory, 'snapshots'),
+            [v.shape for v in network.variables])
+
+
+def _check_players(strategy: tf.distribute.Strategy, fraction: float) -> None:
+  if isinstance(
+      strategy, tf.distribute.TPUStrategy) and strategy.extended.num_hosts > 1:
+    raise ValueError(
+        'reanalyse_fraction must be 1.0 where several hosts have TPUs, got '
+        f'{fraction}: Python plays, and runs on one of them only.')
 
 
 def _records_of(

@@ -1,4 +1,4 @@
-"""Fresh training windows: episodes played with the newest weights.
+"""Fresh segments: episodes played and searched with the newest weights.
 
 Episodes are played in rounds, N at once, one compiled search for each decision
 of all of them, as stored data is reanalysed. A round depends on its number, the
@@ -27,13 +27,11 @@ from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import snapshots
-from tf_muzero.reanalyse import timing
-from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Improved
+from tf_muzero.types import Searched
 from tf_muzero.types import Segment
-from tf_muzero.types import Window
 
 # (number of a round, learner step of the weights, its episodes) -> None
 Listener = Callable[[int, int, Sequence[Episode]], None]
@@ -53,9 +51,9 @@ class Interaction:
     root_noise_fraction: share of Dirichlet noise in the root's prior; 0.25 in
       MuZero. Sampled candidates explore by themselves and need none.
     root_noise_alpha: concentration of the noise.
-    sample_reuse: how often each fresh window is trained on.
-    shuffle_windows: size of the shuffle buffer, in windows; learning starts
-      when it is full.
+    sample_reuse: windows that are trained on for each one that was played.
+    store_windows: fresh windows that are held and drawn from, on each host;
+      learning starts when they are there.
     clip_rewards: whether rewards are clipped to [-1, 1], as in `rlu_atari`.
     max_steps: decisions after which an episode is cut off; None for the task's
       own limit, which is 27,000 in games of Atari.
@@ -70,14 +68,14 @@ class Interaction:
   root_noise_fraction: float
   root_noise_alpha: float
   sample_reuse: int
-  shuffle_windows: int
+  store_windows: int
   clip_rewards: bool = False
   max_steps: Optional[int] = None
   keep_episodes: int = 1000
   sources: Optional[replay.Sources] = None
 
   def __post_init__(self):
-    for name in ('num_environments', 'sample_reuse', 'shuffle_windows'):
+    for name in ('num_environments', 'sample_reuse', 'store_windows'):
       if getattr(self, name) < 1:
         raise ValueError(f'{name} must be >= 1, got {getattr(self, name)}.')
     ranges.at_least(0, action_repeat=self.action_repeat,
@@ -119,30 +117,30 @@ def open_task(interaction: Interaction) -> Source:
   return source
 
 
-def fresh_windows(
+def fresh_segments(
     interaction: Interaction, reanalyse: pipeline.Reanalyse, agent: Agent,
     planning_model: PlanningModel, spec: EnvironmentSpec,
     snapshot_directory: str, parameter_shapes: Sequence[tf.TensorShape], *,
-    unroll_steps: int, keep_observations: bool, seed: int, deterministic: bool,
+    unroll_steps: int, num_segments: int, seed: int, deterministic: bool,
     first_round: int = 0, listeners: Sequence[Listener] = ()
     ) -> tf.data.Dataset:
-  """Returns an endless dataset of shuffled `Window`s of played episodes.
+  """Returns endless batches of `Searched` segments of played episodes.
 
-  They look like those of `pipeline.reanalysed_windows`. Their `injected_share`
+  They look like those of `pipeline.searched_segments`. Their `injected_share`
   is the share of the action that was played.
 
   Args:
     interaction: how.
-    reanalyse: search, improvement and value targets, as for stored data.
+    reanalyse: search and improvement, as for stored data.
     agent: the network and what it means.
     planning_model: the agent's.
     spec: what the agent sees and does; the environment is matched with it.
     snapshot_directory: where the trainer publishes its parameters.
     parameter_shapes: of a snapshot.
     unroll_steps: K.
-    keep_observations: whether windows hold the observations of all T states.
-    seed: of environments, noise, searches and shuffling.
-    deterministic: plays when windows are asked for, not a round ahead.
+    num_segments: of a batch.
+    seed: of environments, noise and searches.
+    deterministic: plays when segments are asked for, not a round ahead.
     first_round: number to begin with.
     listeners: are told of each round before it is learned from.
   """
@@ -171,16 +169,6 @@ def fresh_windows(
     return [np.full(len(segments[0].reward), step, np.int64),
             *tf.nest.flatten(segments)]
 
-  def windows_of(step, segment: Segment, improved: Improved) -> Window:
-    windows = pipeline.make_windows(
-        segment, improved, step[0], reanalyse, unroll_steps=unroll_steps,
-        discount=agent.discount, keep_observations=keep_observations)
-    windows = tf.nest.map_structure(
-        lambda x: tf.repeat(x, interaction.sample_reuse, axis=0), windows)
-    # As windows of stored data tell it.
-    return windows if deterministic else timing.spread(
-        windows, read=0.0, search=0.0)
-
   # Not `from_generator`, whose position cannot be saved in a checkpoint.
   specs = (tf.TensorSpec([None], tf.int64), *_segment_specs(
       decide_fn, spec, parameter_shapes, interaction.num_environments,
@@ -189,9 +177,9 @@ def fresh_windows(
       functools.partial(numpy_functions.call, segments_of, specs))
   if not deterministic:
     dataset = dataset.prefetch(1)
-  dataset = windows_lib.one_by_one(dataset).batch(1, drop_remainder=True)
-  return windows_lib.one_by_one(dataset.map(windows_of)).shuffle(
-      interaction.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
+  return dataset.unbatch().map(
+      lambda step, segment, improved: Searched(segment, improved, step, {})
+      ).batch(num_segments, drop_remainder=True)
 
 
 def _environment_fn(interaction: Interaction, spec: EnvironmentSpec

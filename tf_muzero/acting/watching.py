@@ -16,7 +16,6 @@ from tf_muzero.learning import evaluations as evaluations_lib
 from tf_muzero.learning import profiling
 from tf_muzero.learning import service_watch
 from tf_muzero.learning import tensorboard
-from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import service as service_lib
 
 
@@ -54,8 +53,7 @@ def reports(
   if service:
     callbacks.append(service_watch.WatchService(
         log_every, run_directory, writer, service,
-        reanalyse.states_per_search(feed.unroll_steps),
-        mixing.count_reanalysed(feed.fraction, feed.batch_size)))
+        reanalyse.states_per_search(feed.unroll_steps)))
   if profiled:
     callbacks.append(profiling.Profile(
         *profiled, os.path.join(run_directory, 'tensorboard')))

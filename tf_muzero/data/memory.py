@@ -5,7 +5,7 @@ for each entry of each observation. The largest task has 1.1 GB of numbers.
 """
 
 import dataclasses
-from typing import Optional
+from typing import Optional, Sequence
 
 from absl import logging
 import numpy as np
@@ -14,21 +14,40 @@ import tensorflow as tf
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import files
 from tf_muzero.data import layout
-from tf_muzero.data import orders
 from tf_muzero.types import Episode
 
 _MOST_TRAVELLING = 64 * 2**20  # Bytes.
 
 
-def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
-             shard: tuple[int, int] = (0, 1), notes: str = '',
-             dealt: bool = False) -> tf.data.Dataset:
-  """Returns a shuffled dataset of `Episode`s, from memory where they fit there.
+class Held:
+  """Episodes in memory.
+
+  Attributes:
+    lengths: records of each episode.
+  """
+
+  def __init__(self, episodes_: Sequence[Episode]):
+    """Copies episodes, NumPy."""
+    self.lengths = [len(episode.reward) for episode in episodes_]
+    stops = np.cumsum(self.lengths)
+    with tf.device('CPU:0'):
+      self._records = Episode(
+          *(tf.constant(np.concatenate(x)) for x in zip(*episodes_)))
+      self._starts = tf.constant(stops - self.lengths)
+      self._stops = tf.constant(stops)
+
+  def take(self, number: tf.Tensor) -> Episode:
+    """Returns an episode, in a graph."""
+    return tf.nest.map_structure(
+        lambda x: x[self._starts[number]:self._stops[number]], self._records)
+
+
+def hold(dataset: episodes_lib.Dataset, shard: tuple[int, int] = (0, 1),
+         notes: str = '', dealt: bool = False) -> Optional[Held]:
+  """Returns the good episodes in memory, None if they do not fit there.
 
   Args:
     dataset: what to read; its `reading` says what fits.
-    seed: of the order, a new one in each pass.
-    repeat: whether to go on for ever.
     shard: see `episodes.episodes`.
     notes: likewise.
     dealt: likewise. What is held travels in the graph then, to each process,
@@ -37,28 +56,15 @@ def episodes(dataset: episodes_lib.Dataset, *, seed: int, repeat: bool = False,
   held = _load(
       dataclasses.replace(dataset, parts=files.shard(dataset.parts, *shard)),
       notes, _MOST_TRAVELLING if dealt else 2**63)
-  if held is None and dealt and dataset.elements is not None:
+  if held is not None:
+    return Held(held)
+  if dealt and dataset.elements is not None:
     raise ValueError(
         'The processes of a service share files, and a tf.data.Dataset has '
         f'none; only what fits in {_MOST_TRAVELLING // 2**20} MiB of memory is '
         'sent to them. Search in the training process (service = None), or '
         'write the episodes to files.')
-  if held is None:
-    return episodes_lib.episodes(
-        dataset, seed=seed, repeat=repeat, shard=shard, notes=notes,
-        dealt=dealt)
-  lengths = [len(episode.reward) for episode in held]
-  stops = np.cumsum(lengths)
-  with tf.device('CPU:0'):
-    records = Episode(*(tf.constant(np.concatenate(x)) for x in zip(*held)))
-    starts, stops = tf.constant(stops - lengths), tf.constant(stops)
-  del held
-
-  def take(i: tf.Tensor) -> Episode:
-    return tf.nest.map_structure(lambda x: x[starts[i]:stops[i]], records)
-
-  return orders.passes(
-      len(lengths), seed, num_passes=None if repeat else 1).map(take)
+  return None
 
 
 def _load(dataset: episodes_lib.Dataset, notes: str, most: int

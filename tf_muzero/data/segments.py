@@ -75,8 +75,26 @@ def cut(episode: Episode, stride: int, length: int, frame_stack: int = 1
     length: S.
     frame_stack: F.
   """
+  starts = tf.range(0, tf.shape(episode.reward)[0] - 1, stride)
+  return cut_at(episode, starts, length, frame_stack)
+
+
+def count(num_records: int, stride: int) -> int:
+  """Returns how many segments `cut` makes of an episode."""
+  return -(-(num_records - 1) // stride)
+
+
+def cut_at(episode: Episode, starts: tf.Tensor, length: int,
+           frame_stack: int = 1) -> Segment:
+  """Returns the segments that start at these records, leading [segments].
+
+  Args:
+    episode: R records.
+    starts: [segments] int32.
+    length: S.
+    frame_stack: F.
+  """
   num_records = tf.shape(episode.reward)[0]
-  starts = tf.range(0, num_records - 1, stride)
   records = starts[:, tf.newaxis] + tf.range(length)  # [segments, S]
   is_state = records < num_records
   is_transition = records < num_records - 1

@@ -181,7 +181,7 @@ class LogMetrics(Periodic):
         'time/step_seconds': (seconds - waited) / max(num_steps, 1)})
     del metrics['time/waited']  # Of the last execution only.
     if 'time/ahead_seconds' in metrics:  # Little's law.
-      metrics['time/batches_ahead'] = metrics['time/ahead_seconds'] * rate
+      metrics['time/searches_ahead'] = metrics['time/ahead_seconds'] * rate
     if self._notes:
       metrics['data/skipped_episodes'] = skipping.count(self._notes)
     write_metrics(self._path, self._writer, step, metrics)

@@ -14,6 +14,7 @@ from tf_muzero.learning import callbacks
 from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import positions
 from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.reanalyse import store as store_lib
 
 _MAX_TO_KEEP = 3
 
@@ -24,8 +25,8 @@ class Start(NamedTuple):
   Attributes:
     checkpoint: path of what it starts from, empty for none.
     step: learner step of the checkpoint.
-    position: path of the position in the data, empty where it cannot be
-      restored: TensorFlow can save an iterator of one replica only.
+    position: path of the position in the data, with the store, empty where it
+      cannot be restored: TensorFlow saves no iterators of other processes.
     order: of the data, which the position belongs to.
   """
   checkpoint: str
@@ -43,15 +44,13 @@ class Start(NamedTuple):
     return rng.derive(seed, self.order.begun_at)
 
 
-def find(directory: str, strategy: tf.distribute.Strategy,
-         has_position: bool = True,
+def find(directory: str, has_position: bool = True,
          name: Union[str, int] = checkpoint_files.LAST,
          settings: Optional[Mapping[str, Any]] = None) -> Start:
   """Returns where a run starts: at a checkpoint, if there is one.
 
   Args:
     directory: of the checkpoints.
-    strategy: that trains.
     has_position: whether the position in the data can be restored.
     name: see `checkpoint_files.find`.
     settings: what the order of the data depends on now; None for not known.
@@ -60,9 +59,7 @@ def find(directory: str, strategy: tf.distribute.Strategy,
     return Start('', 0, '', positions.Order(0, dict(settings or {})))
   checkpoint, step = checkpoint_files.find(directory, name, 'resume_from')
   path = os.path.join(os.path.dirname(checkpoint), f'data-{step}')
-  is_restored = (tf.io.gfile.exists(path + '.index')
-                 and strategy is tf.distribute.get_strategy()
-                 and has_position)
+  is_restored = tf.io.gfile.exists(path + '.index') and has_position
   saved = positions.read(path) if is_restored else None
   differences = (positions.differences(saved.settings, settings)
                  if saved and settings is not None else [])
@@ -91,15 +88,16 @@ def restore(trainer: trainer_lib.Trainer, start: Start) -> tf.train.Checkpoint:
       checkpoint.restore(start.checkpoint).assert_consumed()
     logging.info('Resumed at step %d from %s.', start.step, start.checkpoint)
 
-  def restore_position(_):
+  return checkpoint
+
+
+def restore_position(store: store_lib.Store, start: Start) -> None:
+  """Restores what is held of the data and where it is read on, if it can be."""
+  if start.position:
     with _restoring(start.position, (
         'Was the data changed, or how it is read? Set it as it was; or remove '
         'these files, and it is read on in a new order.')):
-      trainer.position().read(start.position).assert_consumed()
-
-  if start.position:
-    trainer.restore_iterator_fn = restore_position
-  return checkpoint
+      store.position().read(start.position).assert_consumed()
 
 
 @contextlib.contextmanager
@@ -161,8 +159,8 @@ class Saver:
 
   def _save_position(self, model: keras.Model, directory: str) -> None:
     path = os.path.join(directory, f'data-{model.step}')
-    if self._has_position and isinstance(model.iterator, tf.data.Iterator):
-      model.position().write(path)
+    if self._has_position and model.store:
+      model.store.position().write(path)
       positions.write(path, self.start.order)
     elif model.step == self.start.step and self.start.position:
       _copy(self.start.position, path)  # Nothing was read since.

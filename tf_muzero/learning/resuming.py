@@ -77,8 +77,7 @@ def begin(run_directory: str, resume_from: Union[str, int],
         'last checkpoint. Remove %s to go back once more.', str(resume_from),
         done, os.path.join(directory, _RECORD))
   start = checkpoints.find(
-      directory, strategy, has_position, name_now(directory, resume_from),
-      settings)
+      directory, has_position, name_now(directory, resume_from), settings)
   devices.any_worker(strategy, False)  # All have seen it as it was.
   if is_chief:
     _set_aside(run_directory, start, resume_from)

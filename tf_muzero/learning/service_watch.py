@@ -21,14 +21,13 @@ class WatchService(callbacks.Periodic):
 
   The rates go to `service.jsonl` and TensorBoard: of all workers, and of each
   by its `host:pid`; beside them the share of time that the pipeline waited for
-  the workers, and the windows that came and were not trained on yet. Where the
-  service counts nothing, only the dispatcher is looked at.
+  the workers. Where the service counts nothing, only the dispatcher is looked
+  at.
   """
 
   def __init__(self, every: int, run_directory: str,
                writer: tf.summary.SummaryWriter,
-               service: service_lib.Service, states_per_search: int,
-               windows_per_step: int):
+               service: service_lib.Service, states_per_search: int):
     """Creates the callback.
 
     Args:
@@ -37,7 +36,6 @@ class WatchService(callbacks.Periodic):
       writer: see `tensorboard`.
       service: what is watched; closed when training ends.
       states_per_search: states in what a worker returns at once.
-      windows_per_step: reanalysed ones of a learner step.
     """
     super().__init__(every)
     self._path = os.path.join(run_directory, 'service.jsonl')
@@ -46,9 +44,7 @@ class WatchService(callbacks.Periodic):
     self._counts = service.arrivals is not None
     self._arrivals = service.arrivals or Arrivals()
     self._states_per_search = states_per_search
-    self._windows_per_step = windows_per_step
     self._stopping = threading.Event()
-    self._begun_step = 0
     # Time, seconds waited so far, and count by worker.
     self._then: tuple[float, float, dict[str, int]] = (0.0, 0.0, {})
 
@@ -56,7 +52,6 @@ class WatchService(callbacks.Periodic):
     """Forgets the rates of steps that come again, and starts to look."""
     super().on_train_begin(logs)
     json_lines.drop_from(self._path, 'step', self.model.step + 1)
-    self._begun_step = self.model.step
     self._then = (time.time(), 0.0, {})
     threading.Thread(target=self._look, daemon=True).start()
 
@@ -80,18 +75,15 @@ class WatchService(callbacks.Periodic):
               * self._states_per_search / seconds
         for name, count in counts.items()}
     rates = {name: rate for name, rate in rates.items() if rate}
-    ahead = arrivals.num_windows.numpy() - self._windows_per_step * (
-        step - self._begun_step)
     callbacks.write_metrics(self._path, self._writer, step, {
         'service/workers': len(rates),
         'service/searches_per_second': sum(rates.values()),
         'service/waited_share': (waited - waited_then) / seconds,
-        'service/windows_ahead': float(ahead),
         **{f'service/searches_per_second/{name}': rate
            for name, rate in rates.items()}})
-    logging.info('reanalyse service: %s searches/s; %d windows ahead',
+    logging.info('reanalyse service: %s searches/s',
                  '  '.join(f'{name} {rate:.0f}' for name, rate
-                           in sorted(rates.items())) or 'no', ahead)
+                           in sorted(rates.items())) or 'no')
 
   def _look(self) -> None:
     """Logs what changes, until training ends."""

@@ -1,13 +1,13 @@
 """The Keras model that learns a network from windows."""
 
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 import tensorflow as tf
 
 from tf_muzero.keras2 import keras
 from tf_muzero.networks.contract import Network
-from tf_muzero.reanalyse import on_device
-from tf_muzero.types import Nest
+from tf_muzero.reanalyse import store as store_lib
+from tf_muzero.reanalyse import timing
 from tf_muzero.types import Window
 
 # window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
@@ -19,15 +19,15 @@ LossFn = Callable[[Network, Window],
 class Trainer(keras.Model):
   """Holds the network, its target network, and the compiled train step.
 
-  `fit` takes a dataset of `Window` batches. Metrics are of the global batch, as
-  is the gradient, averaged over the steps of an execution.
+  `fit` takes a store of segments, or a dataset of `Window` batches. Metrics are
+  of the global batch, as is the gradient, averaged over the steps of an
+  execution.
 
   Attributes:
     network: what learns.
     target_network: follows it; what searches and acts.
     execute: the compiled function of an iterator that runs one execution.
-    iterator: of the running `fit`, for checkpoints of the data's position.
-    device_reanalyse: searches what `fit` takes then, batches of segments.
+    store: that `fit` was given.
     samples: of the last execution's last step, on the first replica: name ->
       numbers for a histogram. They stay on the device until they are read.
   """
@@ -56,9 +56,7 @@ class Trainer(keras.Model):
     self.network = network
     self.target_network = target_network
     self.execute: Optional[Callable] = None
-    self.iterator: Optional[tf.data.Iterator] = None
-    self.restore_iterator_fn: Optional[Callable] = None
-    self.device_reanalyse: Optional[on_device.DeviceReanalyse] = None
+    self.store: Optional[store_lib.Store] = None
     self.samples: dict[str, tf.Tensor] = {}
     self._loss_fn = loss_fn
     self._target_period = target_period
@@ -81,11 +79,13 @@ class Trainer(keras.Model):
     """Learner steps so far."""
     return int(self.optimizer.iterations.numpy())
 
-  def position(self) -> tf.train.Checkpoint:
-    """Returns what saves and restores the position in the data."""
-    beside = ({'device_reanalyse': self.device_reanalyse}
-              if self.device_reanalyse else {})
-    return tf.train.Checkpoint(iterator=self.iterator, **beside)
+  def fit(self, x: Union[store_lib.Store, tf.data.Dataset], **kwargs
+          ) -> keras.callbacks.History:
+    """Learns, as Keras does; what a store is filled from is its own affair."""
+    if isinstance(x, store_lib.Store):
+      self.store = x
+      x = tf.data.Dataset.from_tensors(0).repeat()  # Not looked at.
+    return super().fit(x, **kwargs)
 
   def train_step(self, data: Window) -> dict[str, tf.Tensor]:
     """Returns the metrics of one step, for which this replica has windows.
@@ -101,10 +101,7 @@ class Trainer(keras.Model):
         self.optimizer.iterations + 1 - data.snapshot_step, tf.float32))
     metrics['target/value'] = share * tf.reduce_mean(data.value[:, 0])
     for name, diagnostic in data.diagnostics.items():
-      if name.endswith('_seconds'):  # See `timing`.
-        metrics[f'time/{name}'] = tf.reduce_sum(diagnostic)
-      else:
-        metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
+      metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
     # All at once. The gradient of the whole batch is what is clipped.
     sums, gradients = tf.distribute.get_replica_context().all_reduce(
         tf.distribute.ReduceOp.SUM,
@@ -121,20 +118,24 @@ class Trainer(keras.Model):
     if self.train_function is not None and not force:
       return self.train_function
 
-    next_windows_fn = (self.device_reanalyse.next_windows
-                       if self.device_reanalyse else next)
+    def next_windows(iterator, ended):
+      if self.store:
+        return self.store.next_windows(ended)
+      windows = next(iterator)
+      # They may have been there before the last step ended.
+      waited = tf.maximum(timing.now(windows) - ended, 0.0)
+      return windows, {'waited': tf.cast(waited, tf.float32)}
 
     def one_step(iterator, ended):
-      windows = next_windows_fn(iterator)
-      # They may have been there before the last step ended.
-      waited = tf.maximum(_time_of(windows) - ended, 0.0)
+      windows, seconds = next_windows(iterator, ended)
       metrics = self.distribute_strategy.run(self.train_step, (windows,))
       # Every replica has the same metrics.
       metrics, samples = _split({
           name: self.distribute_strategy.experimental_local_results(x)[0]
           for name, x in metrics.items()})
-      return _time_of(metrics), {
-          'time/waited': tf.cast(waited, tf.float32), **metrics}, samples
+      return timing.now(metrics), {
+          **{f'time/{name}': x for name, x in seconds.items()},
+          **metrics}, samples
 
     @tf.function
     def execute(iterator):
@@ -148,12 +149,6 @@ class Trainer(keras.Model):
     self.execute = execute
 
     def train_function(iterator):
-      if self.iterator is not iterator:
-        self.iterator = iterator
-        with tf.experimental.async_scope():
-          pass  # Its end waits for the iterators that other hosts make.
-        if self.restore_iterator_fn:
-          self.restore_iterator_fn(iterator)
       metrics, self.samples = self.execute(iterator)
       return metrics
 
@@ -182,13 +177,6 @@ def _split(terms: dict[str, tf.Tensor]
   """Returns scalars, and what is none."""
   return ({name: x for name, x in terms.items() if x.shape.rank == 0},
           {name: x for name, x in terms.items() if x.shape.rank != 0})
-
-
-def _time_of(made: Nest) -> tf.Tensor:
-  """Returns the time at which something is made."""
-  with tf.control_dependencies(
-      tf.nest.flatten(made, expand_composites=True)):
-    return tf.timestamp()
 
 
 def make_target_network(network_fn: Callable[[], Network]) -> Network:

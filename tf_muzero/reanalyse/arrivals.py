@@ -6,11 +6,7 @@ from tf_muzero.data import orders
 
 
 class Arrivals:
-  """Counts what comes from which worker, inside the trainer's dataset.
-
-  Attributes:
-    num_windows: windows that were cut of it, sample reuse counted in.
-  """
+  """Counts what comes from which worker, inside the trainer's dataset."""
 
   def __init__(self):
     """Creates the counters, on the host."""
@@ -20,7 +16,6 @@ class Arrivals:
           tf.string, tf.int64, tf.constant(0, tf.int64))
       self._times = tf.lookup.experimental.MutableHashTable(
           tf.string, tf.float64, tf.constant(0.0, tf.float64))
-      self.num_windows = tf.Variable(0, dtype=tf.int64, trainable=False)
       # Time since which the trainer's pipeline waits for an element, or 0.
       self._asked = tf.Variable(0.0, dtype=tf.float64, trainable=False)
       self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
@@ -43,10 +38,6 @@ class Arrivals:
     # `zip` asks the first before the second.
     asks = orders.numbers().map(ask)
     return tf.data.Dataset.zip((asks, dataset)).map(arrive)
-
-  def count_windows(self, number: tf.Tensor) -> None:
-    """Counts windows; called inside the dataset."""
-    self.num_windows.assign_add(tf.cast(number, tf.int64))
 
   def by_worker(self) -> dict[str, tuple[int, float]]:
     """Returns, for each worker, its elements and the time of the last one."""

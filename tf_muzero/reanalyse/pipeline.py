@@ -1,4 +1,4 @@
-"""Segments in, batches of training windows out: one `tf.data` graph."""
+"""Segments in, searched segments out: one `tf.data` graph."""
 
 import dataclasses
 import functools
@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.data import orders
+from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
@@ -17,10 +18,9 @@ from tf_muzero.reanalyse import timing
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.search import execution
 from tf_muzero.types import Improved
-from tf_muzero.types import Nest
 from tf_muzero.types import SearchFn
+from tf_muzero.types import Searched
 from tf_muzero.types import Segment
-from tf_muzero.types import Window
 
 _LONGEST = 125  # Windows of a segment that is fitted to the data.
 _STATES = 600  # That are searched at once then: four segments of the longest.
@@ -40,18 +40,26 @@ class Reanalyse:
       the lengths of the stored episodes, see `fitted`.
     segments_per_search: G; a search has G (L + K + n) roots. 0 for about 600 of
       them.
-    sample_reuse: how often each window is trained on.
-    shuffle_windows: size of the shuffle buffer after the search, in windows.
-      The larger, the older are the weights that made a window's targets.
+    sample_reuse: windows that are trained on for each one that is searched.
+    store_windows: windows that are held and drawn from, over all hosts, see
+      `store`. The more, the older are the weights that made their targets.
     parallel_searches: map calls that run at the same time, in each process; 0
       lets tf.data choose. Processes of 'local:N' have one each.
     host_jit: whether XLA compiles the search; off where TensorFlow has no XLA
       for the host that searches, as on TPU machines.
     shuffle_segments: size of the shuffle buffer before the search, in segments;
-      0 for none. Those searched together are then of different episodes.
+      0 for none. Vectors that are held in memory need none, see
+      `offline.segments`.
     placement: where searches run: `host`, here, or `device`, see `on_device`.
     service: where searches run: '' here, 'grpc://host:port' in the workers of
       that tf.data service, 'local:N' in N processes that are started for it.
+    priority_exponent: alpha. Windows are drawn in proportion to |search value -
+      value target| of their first state to the power of alpha, so that 0 draws
+      all alike (Schaul et al. 2016 and MuZero, appendix G, recalled). Value
+      targets that are the search's values themselves have no such difference.
+    importance_exponent: beta. The loss of a window is multiplied by
+      (N P)^-beta, where there are N of probability P, over the largest one of
+      the batch.
   """
   improvement_fn: Callable[..., Improved]
   value_target_fn: Callable[..., tf.Tensor]
@@ -60,18 +68,21 @@ class Reanalyse:
   windows_per_segment: int
   segments_per_search: int
   sample_reuse: int
-  shuffle_windows: int
+  store_windows: int
   parallel_searches: int
   host_jit: bool
   shuffle_segments: int = 0
   placement: str = 'host'
   service: str = ''
+  priority_exponent: float = 0.0
+  importance_exponent: float = 0.0
 
   def __post_init__(self):
     for low, names in (
         (0, ('td_steps', 'windows_per_segment', 'segments_per_search',
-             'parallel_searches', 'shuffle_segments')),
-        (1, ('sample_reuse', 'shuffle_windows'))):
+             'parallel_searches', 'shuffle_segments', 'priority_exponent',
+             'importance_exponent')),
+        (1, ('sample_reuse', 'store_windows'))):
       ranges.at_least(low, **{name: getattr(self, name) for name in names})
     if self.placement not in ('host', 'device'):
       raise ValueError(
@@ -105,6 +116,20 @@ class Reanalyse:
     return functools.partial(
         self.search_fn, execution=execution.on_host(self.host_jit))
 
+  def cutting(self, agent: Agent, unroll_steps: int, keep_observations: bool
+              ) -> windows_lib.Cutting:
+    """Returns how windows are made.
+
+    Args:
+      agent: whose discount counts.
+      unroll_steps: K.
+      keep_observations: whether windows hold the observations of all T states.
+    """
+    return windows_lib.Cutting(
+        functools.partial(_value_targets, self, agent.discount),
+        self.windows_per_segment, unroll_steps, keep_observations,
+        self.priority_exponent, self.importance_exponent)
+
   def segment_length(self, unroll_steps: int) -> int:
     """Returns S = L + K + n, the states of a segment."""
     return self.windows_per_segment + unroll_steps + self.td_steps
@@ -120,13 +145,12 @@ class Reanalyse:
         * self.sample_reuse)
 
 
-def reanalysed_windows(
+def searched_segments(
     segments: tf.data.Dataset, reanalyse: Reanalyse,
     planning_model: PlanningModel, snapshot_directory: str,
-    parameter_shapes: list[tf.TensorShape], *, unroll_steps: int,
-    discount: float, keep_observations: bool, seed: int, deterministic: bool,
+    parameter_shapes: list[tf.TensorShape], *, seed: int, deterministic: bool,
     service: Optional[service_lib.Service] = None) -> tf.data.Dataset:
-  """Returns a dataset of shuffled `Window`s with targets of the newest weights.
+  """Returns a dataset of `Searched` batches, with the newest weights.
 
   Args:
     segments: dataset of `Segment`, endless, in random order.
@@ -134,10 +158,7 @@ def reanalysed_windows(
     planning_model: the network.
     snapshot_directory: where the trainer publishes its parameters.
     parameter_shapes: of a snapshot.
-    unroll_steps: K.
-    discount: the agent's, per decision.
-    keep_observations: whether windows hold the observations of all T states.
-    seed: of the searches and of the shuffling.
+    seed: of the searches.
     deterministic: serial and not timed, so that which snapshot a search sees
       depends on nothing but the learner's step.
     service: that searches; None for a search in this process.
@@ -150,85 +171,70 @@ def reanalysed_windows(
         planning_model, reanalyse.host_search_fn(), parameters, search_seed,
         segment_batch)
 
-  def search(numbered, segment_batch) -> tuple[
-      tf.Tensor, Segment, Improved, tuple[tf.Tensor, tf.Tensor]]:
+  def search(numbered, segment_batch: Segment
+             ) -> tuple[tf.Tensor, Searched, tf.Tensor]:
     index, asked = numbered
     begun = tf.timestamp()
     with tf.control_dependencies([begun]):
       step, vector = snapshots.read(snapshot_directory, index)
     improved = improve(vector, segment_batch, rng.fold_in(
         rng.seed(seed), tf.cast(index, tf.int32)))
-    return step, segment_batch, improved, (
-        begun - asked, timing.since(begun, improved))
+    num = segment_batch.reward.shape[0]
+    made = timing.now(improved)
+    seconds = {} if deterministic else timing.spread(
+        num, read=begun - asked, search=made - begun)
+    return index, Searched(
+        segment_batch, improved, tf.fill([num], step), seconds), made
 
-  def windows_of(step, segment_batch, improved, seconds) -> Window:
-    windows = make_windows(
-        segment_batch, improved, step, reanalyse, unroll_steps=unroll_steps,
-        discount=discount, keep_observations=keep_observations)
-    windows = tf.nest.map_structure(
-        lambda x: tf.repeat(x, reanalyse.sample_reuse, axis=0), windows)
-    return windows if deterministic else timing.spread(
-        windows, read=seconds[0], search=seconds[1])
+  def arrive(_, searched: Searched, made: tf.Tensor) -> Searched:
+    if deterministic:
+      return searched
+    return searched._replace(seconds={**searched.seconds, **timing.spread(
+        searched.snapshot_step.shape[0], ahead=tf.timestamp() - made)})
 
   parallel_searches = reanalyse.parallel_searches or tf.data.AUTOTUNE
   if service and service.is_local:
     parallel_searches = 1
-  how = {} if deterministic else {
-      'deterministic': False, 'num_parallel_calls': parallel_searches}
   numbers = orders.numbers().map(lambda number: (number, tf.timestamp()))
   dataset = tf.data.Dataset.zip((numbers, segments.batch(
-      reanalyse.segments_per_search, drop_remainder=True)))
+      reanalyse.segments_per_search, drop_remainder=True))).map(
+          search, **({} if deterministic else {
+              'deterministic': False, 'num_parallel_calls': parallel_searches}))
   if service:
-    dataset = service.count_windows(
-        service.distribute(dataset.map(search, **how)).map(windows_of))
-  else:
-    dataset = dataset.map(
-        lambda *numbered: windows_of(*search(*numbered)), **how)
-  return windows_lib.one_by_one(dataset).shuffle(
-      reanalyse.shuffle_windows, seed=seed, reshuffle_each_iteration=False)
+    dataset = service.distribute(dataset)
+  return dataset.map(arrive)
 
 
-def make_windows(
-    segments: Segment, improved: Improved, snapshot_step: tf.Tensor,
-    reanalyse: Reanalyse, *, unroll_steps: int, discount: float,
-    keep_observations: bool, cut_fn: Callable[..., Nest] = windows_lib.cut
-    ) -> Nest:
-  """Returns the windows of improved segments, leading [number of windows].
-
-  Args:
-    segments: leading [G, S].
-    improved: leading [G, S].
-    snapshot_step: scalar int64, learner step of the weights that planned.
-    reanalyse: how.
-    unroll_steps: K.
-    discount: the agent's, per decision.
-    keep_observations: whether windows hold the observations of all T states.
-    cut_fn: `windows.cut`, or `windows.cut_all` for what that returns.
-  """
+def _value_targets(reanalyse: Reanalyse, discount: float, searched: Searched
+                   ) -> tf.Tensor:
+  """Returns value targets [G, S]."""
+  segments, improved = searched.segment, searched.improved
   has_value = segments.is_state & ~windows_lib.absorbing(segments)
-  value = reanalyse.value_target_fn(
+  return reanalyse.value_target_fn(
       segments.reward, segments.discount * discount, segments.is_transition,
       tf.where(has_value, improved.value, 0.0),
       tf.where(has_value, improved.network_value, 0.0), reanalyse.td_steps)
-  return cut_fn(
-      segments, improved, value, snapshot_step,
-      windows_per_segment=reanalyse.windows_per_segment,
-      unroll_steps=unroll_steps, keep_observations=keep_observations)
 
 
-def ahead(batches: tf.data.Dataset, deterministic: bool) -> tf.data.Dataset:
-  """Returns batches made ahead of time, or strictly on demand."""
+def on_demand(segments: tf.data.Dataset, deterministic: bool
+              ) -> tf.data.Dataset:
+  """Returns the segments as a store takes them: nothing is made ahead of that.
+
+  But for the searches that run side by side, which each make one ahead.
+
+  Args:
+    segments: of whatever kind.
+    deterministic: whether their order may not depend on the clock.
+  """
   options = tf.data.Options()
   options.deterministic = deterministic
   # Snapshots are files on purpose: a saved position need not hold them.
   options.experimental_external_state_policy = (
       tf.data.experimental.ExternalStatePolicy.IGNORE)
-  # Would make batches ahead where it is not told how long they lie ready.
+  # Both would make segments ahead.
   options.experimental_optimization.inject_prefetch = False
-  if not deterministic:
-    if isinstance(batches.element_spec, Window):
-      return timing.ahead(batches).with_options(options)
-    return batches.prefetch(timing.BATCHES_AHEAD).with_options(options)
-  options.autotune.enabled = False
-  options.experimental_optimization.map_parallelization = False
-  return batches.with_options(options)
+  options.experimental_optimization.map_and_batch_fusion = False
+  if deterministic:
+    options.autotune.enabled = False
+    options.experimental_optimization.map_parallelization = False
+  return segments.with_options(options)

@@ -1,9 +1,9 @@
 """Searches in other processes: the pipeline's hop over the tf.data service.
 
-Workers read, cut and search segments; what they return is small, since the
-windows are cut and repeated behind the hop, in the trainer. All that is random
-follows from numbers that the dispatcher deals, each to one worker: which
-episodes, in which order, and the seed of each search.
+Workers read and search segments; windows are cut of them behind the hop, in the
+trainer's store. All that is random follows from numbers that the dispatcher
+deals, each to one worker: which episodes, in which order, and the seed of each
+search.
 """
 
 import socket
@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from tf_muzero.reanalyse import local_service
 from tf_muzero.reanalyse.arrivals import Arrivals
-from tf_muzero.types import Window
 
 _PATIENCE = 600.0  # Seconds.
 _TELL_EVERY = 10.0  # Seconds.
@@ -85,18 +84,6 @@ class Service:
     if self.arrivals:
       return self.arrivals.watch(signed)
     return signed.map(lambda _, element: element)
-
-  def count_windows(self, windows: tf.data.Dataset) -> tf.data.Dataset:
-    """Returns a dataset of `Window`s, leading any number, counted."""
-    arrivals = self.arrivals
-    if not arrivals:
-      return windows
-
-    def count(window: Window) -> Window:
-      arrivals.count_windows(tf.shape(window.value)[0])
-      return window
-
-    return windows.map(count)
 
   def stop_counting(self) -> None:
     """Forgets the counters: pipelines of other hosts cannot reach them."""

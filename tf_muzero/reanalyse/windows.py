@@ -1,10 +1,33 @@
 """Training windows, cut out of searched segments."""
 
+from typing import Any, Callable, NamedTuple
+
 import tensorflow as tf
 
-from tf_muzero.types import Improved
+from tf_muzero.types import Searched
 from tf_muzero.types import Segment
 from tf_muzero.types import Window
+
+_LEAST_GAP = 1e-6  # So that every window can be drawn.
+
+
+class Cutting(NamedTuple):
+  """How windows are made of searched segments.
+
+  Attributes:
+    value_fn: searched segments -> value targets [G, S].
+    windows_per_segment: L; windows start at the first L states.
+    unroll_steps: K.
+    keep_observations: whether windows hold the observations of all T states.
+    priority_exponent: alpha, see `pipeline.Reanalyse`.
+    importance_exponent: beta, likewise.
+  """
+  value_fn: Callable[[Searched], tf.Tensor]
+  windows_per_segment: int
+  unroll_steps: int
+  keep_observations: bool
+  priority_exponent: float = 0.0
+  importance_exponent: float = 0.0
 
 
 def absorbing(segments: Segment) -> tf.Tensor:
@@ -17,84 +40,104 @@ def absorbing(segments: Segment) -> tf.Tensor:
   return tf.math.cumprod(alive, axis=1, exclusive=True) <= 0.0
 
 
-def one_by_one(batches: tf.data.Dataset) -> tf.data.Dataset:
-  """Returns the elements of batches.
+def starts(segments: Segment, windows_per_segment: int) -> tf.Tensor:
+  """Returns at which states windows start: [G, S] bool.
 
-  `Dataset.unbatch`, but for elements without content, such as the actions of
-  windows with K = 0: those make it end the process.
+  At the first L states, where there is a stored action; they come first.
   """
-  specs = tf.nest.flatten(batches.element_spec)
-  if all(spec.shape[1:].num_elements() != 0 for spec in specs):
-    return batches.unbatch()
-  return batches.flat_map(lambda *batch: tf.data.Dataset.from_tensor_slices(
-      tf.nest.pack_sequence_as(batches.element_spec, tf.nest.flatten(batch))))
+  length = segments.reward.shape[1]
+  return segments.is_transition & (tf.range(length) < windows_per_segment)
 
 
-def cut(segments: Segment, improved: Improved, value: tf.Tensor,
-        snapshot_step: tf.Tensor, *, windows_per_segment: int,
-        unroll_steps: int, keep_observations: bool) -> Window:
-  """Returns the windows of all states that have a stored action.
-
-  Their number is not static; for the rest see `cut_all`.
-  """
-  windows, has_action = cut_all(
-      segments, improved, value, snapshot_step,
-      windows_per_segment=windows_per_segment, unroll_steps=unroll_steps,
-      keep_observations=keep_observations)
-  return tf.nest.map_structure(
-      lambda x: tf.boolean_mask(x, has_action), windows)
-
-
-def cut_all(
-    segments: Segment, improved: Improved, value: tf.Tensor,
-    snapshot_step: tf.Tensor, *, windows_per_segment: int, unroll_steps: int,
-    keep_observations: bool) -> tuple[Window, tf.Tensor]:
-  """Returns all windows [G * L], and which of them to train on.
+def whole(searched: Searched, value: tf.Tensor) -> Window:
+  """Returns each segment as one long window of all its states, leading [G].
 
   Past the end of a terminated episode: value and reward 0, no policy loss
-  (MuZero, appendix G). Past a truncation: no loss at all.
+  (MuZero, appendix G). Past a truncation: no loss at all. Fields of a window
+  that are of its first state alone are here of all states, [G, S]; the
+  importance is 1.
 
   Args:
-    segments: leading [G, S].
-    improved: leading [G, S].
+    searched: leading [G].
     value: [G, S] value targets.
-    snapshot_step: scalar int64.
-    windows_per_segment: L; windows start at the first L states.
-    unroll_steps: K.
-    keep_observations: whether windows hold the observations of all T states.
-
-  Returns:
-    Windows with leading [G * L], segment by segment, and [G * L] bool: whether
-    the first state has a stored action. Where not, the segment is padding.
   """
-  start = tf.range(windows_per_segment)[:, tf.newaxis]
-  states = start + tf.range(unroll_steps + 1)
+  segment, improved = searched.segment, searched.improved
+  is_absorbing = absorbing(segment)
+  number = lambda is_so: tf.cast(is_so, tf.float32)
+  return Window(
+      observation=segment.observation, action=segment.action,
+      reward=segment.reward, candidates=improved.candidates,
+      weights=improved.weights, value=value,
+      policy_mask=number(segment.is_transition),
+      value_mask=number(segment.is_state | is_absorbing),
+      reward_mask=number(segment.is_transition | is_absorbing),
+      snapshot_step=tf.broadcast_to(
+          searched.snapshot_step[:, tf.newaxis], value.shape),
+      importance=tf.ones_like(value), diagnostics=improved.diagnostics)
+
+
+def weighted(searched: Searched, cutting: Cutting) -> Window:
+  """Returns what `whole` does, with a weight of each state as its importance.
+
+  Windows are drawn in proportion to them; none starts where it is 0.
+  """
+  value = cutting.value_fn(searched)
+  weights = tf.cast(
+      starts(searched.segment, cutting.windows_per_segment), tf.float32)
+  if cutting.priority_exponent:
+    gap = tf.abs(searched.improved.value - value)
+    weights *= (gap + _LEAST_GAP) ** cutting.priority_exponent
+  return whole(searched, value)._replace(importance=weights)
+
+
+def check_alike(one: Window, other: Window) -> None:
+  """Raises ValueError for windows of different shapes or types, specs."""
+  for field in Window._fields:
+    stored, played = getattr(one, field), getattr(other, field)
+    if stored != played:
+      raise ValueError(
+          f'Reanalysed and fresh windows differ in {field}: {stored} and '
+          f'{played}. Are dataset and environment of the same task?')
+
+
+def cut(rows: Window, segment: tf.Tensor, start: tf.Tensor, *, length: int,
+        unroll_steps: int, frame_stack: int, keep_observations: bool,
+        gather_fn: Callable[[Any, tf.Tensor], tf.Tensor] = tf.gather) -> Window:
+  """Returns B windows out of what `whole` returns.
+
+  Args:
+    rows: all states of all segments, one after the other: leading [G * S].
+      Observations have F - 1 more for each segment.
+    segment: [B] numbers of segments.
+    start: [B] states that the windows start at.
+    length: S.
+    unroll_steps: K.
+    frame_stack: F.
+    keep_observations: whether windows hold the observations of all T states.
+    gather_fn: (leaf of `rows`, indices) -> rows.
+  """
+  def take(x, num, extra=0):  # Extra states of a segment.
+    first = segment * (length + extra) + start
+    indices = first[:, tf.newaxis] + tf.range(num)
+    return tf.nest.map_structure(lambda leaf: gather_fn(leaf, indices), x)
+
+  def of_first(x):
+    return tf.nest.map_structure(lambda leaf: leaf[:, 0], take(x, 1))
+
+  num_states = unroll_steps + 1
   # The first of a state's F observations has the number of the state.
-  num_frames = segments.observation.shape[1] - segments.reward.shape[1] + 1
-  seen = start + tf.range(
-      num_frames + (unroll_steps if keep_observations else 0))
-  steps = states[:, :-1]
-  is_absorbing = absorbing(segments)
-  known_reward = segments.is_transition | is_absorbing
-  known_value = segments.is_state | is_absorbing
-
-  def at(x, indices):  # [G, S, ...] -> [G, L, indices per window, ...]
-    return tf.gather(x, indices, axis=1)
-
-  windows = Window(
-      observation=at(segments.observation, seen),
-      action=at(segments.action, steps),
-      reward=at(segments.reward, steps),
-      candidates=at(improved.candidates, states),
-      weights=at(improved.weights, states),
-      value=at(value, states),
-      policy_mask=tf.cast(at(segments.is_transition, states), tf.float32),
-      value_mask=tf.cast(at(known_value, states), tf.float32),
-      reward_mask=tf.cast(at(known_reward, steps), tf.float32),
-      snapshot_step=tf.fill(
-          [segments.reward.shape[0], windows_per_segment], snapshot_step),
-      diagnostics={k: v[:, :windows_per_segment]
-                   for k, v in improved.diagnostics.items()})
-  return tf.nest.map_structure(
-      lambda x: tf.reshape(x, [-1, *x.shape[2:]]),
-      (windows, segments.is_transition[:, :windows_per_segment]))
+  observation = take(
+      rows.observation, frame_stack + keep_observations * unroll_steps,
+      frame_stack - 1)
+  return Window(
+      observation=observation, action=take(rows.action, unroll_steps),
+      reward=take(rows.reward, unroll_steps),
+      candidates=take(rows.candidates, num_states),
+      weights=take(rows.weights, num_states),
+      value=take(rows.value, num_states),
+      policy_mask=take(rows.policy_mask, num_states),
+      value_mask=take(rows.value_mask, num_states),
+      reward_mask=take(rows.reward_mask, unroll_steps),
+      snapshot_step=of_first(rows.snapshot_step),
+      importance=of_first(rows.importance),
+      diagnostics=of_first(rows.diagnostics))

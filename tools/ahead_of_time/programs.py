@@ -1,5 +1,6 @@
 """The programs that a TPU is to run, traced under a TPUStrategy."""
 
+import dataclasses
 import functools
 from typing import Any, Mapping, NamedTuple, Optional
 
@@ -12,6 +13,7 @@ from tf_muzero.acting import interaction
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.reanalyse import pipeline
+from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.search import execution
 from tf_muzero.types import Episode
 from tf_muzero.types import EnvironmentSpec
@@ -100,16 +102,22 @@ def roots(settings: Settings, task: Task, strategy: tf.distribute.Strategy
 
 
 def window_spec(settings: Settings, task: Task) -> Window:
-  """Returns the spec of a window, as the pipeline makes it."""
+  """Returns the spec of a window, as the store makes it."""
   agent = settings['agent']
+  reanalyse = dataclasses.replace(settings['reanalyse'], store_windows=1)
   network = agent.make_network(task.spec, task.num_datapoints)
-  return pipeline.reanalysed_windows(
-      _segments(settings, task), settings['reanalyse'],
+  searched = pipeline.searched_segments(
+      _segments(settings, task), reanalyse,
       agent.plan_with(network, task.spec), 'nowhere',
-      [v.shape for v in network.variables], discount=agent.discount,
-      unroll_steps=settings['unroll_steps'], seed=0, deterministic=True,
-      keep_observations=settings['loss_weights'].reconstruction > 0.0,
-  ).element_spec
+      [v.shape for v in network.variables], seed=0, deterministic=True)
+  store = store_lib.Store(
+      [store_lib.Source(searched, searched.element_spec, 1, 1, 1)],
+      reanalyse.cutting(agent, settings['unroll_steps'],
+                        settings['loss_weights'].reconstruction > 0.0), seed=0)
+  windows, _ = tf.function(
+      store.next_windows).get_concrete_function().structured_outputs
+  return tf.nest.map_structure(
+      lambda x: tf.TensorSpec(x.shape[1:], x.dtype), windows)
 
 
 def _plan(settings, task, strategy, improvement_fn):
