@@ -137,8 +137,8 @@ def test_all_windows_are_drawn_alike_and_independently():
 
 
 def test_batches_vary_as_independent_draws_do():
-  """With one segment of two of each of 60 episodes, as in the quickstart."""
-  lengths = np.full([60], 2)
+  """With one segment of four of each of 60 episodes, as in the quickstart."""
+  lengths = np.full([60], 4)
   values = np.random.default_rng(1).normal(size=60).astype(np.float32)
 
   def segment(episode, _):
