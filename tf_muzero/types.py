@@ -125,6 +125,8 @@ class SearchOutput(NamedTuple):
     value: [B] mean of all returns backed up to the root.
     network_value: [B] the network's own value of the root.
     depth: [B] int32 depth of the deepest node; 1 is a child of the root.
+    choice: [B] int32 candidate that the search itself would act by, or `()`
+      where that is the most visited one.
   """
   candidates: Nest
   visit_counts: tf.Tensor
@@ -133,6 +135,7 @@ class SearchOutput(NamedTuple):
   value: tf.Tensor
   network_value: tf.Tensor
   depth: tf.Tensor
+  choice: Nest = ()
 
 
 # (parameters, root, recurrent_fn, seed, *, draw_fn, execution) -> SearchOutput

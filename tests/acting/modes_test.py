@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.search import gumbel
 from tf_muzero.types import RootOutput
 from tf_muzero.types import SearchOutput
 from tf_muzero.types import StepOutput
@@ -130,6 +131,37 @@ def test_mcts_searches_with_the_mode_as_candidate_0(include_mode):
       roots[0].candidates[0, :, 0], [0.5 if include_mode else -0.8, 0.1, 0.4])
   np.testing.assert_allclose(
       tf.nn.softmax(roots[0].prior_logits), [[1 / 3] * 3], rtol=1e-6)
+
+
+def test_mcts_takes_what_a_search_chooses():
+  def search(*arguments, **keywords):
+    return acting_toys.search(*arguments, **keywords)._replace(
+        choice=tf.constant([1, 0]))
+
+  act = modes.mcts().make_fn(_discrete_model, search)
+  np.testing.assert_array_equal(act((), _SEED, tf.ones([2, 1])), [1, 0])
+
+
+@pytest.mark.parametrize('gumbel_scale', [0.0, 1.0])
+def test_mcts_with_gumbel_s_search_takes_the_best_that_it_considers(
+    gumbel_scale):
+  outputs = []
+
+  def search(parameters, root, recurrent_fn, seed, *, draw_fn):
+    del draw_fn
+    outputs.append(gumbel.search(
+        parameters, root, lambda *x: recurrent_fn(*x)._replace(
+            prior_logits=tf.zeros([len(x[2]), 3])), seed, num_simulations=2,
+        max_considered=2, value_scale=1.0, gumbel_scale=gumbel_scale))
+    return outputs[-1]
+
+  act = modes.mcts().make_fn(_discrete_model, search)
+  action = act((), _SEED, tf.ones([64, 1])).numpy()
+  # Two are visited once each. Action 1 is worth 10, action 2 is worth 2.
+  considered = outputs[0].visit_counts.numpy() > 0
+  best = np.where(considered[:, 1], 1, 2)
+  np.testing.assert_array_equal(action, best)
+  assert (best == 2).any() == (gumbel_scale == 1.0)
 
 
 def test_mcts_of_discrete_actions():

@@ -73,6 +73,14 @@ def test_same_tree_as_mctx(path, monkeypatch):
       output.value, golden['node_values'][:, 0], rtol=1e-4, atol=1e-5)
   np.testing.assert_allclose(
       output.weights, golden['weights'], rtol=1e-3, atol=1e-5)
+  if settings['policy'] == 'gumbel':
+    # As mctx chooses: the weights are a softmax of what noise is added to.
+    visits = golden['child_visits'][:, 0]
+    scores = np.log(np.maximum(golden['weights'], 1e-30)) + golden['gumbel']
+    np.testing.assert_array_equal(output.choice, np.where(
+        visits == visits.max(-1, keepdims=True), scores, -np.inf).argmax(-1))
+  else:
+    assert output.choice == ()
   totals = forest.tree.total.numpy().reshape(shape).sum(-1)
   values = forest.tree.network_value.numpy().reshape(shape[:2])
   np.testing.assert_allclose(

@@ -102,10 +102,11 @@ def value(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
 
 def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
          name: str = 'mcts') -> Mode:
-  """Returns the mode that takes the most visited candidate of a search.
+  """Returns the mode that takes the candidate that a search chooses.
 
-  Equal visits are decided by the mean return of the search. There is no noise
-  at the root.
+  That is the most visited one, equal visits being decided by the mean return of
+  the search, without noise at the root; or what the search says it chooses, as
+  Gumbel's does. Its noise is its own: `gumbel_scale` 0 leaves it out.
 
   Args:
     max_scale: cap of the Gaussian's scale, at all nodes of the search.
@@ -124,11 +125,17 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
       root = _root(model, parameters, root_seed, observation, include_mode)
       output = search_fn(parameters, root, model.recurrent_fn, search_seed,
                          draw_fn=model.draw_fn)
-      return _choose(output.candidates, most_visited(output))
+      return _choose(output.candidates, chosen(output))
 
     return act
 
   return Mode(name, make, needs_search=True)
+
+
+def chosen(output: SearchOutput) -> tf.Tensor:
+  """Returns [B] int32, the candidate that a search would act by."""
+  return (output.choice if tf.is_tensor(output.choice)
+          else most_visited(output))
 
 
 def most_visited(output: SearchOutput) -> tf.Tensor:

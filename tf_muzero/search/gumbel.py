@@ -36,7 +36,9 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            ) -> SearchOutput:
   """Returns what planning with Gumbel MuZero says of the roots.
 
-  The weights are `softmax(logits + sigma(completed Q))`.
+  The weights are `softmax(logits + sigma(completed Q))`. The choice is the best
+  of the candidates that are left when halving ends, by the same logits and
+  noise (algorithm 2): about a sample of the policy, or without noise its best.
 
   Args:
     parameters: passed to `recurrent_fn`.
@@ -71,8 +73,12 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
       score_fn=_interior(complete_fn), root_score_fn=root_score_fn,
       draw_fn=draw_fn, execution=execution)
   node = tree_lib.view_roots(forest.tree)
-  weights = tf.nn.softmax(node.prior + complete_fn(node))
-  return mcts.summarise(root, forest, weights)
+  logits = node.prior + complete_fn(node)
+  is_last = tf.equal(
+      node.visits, tf.reduce_max(node.visits, axis=-1, keepdims=True))
+  return mcts.summarise(root, forest, tf.nn.softmax(logits))._replace(
+      choice=tf.argmax(tf.where(is_last, gumbel + logits, -np.inf), axis=-1,
+                       output_type=tf.int32))
 
 
 def considered_visits(num_considered: int, num_simulations: int) -> list[int]:
