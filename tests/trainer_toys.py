@@ -50,7 +50,7 @@ def make_trainer(optimizer=None, steps_per_execution=1, jit_compile=False,
       _SUPPORT, _SUPPORT, 0.9, 3)
   tf.keras.utils.set_random_seed(1)
   make_network = lambda: agent.make_network(_SPEC)
-  loss_fn = lambda network, window: losses.muzero_loss(
+  loss_fn = lambda network, window, seed: losses.muzero_loss(
       network, agent, agent.make_head(_SPEC),
       losses.LossWeights(1.0, 0.25, 1.0, 0.0, 0.0), window, BATCH_SIZE)
   trainer = trainer_lib.Trainer(

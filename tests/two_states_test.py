@@ -118,7 +118,7 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host',
       placement=placement)
   trainer = trainer_lib.Trainer(
       make_network(), trainer_lib.make_target_network(make_network),
-      lambda network, window: losses.muzero_loss(
+      lambda network, window, seed: losses.muzero_loss(
           network, agent, agent.make_head(spec),
           losses.LossWeights(1.0, 1.0, 1.0, 1e-3, 0.0), window, _B),
       target_period=10, target_decay=0.0, global_batch_size=_B,

@@ -39,8 +39,20 @@ _TABLE = {
         'Cross-entropy of the unrolled rewards to the stored ones, in nats.'),
     'loss/reconstruction': Metric(
         'reconstruction loss', '',
-        'Squared error of the decoded observation, summed over its normalised '
-        'components.'),
+        'Squared error of the decoded observation, summed over the normalised '
+        'components of a vector, or the mean of the pixels of frames.'),
+    'loss/spr': Metric(
+        'SPR loss', '',
+        'Negative cosine of unrolled embeddings to those that a slow copy of '
+        'the network has of what followed, both projected; -1 is the best.'),
+    'loss/simsiam': Metric(
+        'SimSiam loss', '',
+        'Negative cosine of unrolled embeddings to those of what followed, '
+        'both projected; -1 is the best.'),
+    'loss/contrastive': Metric(
+        'contrastive loss', 'nats',
+        'Cross-entropy of telling which window of the batch an unrolled '
+        'embedding belongs to, in nats.'),
     'loss/total': Metric(
         'total loss', '', 'Weighted sum of all terms of the loss.'),
     'policy/entropy': Metric(

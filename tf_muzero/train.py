@@ -41,6 +41,7 @@ from tf_muzero.learning import losses
 from tf_muzero.learning import resuming
 from tf_muzero.learning import run_lock
 from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.learning.terms import term
 from tf_muzero.networks import contract
 from tf_muzero.networks.agent import Agent
 from tf_muzero.reanalyse import pipeline
@@ -68,7 +69,7 @@ def train(
     run_directory: everything about the run; an interrupted run in it resumes.
     agent: the network and what it means.
     reanalyse: how stored data becomes targets.
-    loss_weights: of the terms of the loss.
+    loss_weights: of the terms of the loss, and which there are.
     optimizer_fn: total number of steps -> optimiser.
     num_steps: learner steps.
     batch_size: windows per learner step, over all replicas.
@@ -127,7 +128,7 @@ def train(
       evaluate_fn and evaluate_every) else None)
   feed = batches.Feed(
       source, agent, reanalyse, interaction, reanalyse_fraction, batch_size,
-      unroll_steps, loss_weights.reconstruction > 0.0, deterministic, seed)
+      unroll_steps, loss_weights.needs_observations, deterministic, seed)
   with run_lock.hold(run_directory, is_chief):
     # Evaluated or not, the run is the same.
     tf.keras.utils.set_random_seed(seed)
@@ -141,7 +142,7 @@ def train(
       trainer = make_trainer(
           source, agent, loss_weights, batch_size, compute_dtype,
           fit.statistics, target_period=target_period,
-          target_decay=target_decay, jit_compile=jit_compile)
+          target_decay=target_decay, jit_compile=jit_compile, seed=seed)
       trainer.compile(optimizer_fn(num_steps), steps_per_execution)
     searched = trainer.target_network if search_with_target else trainer.network
     saver = checkpoints.Saver(
@@ -207,18 +208,27 @@ def make_trainer(
   def make_network():
     network = agent.make_network(
         source.spec, source.num_steps, compute_dtype)
-    losses.check_network(network, loss_weights)
     if statistics and isinstance(network, contract.Normalizer):
       network.set_observation_statistics(
           *(np.tile(x, agent.frame_stack) for x in statistics))
     agent.start_heads(network)
     return network
 
-  def loss_fn(network, window):
-    return losses.muzero_loss(
-        network, agent, head, loss_weights, window, batch_size)
+  def make_heads():
+    return losses.make_heads(
+        network, loss_weights, agent.model_input(source.spec))
 
   network = make_network()
+  target_network = trainer_lib.make_target_network(make_network)
+  auxiliary = term.Auxiliary(
+      target_network, make_heads(),
+      trainer_lib.make_target_network(make_heads))
+
+  def loss_fn(network, window, seed):
+    return losses.muzero_loss(
+        network, agent, head, loss_weights, window, batch_size,
+        auxiliary=auxiliary, seed=seed)
+
   name = type(network).__name__
   if statistics and not isinstance(network, contract.Normalizer):
     logging.warning('%s has no set_observation_statistics: it sees '
@@ -226,9 +236,13 @@ def make_trainer(
   if agent.has_start and not isinstance(network, contract.Starter):
     logging.warning('%s has no start_heads: what it says at first is not '
                     'fitted to the data.', name)
+  if loss_weights.augment_fn and len(
+      agent.model_input(source.spec).shape) != 3:
+    logging.info('augment_fn is for frames: vectors are learned as they are.')
   return trainer_lib.Trainer(
-      network, trainer_lib.make_target_network(make_network), loss_fn,
-      global_batch_size=batch_size, **settings)
+      network, target_network, loss_fn,
+      global_batch_size=batch_size, heads=auxiliary.heads,
+      target_heads=auxiliary.target_heads, **settings)
 
 
 def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:

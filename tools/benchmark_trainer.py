@@ -80,7 +80,8 @@ def _make_trainer():
   tf.keras.utils.set_random_seed(0)
   make_network = functools.partial(agent.make_network, _SPEC)
 
-  def loss_fn(network, window):
+  def loss_fn(network, window, seed):
+    del seed
     return losses.muzero_loss(
         network, agent, head, losses.LossWeights(1.0, 0.25, 1.0, 5e-3, 0.0),
         window, _BATCH.value)

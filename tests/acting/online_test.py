@@ -77,7 +77,8 @@ def test_play_gets_better_with_learning(tmp_path, monkeypatch):
       listeners=[episode_log.EpisodeLog(log).write])
 
   weights = losses.LossWeights(1.0, 0.25, 1.0, 0.0, 0.0)
-  def loss_fn(network, window):
+  def loss_fn(network, window, seed):
+    del seed
     return losses.muzero_loss(
         network, agent, agent.make_head(spec), weights, window, _BATCH)
 

@@ -83,8 +83,8 @@ def test_only_waiting_for_data_counts_as_waiting(slow):
   else:
     windows = windows.prefetch(10)
     loss_fn = trainer._loss_fn
-    trainer._loss_fn = lambda network, window: loss_fn(
-        network, window._replace(value=sleep(window.value)))
+    trainer._loss_fn = lambda network, window, seed: loss_fn(
+        network, window._replace(value=sleep(window.value)), seed)
   waited = trainer.fit(windows, steps_per_epoch=5, verbose=0).history[
       'time/waited'][0]
   assert (waited > 0.1) == (slow == 'data')

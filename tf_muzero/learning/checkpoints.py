@@ -77,9 +77,10 @@ def find(directory: str, has_position: bool = True,
 
 def restore(trainer: trainer_lib.Trainer, start: Start) -> tf.train.Checkpoint:
   """Restores a trainer and returns what it is saved by."""
+  heads = {'heads': trainer.heads, 'target_heads': trainer.target_heads}
   checkpoint = tf.train.Checkpoint(
       network=trainer.network, target=trainer.target_network,
-      optimizer=trainer.optimizer)
+      optimizer=trainer.optimizer, **(heads if trainer.heads else {}))
   if start.checkpoint:
     with _restoring(start.checkpoint, (
         'Was the network or the optimiser changed? Set them as they were, or '

@@ -73,14 +73,6 @@ class LossWeights:
     return any(each.needs_observations for each in self.terms)
 
 
-def check_network(network: contract.Network, weights: LossWeights) -> None:
-  """Raises ValueError where a term needs what the network has not."""
-  if weights.reconstruction and not isinstance(network, contract.Decoder):
-    raise ValueError('reconstruction must be 0 for a network without a decoder '
-                     '(`decode` and `normalise`), such as '
-                     f'{type(network).__name__}; got {weights.reconstruction}.')
-
-
 def make_heads(network: contract.Network, weights: LossWeights,
                model_input: specs.Array) -> dict[str, tf.Module]:
   """Returns what terms have of their own to learn, by their names.

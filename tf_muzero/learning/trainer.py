@@ -1,19 +1,23 @@
 """The Keras model that learns a network from windows."""
 
-from typing import Callable, Optional, Union
+from typing import Callable, Mapping, Optional, TypeVar, Union
 
 import tensorflow as tf
 
+from tf_muzero import rng
 from tf_muzero.keras2 import keras
 from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.reanalyse import timing
 from tf_muzero.types import Window
 
-# window -> (this replica's loss, its named terms); see `losses.muzero_loss`.
-# Terms that are no scalars are samples, which only histograms are made of.
-LossFn = Callable[[Network, Window],
+# (network, window, seed [2]) -> (this replica's loss, its named terms); see
+# `losses.muzero_loss`. Terms that are no scalars are samples, which only
+# histograms are made of.
+LossFn = Callable[[Network, Window, tf.Tensor],
                   tuple[tf.Tensor, dict[str, tf.Tensor]]]
+
+Made = TypeVar('Made')  # A network, or heads.
 
 
 class Trainer(keras.Model):
@@ -26,6 +30,8 @@ class Trainer(keras.Model):
   Attributes:
     network: what learns.
     target_network: follows it; what searches and acts.
+    heads: what the loss has beside the network to learn, by the terms' names.
+    target_heads: follow them.
     execute: the compiled function of an iterator that runs one execution.
     store: that `fit` was given.
     samples: of the last execution's last step, on the first replica: name ->
@@ -34,7 +40,10 @@ class Trainer(keras.Model):
 
   def __init__(self, network: Network, target_network: Network,
                loss_fn: LossFn, *, target_period: int, target_decay: float,
-               global_batch_size: int, jit_compile: bool):
+               global_batch_size: int, jit_compile: bool,
+               heads: Optional[Mapping[str, tf.Module]] = None,
+               target_heads: Optional[Mapping[str, tf.Module]] = None,
+               seed: int = 0):
     """Creates a trainer; call under the strategy's scope.
 
     Args:
@@ -46,6 +55,9 @@ class Trainer(keras.Model):
         the paper's copy, 0.99 with period 1 an average over 100 steps.
       global_batch_size: windows over all replicas.
       jit_compile: whether XLA compiles loss and gradients.
+      heads: what the loss has beside the network to learn.
+      target_heads: second ones of the same kind.
+      seed: of what the loss draws; it draws anew at each step and replica.
     """
     super().__init__()
     if target_period < 1:
@@ -55,6 +67,7 @@ class Trainer(keras.Model):
     self.train_function: Optional[Callable] = None
     self.network = network
     self.target_network = target_network
+    self.heads, self.target_heads = dict(heads or {}), dict(target_heads or {})
     self.execute: Optional[Callable] = None
     self.store: Optional[store_lib.Store] = None
     self.samples: dict[str, tf.Tensor] = {}
@@ -64,7 +77,10 @@ class Trainer(keras.Model):
     self._global_batch_size = global_batch_size
     self._loss_and_gradients = tf.function(
         self._loss_and_gradients_fn, jit_compile=jit_compile)
-    for source, target in zip(network.variables, target_network.variables):
+    self._seed = seed
+    for source, target in zip(
+        [*network.variables, *_variables(self.heads)],
+        [*target_network.variables, *_variables(self.target_heads)]):
       target.assign(source)
 
   def compile(self, optimizer: keras.optimizers.Optimizer,
@@ -72,7 +88,12 @@ class Trainer(keras.Model):
     """Sets what `fit` needs; call under the strategy's scope."""
     super().compile(optimizer, steps_per_execution=steps_per_execution)
     # Its variables are there before the first step, as checkpoints need them.
-    self.optimizer.build(self.network.trainable_variables)
+    self.optimizer.build(self.learned)
+
+  @property
+  def learned(self) -> list[tf.Variable]:
+    """All that is learned, of the network and of the heads."""
+    return [*self.network.trainable_variables, *_variables(self.heads)]
 
   @property
   def step(self) -> int:
@@ -92,7 +113,11 @@ class Trainer(keras.Model):
 
     Among them are the samples of this replica alone.
     """
-    terms, gradients = self._loss_and_gradients(data)
+    replica = tf.distribute.get_replica_context()
+    seed = rng.fold_in(rng.fold_in(
+        rng.seed(self._seed), self.optimizer.iterations),
+                       replica.replica_id_in_sync_group)
+    terms, gradients = self._loss_and_gradients(data, seed)
     metrics, samples = _split(terms)
     samples['distribution/value_target'] = data.value[:, 0]
     share = tf.cast(tf.shape(data.value)[0], tf.float32
@@ -103,11 +128,11 @@ class Trainer(keras.Model):
     for name, diagnostic in data.diagnostics.items():
       metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
     # All at once. The gradient of the whole batch is what is clipped.
-    sums, gradients = tf.distribute.get_replica_context().all_reduce(
+    sums, gradients = replica.all_reduce(
         tf.distribute.ReduceOp.SUM,
         (tf.stack(list(metrics.values())), gradients))
     self.optimizer.apply_gradients(
-        zip(gradients, self.network.trainable_variables),
+        zip(gradients, self.learned),
         skip_gradients_aggregation=True)
     self._update_target()
     return {**dict(zip(metrics, tf.unstack(sums))),
@@ -155,21 +180,28 @@ class Trainer(keras.Model):
     self.train_function = train_function
     return train_function
 
-  def _loss_and_gradients_fn(self, window: Window):
+  def _loss_and_gradients_fn(self, window: Window, seed: tf.Tensor):
     with tf.GradientTape() as tape:
-      loss, metrics = self._loss_fn(self.network, window)
+      loss, metrics = self._loss_fn(self.network, window, seed)
     return metrics, tape.gradient(
-        loss, self.network.trainable_variables,
+        loss, self.learned,
         unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
   def _update_target(self):
     # Always assigned, to itself between updates: a conditional update cannot
     # cross replicas.
     is_due = tf.equal(self.optimizer.iterations % self._target_period, 0)
-    for source, target in zip(self.network.trainable_variables,
-                              self.target_network.trainable_variables):
+    for source, target in zip(
+        self.learned, [*self.target_network.trainable_variables,
+                       *_variables(self.target_heads)]):
       target.assign(tf.where(
           is_due, source + self._target_decay * (target - source), target))
+
+
+def _variables(heads: Mapping[str, tf.Module]) -> list[tf.Variable]:
+  """Returns all that is learned of heads, always in the same order."""
+  return [variable for name in sorted(heads)
+          for variable in heads[name].trainable_variables]
 
 
 def _split(terms: dict[str, tf.Tensor]
@@ -179,7 +211,7 @@ def _split(terms: dict[str, tf.Tensor]
           {name: x for name, x in terms.items() if x.shape.rank != 0})
 
 
-def make_target_network(network_fn: Callable[[], Network]) -> Network:
+def make_target_network(network_fn: Callable[[], Made]) -> Made:
   """Returns `network_fn()` with variables that replicas may assign to.
 
   All assign the same. Where TensorFlow wants to be told whose value counts, it

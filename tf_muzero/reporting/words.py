@@ -19,6 +19,7 @@ _NAMED = {
     '@state.StateNetwork': 'for vectors',
     '@pixels.PixelNetwork': 'for pictures',
     '@optimizers.adamw': 'Adam with weight decay (AdamW)',
+    '@optimizers.momentum': 'gradient descent with momentum',
 }
 # What a reader asks for, in that order: the setting and its name in words.
 _TABLE = (

@@ -113,7 +113,7 @@ def window_spec(settings: Settings, task: Task) -> Window:
   store = store_lib.Store(
       [store_lib.Source(searched, searched.element_spec, 1, 1, 1)],
       reanalyse.cutting(agent, settings['unroll_steps'],
-                        settings['loss_weights'].reconstruction > 0.0), seed=0)
+                        settings['loss_weights'].needs_observations), seed=0)
   windows, _ = tf.function(
       store.next_windows).get_concrete_function().structured_outputs
   return tf.nest.map_structure(
