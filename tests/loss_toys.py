@@ -63,7 +63,8 @@ def make(kind):
       candidates=candidates, weights=weights / weights.sum(-1, keepdims=True),
       value=3 * uniform(B, K + 1), policy_mask=mask(B, K + 1),
       value_mask=mask(B, K + 1), reward_mask=mask(B, K),
-      snapshot_step=np.zeros([B], np.int64), diagnostics={})
+      snapshot_step=np.zeros([B], np.int64),
+      importance=np.ones([B], np.float32), diagnostics={})
   agent = make_agent(kind)
   return agent, filled(agent.make_network(SPECS[kind]), generator), (
       tf.nest.map_structure(tf.convert_to_tensor, window))

@@ -44,7 +44,8 @@ def _window(unroll_steps=_K, seed=0):
       value=3 * uniform(_B, num_states),
       policy_mask=mask(_B, num_states), value_mask=mask(_B, num_states),
       reward_mask=mask(_B, unroll_steps),
-      snapshot_step=np.zeros([_B], np.int64), diagnostics={})
+      snapshot_step=np.zeros([_B], np.int64),
+      importance=np.ones([_B], np.float32), diagnostics={})
 
 
 def _network():

@@ -103,6 +103,19 @@ def test_without_unrolled_steps_nothing_is_compared():
       'loss/policy', 'loss/value', 'loss/total'}
 
 
+def test_windows_count_as_much_as_their_importance():
+  agent, network, window = toys.make(toys.VECTORS)
+  importance = np.array([0.5, 0.0, 1.0, 0.25], np.float32)
+  weights = toys.make_weights(_SPR, reconstruction=1.0)
+  auxiliary = toys.make_auxiliary(agent, toys.VECTORS, network, weights)
+  loss_of = lambda x: toys.loss(
+      agent, toys.VECTORS, network, weights, window._replace(
+          importance=tf.constant(x, tf.float32)), auxiliary=auxiliary)[0]
+  one_by_one = [float(loss_of(row)) for row in np.eye(toys.B)]
+  np.testing.assert_allclose(
+      loss_of(importance), np.dot(importance, one_by_one), rtol=1e-5)
+
+
 def test_what_needs_the_observations_of_all_states():
   assert not toys.make_weights().needs_observations
   assert toys.make_weights(reconstruction=0.1).needs_observations

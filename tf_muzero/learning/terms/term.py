@@ -101,12 +101,15 @@ class Term(NamedTuple):
 
   def mean(self, unrolled: Unrolled, window: Window, global_batch_size: int
            ) -> tf.Tensor:
-    """Returns this replica's share of the mean over the global batch."""
+    """Returns this replica's share of the mean over the global batch.
+
+    Each window counts as much as its importance.
+    """
     loss, mask = self.loss_fn(unrolled, window), self.mask_fn(window)
     # pylint: disable-next=too-many-function-args  # It is no method.
     scale = tf.constant(self.scale_fn(window.action.shape[1]))
     of_windows = tf.reduce_sum(loss * mask * scale[-loss.shape[1]:], axis=1)
-    return tf.reduce_sum(of_windows) / global_batch_size
+    return tf.reduce_sum(of_windows * window.importance) / global_batch_size
 
 
 def at_each(fn: Callable[..., tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
