@@ -187,13 +187,25 @@ def test_skipped_episodes_are_counted_in_the_metrics(dataset, tmp_path):
   assert [line['data/skipped_episodes'] for line in _metrics(run)] == [1, 1]
 
 
-def test_a_resumed_run_has_the_windows_that_were_searched_on_the_device(
-    dataset, tmp_path):
+@pytest.fixture(name='two_replicas')
+def _two_replicas(monkeypatch):
+  """Gives `mirrored` two replicas, which compile sooner than four."""
+  listed = tf.config.list_logical_devices
+  monkeypatch.setattr(
+      tf.config, 'list_logical_devices', lambda kind=None: listed(kind)[:2])
+
+
+@pytest.mark.parametrize('settings', [
+    {'placement': 'device'}, {'strategy': 'mirrored'}], ids=str)
+@pytest.mark.usefixtures('two_replicas')
+def test_a_resumed_run_has_the_store_that_was_saved(
+    settings, dataset, tmp_path):
   whole, halves = str(tmp_path / 'whole'), str(tmp_path / 'halves')
-  train_runs.run(dataset, whole, 8, placement='device')
+  train_runs.run(dataset, whole, 8, **settings)
   for num_steps in (4, 8):
-    train_runs.run(dataset, halves, num_steps, placement='device')
-  assert not os.path.exists(os.path.join(whole, 'snapshots'))
+    train_runs.run(dataset, halves, num_steps, **settings)
+  assert os.path.exists(os.path.join(whole, 'snapshots')) == (
+      'placement' not in settings)
   expected = _weights(whole)
   for name, value in _weights(halves).items():
     np.testing.assert_array_equal(value, expected[name], err_msg=name)
@@ -203,12 +215,10 @@ def test_a_resumed_run_has_the_windows_that_were_searched_on_the_device(
 @pytest.mark.parametrize('placement, strategies', [
     ('host', ['mirrored', 'cpu']),
     pytest.param('device', ['cpu', 'mirrored'], marks=pytest.mark.slow)])
+@pytest.mark.usefixtures('two_replicas')
 def test_another_number_of_replicas_resumes(
-    placement, strategies, dataset, tmp_path, monkeypatch):
+    placement, strategies, dataset, tmp_path):
   directory = str(tmp_path)
-  listed = tf.config.list_logical_devices
-  monkeypatch.setattr(  # Two of them, which compile sooner than four.
-      tf.config, 'list_logical_devices', lambda kind=None: listed(kind)[:2])
   for i, strategy in enumerate(strategies):
     trainer = train_runs.run(dataset, directory, 4 * (i + 1),
                              strategy=strategy, placement=placement)
@@ -224,7 +234,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):
   callback = checkpoints.SaveCheckpoints(1, checkpoints.Saver(
       tf.train.Checkpoint(network=variable), str(tmp_path),
       checkpoints.Start('', 0, '')))
-  model = types.SimpleNamespace(iterator=None, step=1)
+  model = types.SimpleNamespace(store=None, step=1)
   callback.set_model(model)
   callback.run(1, {})
   directory = tmp_path / 'checkpoints'

@@ -105,7 +105,7 @@ class Trainer(keras.Model):
     """Learns, as Keras does; what a store is filled from is its own affair."""
     if isinstance(x, store_lib.Store):
       self.store = x
-      x = tf.data.Dataset.from_tensors(0).repeat()  # Not looked at.
+      x = _nothing(self.distribute_strategy.num_replicas_in_sync)
     return super().fit(x, **kwargs)
 
   def train_step(self, data: Window) -> dict[str, tf.Tensor]:
@@ -209,6 +209,15 @@ def _split(terms: dict[str, tf.Tensor]
   """Returns scalars, and what is none."""
   return ({name: x for name, x in terms.items() if x.shape.rank == 0},
           {name: x for name, x in terms.items() if x.shape.rank != 0})
+
+
+def _nothing(num_replicas: int) -> tf.data.Dataset:
+  """Returns what `fit` takes under any strategy and nobody looks at."""
+  options = tf.data.Options()
+  options.experimental_distribute.auto_shard_policy = (
+      tf.data.experimental.AutoShardPolicy.OFF)
+  return tf.data.Dataset.from_tensors(
+      tf.zeros([num_replicas])).repeat().with_options(options)
 
 
 def make_target_network(network_fn: Callable[[], Made]) -> Made:
