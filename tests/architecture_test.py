@@ -164,8 +164,12 @@ def _datasets(tmp_path_factory):
 
   def get(name):
     is_cartpole = 'cartpole' in name or 'control' in name
-    repeat = 4 if is_cartpole and 'every_step' not in name else 1
+    is_car = name == 'demonstrations.gin'
+    repeat = 4 if is_car or (
+        is_cartpole and 'every_step' not in name) else 1
     task = ('dm_control:cartpole/swingup' if is_cartpole else
+            'gymnasium:MountainCar-v0' if is_car else
+            'deep_sea:20' if 'deep_sea' in name else
             'atari:Breakout/42' if 'breakout' in name or 'pixels' in name else
             'atari:Pong' if 'atari' in name else 'catch')
     if (task, repeat) not in made:
@@ -186,8 +190,10 @@ def test_an_experiment_learns_two_steps_at_smoke_size(
   is_game = any(word in path for word in ('atari', 'breakout', 'pixels'))
   smoke = 'smoke_pixels' if is_game else 'smoke'
   bindings = [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}']
-  if path != 'gin/experiment/catch_online.gin':
-    bindings.append(f'DATASET = {datasets(os.path.basename(path))!r}')
+  name = os.path.basename(path)
+  if name not in ('catch_online.gin', 'deep_sea_best.gin',
+                  'deep_sea_recent.gin'):
+    bindings.append(f'DATASET = {datasets(name)!r}')
   configuration = cli.configure(
       train.train, [path, f'gin/hardware/{smoke}.gin'], bindings,
       record_in='run_directory')

@@ -58,6 +58,12 @@ class CatchRandomStartTest(_Contract, absltest.TestCase):
     return wrappers.RandomStart(envs.load('catch', seed=3), 20, seed=1)
 
 
+class DeepSeaTest(_Contract, absltest.TestCase):
+
+  def make_object_under_test(self):
+    return envs.load('deep_sea:5', seed=3)
+
+
 class CartpoleTest(_Contract, absltest.TestCase):
 
   def make_object_under_test(self):

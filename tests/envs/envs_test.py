@@ -53,7 +53,8 @@ def test_load_names_what_a_task_may_be(task):
 @pytest.mark.parametrize('task, words', [
     ('dm_control:quadruped/escape', 'MUJOCO_GL to egl'),
     ('dm_control:cartpole/swing', 'swingup'), ('dm_control:car/go', 'cartpole'),
-    ('catch:big', 'catch')])
+    ('catch:big', 'catch'), ('deep_sea', "deep_sea:8'"),
+    ('deep_sea:8/x', "got 'deep_sea:8/x'"), ('deep_sea:0', 'size of deep')])
 def test_load_tells_what_there_is(task, words, monkeypatch):
   monkeypatch.delenv('MUJOCO_GL', raising=False)
   with pytest.raises(ValueError, match=words):
@@ -64,6 +65,50 @@ def test_missing_package_names_the_extra(monkeypatch):
   monkeypatch.setitem(sys.modules, 'dm_control', None)
   with pytest.raises(ImportError, match='pip install dm-control'):
     envs.load('dm_control:cartpole/swingup', seed=0)
+
+
+@pytest.mark.parametrize('task, size', [
+    ('deep_sea:1', 1), ('deep_sea:4', 4), ('deep_sea:10/7', 10)])
+def test_the_treasure_of_the_deep_sea_is_found_by_always_going_right(
+    task, size):
+  environment = envs.load(task, seed=0)
+  environment.reset()
+  for row in range(size):
+    assert environment.board()[row, row] == 1.0
+    time_step = environment.step(environment.right())
+    assert time_step.reward == pytest.approx(
+        -0.01 / size + (row == size - 1))
+    assert time_step.last() == (row == size - 1)
+  assert time_step.discount == 0.0 and not time_step.observation.any()
+
+
+def test_left_in_the_deep_sea_costs_nothing_and_loses_the_treasure():
+  environment = envs.load('deep_sea:4', seed=0)
+  columns, rewards = [], []
+  environment.reset()
+  for goes_right in (False, True, True, True):  # Not left of the first column.
+    right = environment.right()
+    time_step = environment.step(right if goes_right else 1 - right)
+    rewards.append(time_step.reward)
+    columns.append(int(environment.board().argmax() % 4))
+  assert columns[:3] == [0, 1, 2]
+  np.testing.assert_allclose(rewards, [0.0] + 3 * [-0.0025])
+  assert time_step.last()
+
+
+def test_actions_of_the_deep_sea_are_drawn_for_each_cell():
+  def diagonal(task):
+    environment = envs.load(task, seed=0)
+    environment.reset()
+    found = []
+    for _ in range(10):
+      found.append(environment.right())
+      environment.step(found[-1])
+    return found
+
+  first = diagonal('deep_sea:10')
+  assert 0 < sum(first) < 10
+  assert diagonal('deep_sea:10/42') == first != diagonal('deep_sea:10/43')
 
 
 def test_catch_rewards_the_catch():

@@ -13,6 +13,7 @@ import dm_env
 from tf_muzero.envs import atari
 from tf_muzero.envs import catch
 from tf_muzero.envs import control_suite
+from tf_muzero.envs import deep_sea
 from tf_muzero.envs import gymnasium_suite
 from tf_muzero.envs import own
 from tf_muzero.envs import rendering
@@ -25,6 +26,7 @@ render = rendering.render
 _SUITES: dict[str, Callable[[str, int], dm_env.Environment]] = {
     'atari': atari.load,
     'catch': catch.load,
+    'deep_sea': deep_sea.load,
     'dm_control': control_suite.load,
 }
 
@@ -35,9 +37,10 @@ def load(task: str, *, seed: int, action_repeat: int = 1,
   """Returns the environment of a task.
 
   Args:
-    task: `catch`, `dm_control:<domain>/<task>`, `atari:<Game>`,
-      `gymnasium:<EnvId>`, or `module:function` or `path/to/file.py:function`,
-      which returns a `dm_env.Environment` or a `gymnasium.Env`; see `own`.
+    task: `catch`, `deep_sea:<N>`, `dm_control:<domain>/<task>`,
+      `atari:<Game>`, `gymnasium:<EnvId>`, or `module:function` or
+      `path/to/file.py:function`, which returns a `dm_env.Environment` or a
+      `gymnasium.Env`; see `own`.
     seed: of everything random in it.
     action_repeat: environment steps per action; see `wrappers.ActionRepeat`.
     clip_rewards: see `wrappers.ClippedRewards`.

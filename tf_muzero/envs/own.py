@@ -20,7 +20,7 @@ from tf_muzero.envs import mujoco_gl
 
 # What a task may be, in words.
 _KNOWN = (
-    "'catch', 'dm_control:<domain>/<task>', 'atari:<Game>', "
+    "'catch', 'deep_sea:<N>', 'dm_control:<domain>/<task>', 'atari:<Game>', "
     "'gymnasium:<EnvId>', or 'module:function' or 'path/to/file.py:function' "
     'of your own code, which returns a dm_env.Environment or a gymnasium.Env')
 

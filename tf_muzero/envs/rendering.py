@@ -15,10 +15,11 @@ from PIL import ImageDraw
 
 from tf_muzero.envs import atari
 from tf_muzero.envs import catch
+from tf_muzero.envs import deep_sea
 from tf_muzero.envs import wrappers
 
 _SIZE = 240, 320  # Height and width of pictures of dm_control.
-_CELL = 24  # Pixels of a cell of catch.
+_CELL = 24  # Pixels of a cell of a board.
 _SKY, _RAIL, _CART, _POLE = '#eef2f5', '#8a949c', '#3b6ea5', '#d0782d'
 
 
@@ -27,9 +28,9 @@ def render(environment: dm_env.Environment) -> np.ndarray:
 
   A game of Atari shows its own screen. Simulations of MuJoCo, of dm_control and
   of Gymnasium, are drawn by MuJoCo where EGL or OSMesa works, or the one of
-  them that the variable MUJOCO_GL names. Where none does, and for catch, the
-  picture is a simple drawing, which exists of cartpole only. Other environments
-  have a method `render` that returns a picture, or there are none.
+  them that the variable MUJOCO_GL names. Where none does, the picture is a
+  simple drawing, which exists of cartpole only, as of catch and deep sea. Other
+  environments have a method `render` that returns a picture, or there are none.
 
   Args:
     environment: what `envs.load` returned, also within wrappers; told that it
@@ -38,8 +39,8 @@ def render(environment: dm_env.Environment) -> np.ndarray:
   environment = wrappers.innermost(environment)
   if isinstance(environment, atari.Atari):
     return environment.picture()
-  if isinstance(environment, catch.Catch):
-    return _draw_catch(environment.board())
+  if isinstance(environment, (catch.Catch, deep_sea.DeepSea)):
+    return _draw_board(environment.board())
   physics = getattr(environment, 'physics', None)
   simulation = _simulation(environment, physics)
   if simulation is None:
@@ -162,7 +163,7 @@ def _scene_of(context: Any) -> Callable[[Any, Any], np.ndarray]:
   return draw
 
 
-def _draw_catch(board: np.ndarray) -> np.ndarray:
+def _draw_board(board: np.ndarray) -> np.ndarray:
   shades = np.where(board > 0.0, 255, 40).astype(np.uint8)
   picture = np.kron(shades, np.ones([_CELL, _CELL], np.uint8))
   return np.repeat(picture[..., np.newaxis], 3, axis=-1)
