@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_muzero import collect
 from tf_muzero import envs
 from tf_muzero import export
+from tf_muzero.acting import actors
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import modes
 from tf_muzero.acting import rounds
@@ -61,18 +62,19 @@ def test_fresh_episodes_are_played_in_the_range_of_the_task(folder):
   assert source.spec.action.minimum == [-3.0]
   chosen = tf.constant([[-1.0], [1.0]])
 
-  def decide(vector, observation, noise, numbers):
-    del vector, noise, numbers
+  def decide(vector, observation, *others):
+    del vector, others
     nothing = tf.zeros([2])
     assert observation.shape == (2, 1, 2)
     return chosen, Improved(
         chosen, tf.ones([2, 1]), nothing, nothing, diagnostics={})
 
+  # pylint: disable-next=protected-access
+  make = interaction_lib._environment_fn(interaction, source.spec)
   played = rounds.play(
-      # pylint: disable-next=protected-access
-      interaction_lib._environment_fn(interaction, source.spec), decide,
-      tf.constant(0.0), 0, num_environments=2, num_candidates=1,
-      root_noise_alpha=0.5, frame_stack=1, seed=1)
+      actors.InProcess(make), decide, tf.constant(0.0), 0,
+      action_spec=source.spec.action, num_environments=2, num_candidates=1,
+      temperature=1.0, root_noise_alpha=0.5, frame_stack=1, seed=1)
   for (episode, _), action in zip(played, (-1.0, 1.0)):
     assert (episode.action[:-1] == action).all()  # As networks have it.
   assert set(sys.modules['push_task'].TAKEN) == {-3.0, 5.0}

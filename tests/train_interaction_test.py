@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import json
 import os
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests import train_runs
 from tf_muzero import collect
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import replay
+from tf_muzero.acting import rounds
 from tf_muzero.data import episodes
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
@@ -23,10 +25,12 @@ _INTERACTION = interaction_lib.Interaction(
     root_noise_alpha=0.5, sample_reuse=2, store_windows=20)
 
 
-def _run(dataset, directory, num_steps, fraction, sources=None, **changes):
+def _run(dataset, directory, num_steps, fraction, sources=None,
+         playing=None, **changes):
   return train_runs.run(
       dataset, directory, num_steps, reanalyse_fraction=fraction,
-      interaction=dataclasses.replace(_INTERACTION, sources=sources),
+      interaction=dataclasses.replace(
+          _INTERACTION, sources=sources, **playing or {}),
       frame_stack=2, **changes)
 
 
@@ -57,14 +61,25 @@ def test_half_of_each_batch_is_fresh_and_a_resumed_run_is_the_same(tmp_path):
       task='catch', directory=dataset, num_episodes=12,
       behaviour=behaviours.uniform(), seed=1, action_repeat=1)
   _run(dataset, whole, 20, 0.5)
-  for num_steps in (12, 20):  # Two windows of a batch of four are fresh.
-    _run(dataset, resumed, num_steps, 0.5)
+  _run(dataset, resumed, 12, 0.5)  # Two windows of a batch of four are fresh.
+  # Wherever they are played.
+  _run(dataset, resumed, 20, 0.5, playing={'num_processes': 2})
   _assert_same_run(whole, resumed)
   # Of 27 windows of a round, 27 fill the store; 2 x 20 / 2 more were played.
   assert {x['round'] for x in _lines(whole, 'interaction.jsonl')} == {0, 1}
 
 
-def test_online_only_needs_no_dataset(tmp_path):
+@pytest.fixture(name='play')
+def _play(monkeypatch):
+  """Yields the mock that plays, with a temperature that follows the learner.
+  """
+  monkeypatch.setitem(globals(), '_INTERACTION', dataclasses.replace(
+      _INTERACTION, temperature=lambda step: 1.0 / (1.0 + step)))
+  with mock.patch.object(rounds, 'play', side_effect=rounds.play) as play:
+    yield play
+
+
+def test_online_only_needs_no_dataset(tmp_path, play):
   directory = str(tmp_path)
   trainer = _run(None, directory, 18, 0.0)
   assert int(trainer.optimizer.iterations) == 18
@@ -72,6 +87,8 @@ def test_online_only_needs_no_dataset(tmp_path):
   # 27 windows fill the store, 4 x 18 / 2 came later.
   assert [x['round'] for x in lines] == [0] * 3 + [1] * 3 + [2] * 3
   assert lines[0]['step'] == 0 and lines[-1]['step'] > 0
+  assert [call.kwargs['temperature'] for call in play.call_args_list] == [
+      1.0 / (1.0 + line['step']) for line in lines[::3]]
   # What was played is a dataset as any other.
   played = episodes.open_dataset(os.path.join(directory, 'played'))
   assert played.task == 'catch' and played.num_episodes == 9

@@ -22,6 +22,7 @@ from tf_muzero import devices
 from tf_muzero import evaluate
 from tf_muzero.keras2 import keras
 from tf_muzero import paths
+from tf_muzero.acting import actor_processes
 from tf_muzero.acting import batches
 from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
@@ -129,7 +130,7 @@ def train(
   feed = batches.Feed(
       source, agent, reanalyse, interaction, reanalyse_fraction, batch_size,
       unroll_steps, loss_weights.needs_observations, deterministic, seed)
-  with run_lock.hold(run_directory, is_chief):
+  with run_lock.hold(run_directory, is_chief), actor_processes.scope():
     # Evaluated or not, the run is the same.
     tf.keras.utils.set_random_seed(seed)
     start = resuming.begin(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tests import reanalyse_toys
 from tf_muzero import envs
+from tf_muzero.acting import actors
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import exploration
 from tf_muzero.acting import interaction as interaction_lib
@@ -73,7 +74,6 @@ class _Setting:
     """Returns the decisions of `segments`."""
     return exploration.make_decide_fn(
         self.reanalyse, self.planning_model, self.spec, self.shapes,
-        temperature=self.interaction.temperature,
         root_noise_fraction=self.interaction.root_noise_fraction, seed=0)
 
   def round(self, number=0, seed=0):
@@ -82,8 +82,9 @@ class _Setting:
         envs.load, self.interaction.task,
         action_repeat=self.interaction.action_repeat)
     return rounds.play(
-        environment_fn, self.decide_fn(),
+        actors.InProcess(environment_fn), self.decide_fn(),
         snapshots.read(self.directory, tf.constant(0))[1], number,
+        action_spec=self.spec.action, temperature=self.interaction.temperature,
         num_environments=self.interaction.num_environments, seed=seed,
         num_candidates=self.agent.make_head(self.spec).num_candidates,
         root_noise_alpha=self.interaction.root_noise_alpha, frame_stack=1)
@@ -274,11 +275,11 @@ def test_root_noise_changes_what_the_search_prefers(tmp_path):
   setting = _Setting(_CATCH, tmp_path)
   decide = exploration.make_decide_fn(
       setting.reanalyse, setting.planning_model, setting.spec, setting.shapes,
-      temperature=0.0, root_noise_fraction=0.999, seed=0)
+      root_noise_fraction=0.999, seed=0)
   vector = snapshots.read(str(tmp_path), tf.constant(0))[1]
   for action in range(3):
     played, improved = decide(vector, tf.zeros([3, 1, 50]), tf.one_hot(
-        [action] * 3, 3), [0, 0])
+        [action] * 3, 3), tf.constant([0, 0]), tf.constant(0.0))
     np.testing.assert_array_equal(played, [action] * 3)
     assert (improved.weights.numpy()[:, action] > 0.5).all()
 
@@ -288,11 +289,12 @@ def test_one_trace_for_all_decisions(catch):
   vector = snapshots.read(catch.directory, tf.constant(0))[1]
   for numbers in ((0, 0), (0, 1), (1, 0)):
     decide(vector, tf.zeros([3, 1, 50]), tf.fill([3, 3], 1 / 3),
-           tf.constant(numbers))
+           tf.constant(numbers), tf.constant(1.0 - 0.5 * numbers[1]))
   assert decide.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize('name, value', [
+    ('num_processes', 4),
     ('num_environments', 0), ('temperature', -1.0), ('root_noise_alpha', 0.0),
     ('root_noise_fraction', 1.5), ('store_windows', 0)])
 def test_bad_settings_are_refused(name, value, catch):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tf_muzero.acting import replay
+from tf_muzero.acting import schedules
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
@@ -72,7 +73,7 @@ def test_segments_are_those_of_the_episodes_and_equally_probable():
 def test_shares_follow_the_weights_and_the_learner():
   memory = _replay(
       recent=1.0, best=2.0, recent_steps=5, best_steps=5,
-      dataset=replay.linear(first=3.0, last=0.0, num_steps=100))
+      dataset=schedules.linear(first=3.0, last=0.0, num_steps=100))
   memory.add(0, 0, [_episode(1, 5, 9.0)])
   memory.add(1, 50, [_episode(2, 5)])
   stored = tf.data.Dataset.from_tensors(tf.nest.map_structure(

@@ -7,11 +7,13 @@ import pytest
 import tensorflow as tf
 
 from tf_muzero import envs
+from tf_muzero.acting import actors
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import rounds
 from tf_muzero.types import Improved
 
 _N = 6
+_ACTION = specs.BoundedArray([], np.float32, -1.0, 1.0)
 
 
 class _Clock(dm_env.Environment):
@@ -42,15 +44,15 @@ class _Clock(dm_env.Environment):
     raise NotImplementedError
 
   def action_spec(self):
-    return specs.BoundedArray([], np.float32, -1.0, 1.0)
+    return _ACTION
 
   def close(self):
     self.is_closed = True
 
 
-def _decide(vector, observation, noise, numbers):
+def _decide(vector, observation, noise, numbers, temperature):
   """Returns decisions that tell environment (by its seed), round, step."""
-  assert noise.shape == (_N, 2)
+  assert noise.shape == (_N, 2) and temperature == 0.5
   seed, step = observation[:, -1, 0], observation[:, -1, 1]
   action = vector + seed + 0.125 * step
   return action, Improved(
@@ -68,8 +70,9 @@ def _round():
     return environments[-1]
 
   played = rounds.play(
-      environment_fn, _decide, tf.constant(1000.0), 7, num_environments=_N,
-      num_candidates=2, root_noise_alpha=0.5, frame_stack=1, seed=3)
+      actors.InProcess(environment_fn), _decide, tf.constant(1000.0), 7,
+      action_spec=_ACTION, num_environments=_N, num_candidates=2,
+      temperature=0.5, root_noise_alpha=0.5, frame_stack=1, seed=3)
   return environments, played
 
 
@@ -120,14 +123,15 @@ def test_segments_carry_what_was_said_of_their_states(round_):
 
 def test_decisions_see_the_last_observations():
   seen = []
-  def decide(vector, observation, noise, numbers):
+  def decide(vector, observation, *others):
     seen.append(observation.numpy())
-    return _decide(vector, observation, noise, numbers)
+    return _decide(vector, observation, *others)
 
   played = rounds.play(
-      lambda *, seed: _Clock(seed), decide, tf.constant(1000.0), 7,
-      num_environments=_N, num_candidates=2, root_noise_alpha=0.5,
-      frame_stack=3, seed=3)
+      actors.InProcess(lambda *, seed: _Clock(seed)), decide,
+      tf.constant(1000.0), 7, action_spec=_ACTION, num_environments=_N,
+      num_candidates=2, temperature=0.5, root_noise_alpha=0.5, frame_stack=3,
+      seed=3)
   for i, (episode, improved) in enumerate(played):
     records = np.concatenate([np.zeros([2, 2]), episode.observation])
     for t in range(len(episode.reward)):

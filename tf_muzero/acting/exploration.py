@@ -16,9 +16,9 @@ from tf_muzero.types import Improved
 from tf_muzero.types import Segment
 
 # (parameter vector, the last F observations [N, F, ...], root noise [N, A],
-# numbers [2] int32 of round and decision) -> (action [N, ...], Improved with
-# leading [N]).
-DecideFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
+# numbers [2] int32 of round and decision, temperature []) ->
+# (action [N, ...], Improved with leading [N]).
+DecideFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
                     tuple[tf.Tensor, Improved]]
 
 
@@ -32,26 +32,28 @@ def root_noise(generator: np.random.Generator, num_roots: int,
       np.full(num_candidates, alpha), num_roots).astype(np.float32)
 
 
-def draw(weights: tf.Tensor, temperature: float, seed: tf.Tensor) -> tf.Tensor:
+def draw(weights: tf.Tensor, temperature: tf.Tensor, seed: tf.Tensor
+         ) -> tf.Tensor:
   """Returns an index [N] int32 with probability ~ weights^(1 / T).
 
   Source: MuZero, appendix D.
 
   Args:
     weights: [N, A], such as the shares of a search's visits.
-    temperature: T; 0 takes the first of the largest.
+    temperature: T, []; 0 takes the first of the largest.
     seed: [2] int32.
   """
-  if temperature > 0.0:
-    weights = tf.math.log(weights) / temperature + rng.gumbel(
-        seed, tf.shape(weights))
-  return tf.argmax(weights, axis=-1, output_type=tf.int32)
+  is_drawn = temperature > 0.0
+  noisy = tf.math.log(weights) / tf.where(
+      is_drawn, temperature, 1.0) + rng.gumbel(seed, tf.shape(weights))
+  return tf.argmax(tf.where(is_drawn, noisy, weights), axis=-1,
+                   output_type=tf.int32)
 
 
 def make_decide_fn(
     reanalyse: pipeline.Reanalyse, planning_model: PlanningModel,
     spec: EnvironmentSpec, parameter_shapes: Sequence[tf.TensorShape], *,
-    temperature: float, root_noise_fraction: float, seed: int) -> DecideFn:
+    root_noise_fraction: float, seed: int) -> DecideFn:
   """Returns the function that decides for N environments; compiled once.
 
   It is the improvement of stored states, with noise at the roots of the search
@@ -62,7 +64,6 @@ def make_decide_fn(
     planning_model: the network.
     spec: what it sees and does.
     parameter_shapes: of a snapshot.
-    temperature: see `draw`.
     root_noise_fraction: share of the noise in the prior.
     seed: of searches and actions.
   """
@@ -71,7 +72,7 @@ def make_decide_fn(
   suited = execution.by_default(reanalyse.host_jit)
 
   @tf.function(jit_compile=reanalyse.host_jit)
-  def decide(vector, observation, noise, numbers):
+  def decide(vector, observation, noise, numbers, temperature):
 
     def noisy_search(parameters, root, *args, **kwargs):
       if root_noise_fraction > 0.0:

@@ -9,20 +9,21 @@ import dataclasses
 import functools
 from typing import Callable, NamedTuple, Optional, Sequence
 
-import dm_env
 import numpy as np
 import tensorflow as tf
 import tree
 
 from tf_muzero import envs
 from tf_muzero import ranges
+from tf_muzero.acting import actor_processes
+from tf_muzero.acting import actors as actors_lib
 from tf_muzero.acting import exploration
 from tf_muzero.acting import numpy_functions
 from tf_muzero.acting import replay
 from tf_muzero.acting import rounds
+from tf_muzero.acting import schedules
+from tf_muzero.acting.schedules import Schedule
 from tf_muzero.data import observations
-from tf_muzero.envs import matching
-from tf_muzero.envs import wrappers
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
@@ -46,8 +47,9 @@ class Interaction:
     action_repeat: environment steps per decision; 0 for those of the dataset.
     num_environments: N episodes of a round, played at once. Where their lengths
       differ, a round lasts as long as the longest.
-    temperature: T. Actions are drawn from the search's policy to the power of
-      1/T; 0 takes the best one.
+    temperature: T, a number or a function of the learner step such as
+      `schedules.linear`. Actions are drawn from the search's policy to the
+      power of 1/T; 0 takes the best one.
     root_noise_fraction: share of Dirichlet noise in the root's prior; 0.25 in
       MuZero. Sampled candidates explore by themselves and need none.
     root_noise_alpha: concentration of the noise.
@@ -60,11 +62,14 @@ class Interaction:
     keep_episodes: how many played episodes, the newest, are kept as a dataset
       in the run's directory; 0 for none.
     sources: where stored states come from; None for the dataset alone.
+    num_processes: processes that step the environments, at the same time, for
+      slow ones; 0 for this one, which steps one after the other. They see no
+      GPU.
   """
   task: str
   action_repeat: int
   num_environments: int
-  temperature: float
+  temperature: Schedule
   root_noise_fraction: float
   root_noise_alpha: float
   sample_reuse: int
@@ -73,15 +78,16 @@ class Interaction:
   max_steps: Optional[int] = None
   keep_episodes: int = 1000
   sources: Optional[replay.Sources] = None
+  num_processes: int = 0
 
   def __post_init__(self):
     for name in ('num_environments', 'sample_reuse', 'store_windows'):
       if getattr(self, name) < 1:
         raise ValueError(f'{name} must be >= 1, got {getattr(self, name)}.')
     ranges.at_least(0, action_repeat=self.action_repeat,
-                    keep_episodes=self.keep_episodes)
-    if self.temperature < 0.0:
-      raise ValueError(f'temperature must be >= 0, got {self.temperature}.')
+                    keep_episodes=self.keep_episodes,
+                    temperature=schedules.at(self.temperature, 0))
+    ranges.within(0, self.num_environments, num_processes=self.num_processes)
     if not 0.0 <= self.root_noise_fraction <= 1.0:
       raise ValueError('root_noise_fraction must be in [0, 1], got '
                        f'{self.root_noise_fraction}.')
@@ -148,17 +154,18 @@ def fresh_segments(
   environment_fn(seed=0).close()  # Tells before work starts if it differs.
   decide_fn = exploration.make_decide_fn(
       reanalyse, planning_model, spec, parameter_shapes,
-      temperature=interaction.temperature,
       root_noise_fraction=interaction.root_noise_fraction, seed=seed)
+  actors = actor_processes.actors_of(environment_fn, interaction.num_processes)
   num_candidates = agent.make_head(spec).num_candidates
   length = reanalyse.segment_length(unroll_steps)
 
   def segments_of(number: np.ndarray) -> Sequence[np.ndarray]:
     step, vector = snapshots.read(snapshot_directory, tf.constant(0))
     played = rounds.play(
-        environment_fn, decide_fn, vector, int(number),
+        actors, decide_fn, vector, int(number), action_spec=spec.action,
         num_environments=interaction.num_environments,
         num_candidates=num_candidates,
+        temperature=schedules.at(interaction.temperature, int(step)),
         root_noise_alpha=interaction.root_noise_alpha,
         frame_stack=agent.frame_stack, seed=seed)
     for tell in listeners:
@@ -183,17 +190,13 @@ def fresh_segments(
 
 
 def _environment_fn(interaction: Interaction, spec: EnvironmentSpec
-                    ) -> Callable[..., dm_env.Environment]:
+                    ) -> actors_lib.EnvironmentFn:
   """Returns what makes the task's environment of a seed, as the spec says."""
-
-  def make(seed: int) -> dm_env.Environment:
-    environment = matching.match(envs.load(
-        interaction.task, seed=seed, action_repeat=interaction.action_repeat,
-        clip_rewards=interaction.clip_rewards), spec)
-    return (environment if interaction.max_steps is None else
-            wrappers.TimeLimit(environment, interaction.max_steps))
-
-  return make
+  return functools.partial(
+      actors_lib.make_environment, interaction.task,
+      action_repeat=interaction.action_repeat,
+      clip_rewards=interaction.clip_rewards, max_steps=interaction.max_steps,
+      spec=spec)
 
 
 def _segment_specs(
@@ -211,7 +214,7 @@ def _segment_specs(
       tf.TensorSpec([sum(x.num_elements() for x in parameter_shapes)]),
       tf.TensorSpec([num_environments, frame_stack, *one.shape], one.dtype),
       tf.TensorSpec([num_environments, num_candidates]),
-      tf.TensorSpec([2], tf.int32)).structured_outputs
+      tf.TensorSpec([2], tf.int32), tf.TensorSpec([])).structured_outputs
   return Segment(
       tf.TensorSpec([None, length + frame_stack - 1, *one.shape], one.dtype),
       tf.TensorSpec([None, length, *spec.action.shape], spec.action.dtype),

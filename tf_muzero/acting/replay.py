@@ -8,7 +8,7 @@ as demonstrations.
 
 import dataclasses
 import functools
-from typing import Callable, NamedTuple, Optional, Sequence, Union
+from typing import NamedTuple, Optional, Sequence
 
 from absl import logging
 import numpy as np
@@ -17,29 +17,14 @@ import tree
 
 from tf_muzero import ranges
 from tf_muzero.acting import numpy_functions
+from tf_muzero.acting import schedules
+from tf_muzero.acting.schedules import Schedule
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Segment
 
 _LOG_EVERY = 30.0  # Seconds.
-
-# A number, or a function of the learner step.
-Weight = Union[float, Callable[[int], float]]
-
-
-def linear(*, first: float, last: float, num_steps: int
-           ) -> Callable[[int], float]:
-  """Returns a weight that goes from the first to the last value, and stays.
-
-  Args:
-    first: at learner step 0.
-    last: at `num_steps` and after.
-    num_steps: learner steps.
-  """
-  ranges.at_least(0, first=first, last=last)
-  ranges.at_least(1, num_steps=num_steps)
-  return lambda step: float(np.interp(step, [0, num_steps], [first, last]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,9 +38,9 @@ class Sources:
     recent_steps: how many steps count as recent.
     best_steps: how many steps the best episodes have in all.
   """
-  dataset: Weight
-  recent: Weight
-  best: Weight
+  dataset: Schedule
+  recent: Schedule
+  best: Schedule
   recent_steps: int
   best_steps: int
 
@@ -75,10 +60,8 @@ class Sources:
     Args:
       step: of the learner.
     """
-    weights = {name: float(weight(step) if callable(weight) else weight)
-               for name, weight in (('dataset', self.dataset),
-                                    ('recent', self.recent),
-                                    ('best', self.best))}
+    weights = {name: schedules.at(getattr(self, name), step)
+               for name in ('dataset', 'recent', 'best')}
     ranges.at_least(0, **weights)
     total = sum(weights.values())
     if not total:

@@ -1,14 +1,15 @@
 """Rounds of episodes that a search plays, N at once, and their segments."""
 
 import collections
-from typing import Callable, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
-import dm_env
+from dm_env import specs
 import numpy as np
 import tensorflow as tf
 import tree
 
 from tf_muzero import actions
+from tf_muzero.acting import actors as actors_lib
 from tf_muzero.acting import exploration
 from tf_muzero.data import observations
 from tf_muzero.data import segments as segments_lib
@@ -25,19 +26,21 @@ class Played(NamedTuple):
 
 
 def play(
-    environment_fn: Callable[..., dm_env.Environment],
-    decide_fn: exploration.DecideFn, vector: tf.Tensor, number: int, *,
-    num_environments: int, num_candidates: int, root_noise_alpha: float,
-    frame_stack: int, seed: int) -> list[Played]:
+    actors: actors_lib.Actors, decide_fn: exploration.DecideFn,
+    vector: tf.Tensor, number: int, *, action_spec: specs.Array,
+    num_environments: int, num_candidates: int, temperature: float,
+    root_noise_alpha: float, frame_stack: int, seed: int) -> list[Played]:
   """Returns the N episodes of a round.
 
   Args:
-    environment_fn: makes an environment of the keyword `seed`.
+    actors: the environments, see `actor_processes.actors_of`.
     decide_fn: see `exploration.make_decide_fn`.
     vector: parameters, as `snapshots.read` returns them.
     number: of the round.
+    action_spec: what the environments do.
     num_environments: N.
     num_candidates: A of the root.
+    temperature: see `exploration.draw`.
     root_noise_alpha: see `exploration.root_noise`.
     frame_stack: F, observations that a decision is made of.
     seed: with `number` it determines environments and noise.
@@ -45,12 +48,11 @@ def play(
   *seeds, noise_seed = np.random.SeedSequence([seed, number]).generate_state(
       num_environments + 1) >> 1
   generator = np.random.default_rng(noise_seed)
-  environments = [environment_fn(seed=int(x)) for x in seeds]
-  time_steps = [environment.reset() for environment in environments]
+  time_steps = actors.begin(seeds)
   frames: collections.deque = collections.deque(maxlen=frame_stack)
   records: list = []
-  is_running = np.full(len(environments), True)
-  num_records = np.zeros(len(environments), np.int64)
+  is_running = np.full(num_environments, True)
+  num_records = np.zeros(num_environments, np.int64)
   while is_running.any():
     num_records += is_running
     observation = stack([x.observation for x in time_steps])
@@ -58,24 +60,25 @@ def play(
       frames.extend([tf.zeros_like(observation)] * frame_stack)
     frames.append(observation)
     noise = exploration.root_noise(
-        generator, len(environments), num_candidates, root_noise_alpha)
+        generator, num_environments, num_candidates, root_noise_alpha)
     action, improved = tf.nest.map_structure(np.array, decide_fn(
         vector, tf.stack(list(frames), axis=1), tf.constant(noise),
-        tf.constant([number, len(records)], tf.int32)))
+        tf.constant([number, len(records)], tf.int32),
+        tf.constant(temperature, tf.float32)))
     reward, discount = np.zeros_like(noise[:, 0]), np.ones_like(noise[:, 0])
     is_running = np.array([not x.last() for x in time_steps])
-    taken = actions.to_environment(action, environments[0].action_spec())
-    for i in np.flatnonzero(is_running):
-      time_steps[i] = environments[i].step(taken[i])
-      reward[i], discount[i] = time_steps[i].reward, time_steps[i].discount
+    taken = actions.to_environment(action, action_spec)
+    for i, time_step in actors.step({
+        int(i): taken[i] for i in np.flatnonzero(is_running)}).items():
+      time_steps[i] = time_step
+      reward[i], discount[i] = time_step.reward, time_step.discount
     action[~is_running] = 0
     records.append(Played(
         Episode(observation.numpy(), action, reward, discount), improved))
-  for environment in environments:
-    environment.close()
+  actors.end()
   stacked = tree.map_structure(lambda *x: np.stack(x, axis=1), *records)
   return [tree.map_structure(lambda x, i=i: x[i, :num_records[i]], stacked)
-          for i in range(len(environments))]
+          for i in range(num_environments)]
 
 
 def cut(played: Played, windows_per_segment: int, length: int,

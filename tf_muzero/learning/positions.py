@@ -17,7 +17,8 @@ from tf_muzero import whole_files
 from tf_muzero.data import episodes as episodes_lib
 
 _PROBE = 2**16  # Bytes of a file that are compared.
-_IRRELEVANT = ('reanalyse.host_jit', 'reading.data_dir', 'reading.prepare')
+_IRRELEVANT = ('reanalyse.host_jit', 'reading.data_dir', 'reading.prepare',
+               'interaction.num_processes')
 
 
 class Order(NamedTuple):
