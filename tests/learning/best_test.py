@@ -50,7 +50,7 @@ class _Run:
         tf.train.Checkpoint(weight=self._weight), str(directory),
         checkpoints.Start('', 0, ''))
     self._model = types.SimpleNamespace(
-        step=step, iterator=None, stop_training=False,
+        step=step, store=None, stop_training=False,
         distribute_strategy=tf.distribute.get_strategy())
     self._callbacks = [
         best.KeepBest(2, saver, self._evaluate, best_by),

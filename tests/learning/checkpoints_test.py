@@ -15,7 +15,8 @@ def _trainer(size, cycle_length):
   next(iterator)
   return types.SimpleNamespace(
       network=tf.Variable(tf.zeros(size)), target_network=tf.Variable(0.0),
-      optimizer=tf.Variable(0.0), store=types.SimpleNamespace(
+      optimizer=tf.Variable(0.0), heads={}, target_heads={},
+      store=types.SimpleNamespace(
           position=lambda: tf.train.Checkpoint(iterator=iterator)))
 
 

@@ -67,7 +67,7 @@ def _vector(heads):
 
 
 def test_heads_learn_and_their_slow_copies_follow(caplog):
-  with caplog.at_level('INFO'):
+  with caplog.at_level('INFO', logger='absl'):
     trainer = _make_trainer('vectors', _TERMS, jit_compile=True)
   assert caplog.text.count('augment_fn is for frames: vectors are learned') == 1
   assert sorted(trainer.heads) == ['contrastive', 'simsiam', 'spr']
