@@ -22,7 +22,7 @@ def _model(candidates):
     del parameters, seed
     size = tf.shape(observation)[0]
     return RootOutput(
-        candidates if candidates == () else tf.tile(
+        candidates if isinstance(candidates, tuple) else tf.tile(
             candidates[tf.newaxis], [size, 1, 1]),
         tf.tile(tf.constant(np.log(_PRIOR), tf.float32)[tf.newaxis], [size, 1]),
         7.0 * observation[:, 0], observation)
