@@ -12,7 +12,7 @@ import os
 import sys
 
 __all__ = ('__version__',)  # All else is imported from its module: docs/api.md.
-__version__ = '0.2.0'
+__version__ = '0.3.0'
 
 # TensorFlow reports a missing GPU in several lines marked as errors, and
 # its real errors arrive as exceptions too. Export another value to see all.

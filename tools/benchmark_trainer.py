@@ -139,7 +139,8 @@ def _measure_step():
   iterator = iter(tf.data.Dataset.from_tensors(window).repeat().prefetch(4))
   variables = trainer.network.trainable_variables
   # pylint: disable=protected-access
-  _, gradients = trainer._loss_and_gradients(window)
+  seed = rng.seed(0)
+  _, gradients = trainer._loss_and_gradients(window, seed)
 
   def update_target():
     trainer._update_target()
@@ -150,7 +151,7 @@ def _measure_step():
            'target_network': []}
   functions = dict(zip(times, [
       lambda: train_function(iterator),
-      _repeated(lambda: trainer._loss_and_gradients(window)[1]),
+      _repeated(lambda: trainer._loss_and_gradients(window, seed)[1]),
       _repeated(lambda: trainer.optimizer.apply_gradients(
           zip(gradients, variables))),
       _repeated(update_target)]))
