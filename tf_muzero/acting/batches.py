@@ -181,7 +181,7 @@ class _Makers:
         segments = segments.prefetch(1)
     else:
       segments = pipeline.searched_segments(
-          segments, feed.reanalyse, *self._planning(), seed=share.seed,
+          segments, feed.reanalyse, *self._planning, seed=share.seed,
           deterministic=feed.deterministic, service=service)
     return pipeline.on_demand(segments, feed.deterministic)
 
@@ -196,7 +196,7 @@ class _Makers:
       self._memory.restore(
           self._start.step, kept.episodes() if kept else [])
       listeners.append(self._memory.add)
-    planning_model, directory, shapes = self._planning()
+    planning_model, directory, shapes = self._planning
     return pipeline.on_demand(interaction_lib.fresh_segments(
         interaction, feed.reanalyse, feed.agent, planning_model,
         feed.source.spec, directory, shapes, unroll_steps=feed.unroll_steps,
@@ -204,8 +204,9 @@ class _Makers:
         deterministic=feed.deterministic, first_round=log.first_round,
         listeners=listeners), feed.deterministic)
 
+  @functools.cached_property
   def _planning(self) -> tuple[PlanningModel, str, list[tf.TensorShape]]:
-    """Returns what searches on hosts, and where its weights come from."""
+    """What searches on hosts, and where its weights come from."""
     # The data's own network, outside of any strategy: only its graph is used.
     source, agent = self._feed.source, self._feed.agent
     network = agent.make_network(source.spec, source.num_steps)

@@ -1,7 +1,7 @@
 """Deep sea: a reward that only one sequence of actions leads to.
 
-By the published rules of bsuite (Osband et al. 2020, "Behaviour Suite for
-Reinforcement Learning", section 3.2.1 and appendix), the deterministic variant.
+By the rules of bsuite (Osband et al. 2020, "Behaviour Suite for Reinforcement
+Learning", recalled), the deterministic variant.
 """
 
 import dm_env

@@ -19,7 +19,7 @@ def shift_and_intensity(*, max_shift: int, intensity: float) -> AugmentFn:
   A frame is padded with its border and cut out elsewhere, and multiplied by
   1 + intensity * clip(noise, -2, 2), normal noise: the stacked frames of a
   model input alike, each model input anew (Yarats et al. 2021, DrQ; used by
-  SPR and EfficientZero). Brighter pixels may exceed 255.
+  SPR and EfficientZero; all recalled). Brighter pixels may exceed 255.
 
   Args:
     max_shift: pixels, up and down, left and right; 4 in the papers.

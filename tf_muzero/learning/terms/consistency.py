@@ -37,7 +37,7 @@ def simsiam(*, weight: float, projector: Sequence[int],
   """Returns the term of EfficientZero, a SimSiam along time.
 
   What follows is seen and projected by the network that learns, without a
-  gradient (Ye et al. 2021, section 4.1).
+  gradient (Ye et al. 2021, section 4.1, recalled).
 
   Args:
     weight: of the term; 2 in the paper, whose terms all count 1/K at each of
