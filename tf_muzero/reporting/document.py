@@ -156,7 +156,7 @@ def _html(block: Block, directory: str) -> str:
 
 def _cell(text: str) -> str:
   kind = ' class="long"' if len(text) > _LONG else ''
-  return f'<td{kind}>{html.escape(text)}</td>'
+  return f'<td{kind}>{_text(text)}</td>'
 
 
 def _image(picture: Picture, directory: str) -> str:
