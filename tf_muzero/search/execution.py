@@ -10,9 +10,8 @@ class Execution(enum.Enum):
 
   Attributes:
     ANYWHERE: all trees are walked at once, by operations without side effects.
-    PLAIN_GRAPH: for a `tf.function` that XLA does not compile. The scatters of
-      TensorFlow copy a whole array on a CPU; `InplaceAdd` and `InplaceUpdate`
-      do not. XLA has neither.
+    PLAIN_GRAPH: for a `tf.function` that XLA does not compile, on a CPU: arrays
+      are changed in place, see `updates`.
     XLA_CPU: for XLA on a CPU. Trees are walked one by one, since an operation
       on one tree costs nanoseconds there: no tree waits for the deepest one,
       and a tree stays in the cache while it is walked.

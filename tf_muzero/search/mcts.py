@@ -15,6 +15,7 @@ from tf_muzero import rng
 from tf_muzero.search import candidates
 from tf_muzero.search import selection
 from tf_muzero.search import tree as tree_lib
+from tf_muzero.search import updates
 from tf_muzero.search.execution import Execution
 from tf_muzero.types import DrawFn, Nest, Parameters, RecurrentFn, RootOutput
 from tf_muzero.types import SearchOutput
@@ -128,11 +129,12 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
   _check(root, num_simulations)
   num_nodes, num_candidates = num_simulations + 1, root.prior_logits.shape[1]
   make_room = lambda x: _with_room(x, num_simulations)
-  forest = tree_lib.own(Forest(
+  update = updates.of(execution)
+  forest = update.own(Forest(
       tree_lib.plant(prior_fn(finite_logits(root.prior_logits)),
                      finite_value(root.value), num_simulations),
       tf.nest.map_structure(make_room, root.embedding),
-      tf.zeros_like(root.value, tf.int32)), execution)
+      tf.zeros_like(root.value, tf.int32)))
   batch = tree_lib.batch_size(root.value)
 
   def simulate(i, forest):
@@ -153,9 +155,9 @@ def grow(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
         leaves.edge, prior_fn(finite_logits(step.prior_logits)),
         finite_value(step.value), finite_value(step.reward),
         finite_value(step.discount, 1.0))
-    put = lambda nodes, node: tree_lib.put(
+    put = lambda nodes, node: update.put(
         nodes, tf.reshape(i + 1, [1]),
-        tf.cast(node, nodes.dtype)[tf.newaxis], execution)
+        tf.cast(node, nodes.dtype)[tf.newaxis])
     return i + 1, Forest(
         tree_lib.back_up(forest.tree, i + 1, new, num_nodes, execution),
         tf.nest.map_structure(put, forest.embedding, step.embedding),

@@ -13,6 +13,7 @@ from typing import Callable, NamedTuple
 import tensorflow as tf
 
 from tf_muzero.search import selection
+from tf_muzero.search import updates
 from tf_muzero.search.execution import Execution
 from tf_muzero.types import Nest
 
@@ -155,17 +156,18 @@ def back_up(tree: Tree, number: tf.Tensor, new: NewNodes, num_nodes: int,
     execution: what to suit.
   """
   arrays = Tree(*tree)._replace(q_min=(), q_max=())
+  update = updates.of(execution)
 
   def grow(trees, arrays, rows):
     new, q_min, q_max = rows
     roots = trees * num_nodes
     node = roots + number
     arrays = arrays._replace(
-        child=put(arrays.child, new.edge, node, execution),
-        **{name: put(getattr(arrays, name), node, getattr(new, name), execution)
+        child=update.put(arrays.child, new.edge, node),
+        **{name: update.put(getattr(arrays, name), node, getattr(new, name))
            for name in NewNodes._fields})
     visits, total, q_min, q_max = _climb(
-        arrays, roots, node, new.network_value, q_min, q_max, execution)
+        arrays, roots, node, new.network_value, q_min, q_max, update)
     return arrays._replace(visits=visits, total=total), (q_min, q_max)
 
   blank = tf.zeros_like(tree.q_min)
@@ -186,29 +188,6 @@ def batch_size(per_tree: tf.Tensor):
   """Returns B of a [B, ...] tensor: a number where known, else a tensor."""
   static = per_tree.shape[0]
   return tf.shape(per_tree)[0] if static is None else static
-
-
-def own(nest: Nest, execution: Execution) -> Nest:
-  """Returns arrays that `put` may change in place: of this run, unshared."""
-  if execution is not Execution.PLAIN_GRAPH:
-    return nest
-  return tf.nest.map_structure(lambda x: tf.raw_ops.DeepCopy(x=x), nest)
-
-
-def put(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor,
-        execution: Execution) -> tf.Tensor:
-  """Returns `x` with rows `values` at distinct `indices` [G]; uses `x` up."""
-  if execution is Execution.PLAIN_GRAPH:
-    return tf.raw_ops.InplaceUpdate(x=x, i=indices, v=values)
-  return tf.tensor_scatter_nd_update(x, indices[:, tf.newaxis], values)
-
-
-def _add(x: tf.Tensor, indices: tf.Tensor, values: tf.Tensor,
-         execution: Execution) -> tf.Tensor:
-  """Returns `x` with `values` added at distinct `indices` [G]; uses `x` up."""
-  if execution is Execution.PLAIN_GRAPH:
-    return tf.raw_ops.InplaceAdd(x=x, i=indices, v=values)
-  return tf.tensor_scatter_nd_add(x, indices[:, tf.newaxis], values)
 
 
 def _for_each(fn: Callable, arrays: Nest, rows: Nest, results: Nest,
@@ -232,14 +211,15 @@ def _for_each(fn: Callable, arrays: Nest, rows: Nest, results: Nest,
     row = tf.nest.map_structure(lambda x: tf.gather(x, trees), rows)
     arrays, found = fn(trees, arrays, row)
     results = tf.nest.map_structure(
-        lambda x, y: put(x, trees, y, execution), results, found)
+        lambda x, y: updates.of(execution).put(x, trees, y), results, found)
     return b + 1, arrays, results
 
   return tf.while_loop(lambda b, *_: b < batch, step,
                        (tf.constant(0), arrays, results))[1:]
 
 
-def _climb(tree: Tree, roots, node, returns, q_min, q_max, execution):
+def _climb(tree: Tree, roots, node, returns, q_min, q_max,
+           update: updates.Copies):
   """Returns the visits, totals and bounds after values [G] are backed up."""
   num_candidates = tree.prior.shape[1]
 
@@ -249,15 +229,13 @@ def _climb(tree: Tree, roots, node, returns, q_min, q_max, execution):
     returns = (tf.gather(tree.reward, node) +
                tf.gather(tree.discount, node) * returns)
     # Only additions read the old arrays, so XLA updates them in place.
-    visits = _add(visits, edge, tf.cast(is_climbing, tf.float32), execution)
-    total = _add(total, edge, tf.where(is_climbing, returns, 0.0), execution)
+    visits = update.add(visits, edge, tf.cast(is_climbing, tf.float32))
+    total = update.add(total, edge, tf.where(is_climbing, returns, 0.0))
     q = tf.gather(total, edge) / tf.maximum(tf.gather(visits, edge), 1.0)
     q_min = tf.where(is_climbing, tf.minimum(q_min, q), q_min)
     q_max = tf.where(is_climbing, tf.maximum(q_max, q), q_max)
-    # The parent of a root is itself. All reads come before the next addition,
-    # which may be in place.
-    with tf.control_dependencies([q]):
-      parent = edge // num_candidates
+    # The parent of a root is itself.
+    parent = update.after(q, edge) // num_candidates
     return parent, returns, visits, total, q_min, q_max
 
   return tf.while_loop(
