@@ -46,17 +46,22 @@ def make_trainer(optimizer=None, steps_per_execution=1, jit_compile=False,
                  **kwargs):
   """Returns a compiled trainer, always with the same weights."""
   agent = agent_lib.Agent(
-      functools.partial(state.StateNetwork, num_blocks=1, width=8),
+      functools.partial(state.StateNetwork, num_blocks=1, width=8,
+                        observation_horizon=3),
       _SUPPORT, _SUPPORT, 0.9, 3)
   tf.keras.utils.set_random_seed(1)
   make_network = lambda: agent.make_network(_SPEC)
   loss_fn = lambda network, window, seed: losses.muzero_loss(
       network, agent, agent.make_head(_SPEC),
       losses.LossWeights(1.0, 0.25, 1.0, 0.0, 0.0), window, BATCH_SIZE)
+  network = make_network()
+  follow = lambda window, step: network.follow_observations(
+      window.observation[:, 0], step)
   trainer = trainer_lib.Trainer(
-      make_network(), trainer_lib.make_target_network(make_network), loss_fn,
+      network, trainer_lib.make_target_network(make_network), loss_fn,
       **{'target_period': 1, 'target_decay': 0.0,
-         'global_batch_size': BATCH_SIZE, 'jit_compile': jit_compile, **kwargs})
+         'global_batch_size': BATCH_SIZE, 'jit_compile': jit_compile,
+         'follow_fn': follow, **kwargs})
   trainer.compile(optimizer or keras.optimizers.Adam(1e-2),
                   steps_per_execution=steps_per_execution)
   return trainer
@@ -78,4 +83,4 @@ def fit(trainer, windows, num_steps, extra=()):
 
 def weights(network):
   """Returns all weights as one vector."""
-  return np.concatenate([np.ravel(v) for v in network.trainable_variables])
+  return np.concatenate([np.ravel(v) for v in network.variables])

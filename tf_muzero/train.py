@@ -31,6 +31,7 @@ from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.acting import sources
 from tf_muzero.acting import starts
 from tf_muzero.acting import watching
+from tf_muzero.data import observations
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import best
 from tf_muzero.learning import callbacks as callbacks_lib
@@ -230,6 +231,10 @@ def make_trainer(
         network, agent, head, loss_weights, window, batch_size,
         auxiliary=auxiliary, seed=seed)
 
+  def follow(window, step):
+    network.follow_observations(observations.stack(
+        window.observation, agent.frame_stack)[:, 0], step)
+
   name = type(network).__name__
   if statistics and not isinstance(network, contract.Normalizer):
     logging.warning('%s has no set_observation_statistics: it sees '
@@ -243,7 +248,9 @@ def make_trainer(
   return trainer_lib.Trainer(
       network, target_network, loss_fn,
       global_batch_size=batch_size, heads=auxiliary.heads,
-      target_heads=auxiliary.target_heads, **settings)
+      target_heads=auxiliary.target_heads,
+      follow_fn=follow if isinstance(network, contract.Follower) else None,
+      **settings)
 
 
 def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:

@@ -41,7 +41,8 @@ def test_what_is_optional():
   spec = EnvironmentSpec(_VECTOR, _ACTIONS['discrete'])
   linear, vectors = (_agent(fn).make_network(spec) for fn in (
       own.Linear, functools.partial(state.StateNetwork, num_blocks=1, width=8)))
-  for part in (contract.Normalizer, contract.Decoder, contract.Starter):
+  for part in (contract.Normalizer, contract.Follower, contract.Decoder,
+               contract.Starter):
     assert isinstance(vectors, part) and not isinstance(linear, part)
   for part in (contract.Decoder, contract.DecoderMaker):
     assert issubclass(pixels.PixelNetwork, part) == (

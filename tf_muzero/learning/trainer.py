@@ -1,6 +1,6 @@
 """The Keras model that learns a network from windows."""
 
-from typing import Callable, Mapping, Optional, TypeVar, Union
+from typing import Callable, Iterable, Mapping, Optional, TypeVar, Union
 
 import tensorflow as tf
 
@@ -16,6 +16,9 @@ from tf_muzero.types import Window
 # histograms are made of.
 LossFn = Callable[[Network, Window, tf.Tensor],
                   tuple[tf.Tensor, dict[str, tf.Tensor]]]
+
+# (window, learner steps before this one) -> None; see `contract.Follower`.
+FollowFn = Callable[[Window, tf.Tensor], None]
 
 Made = TypeVar('Made')  # A network, or heads.
 
@@ -43,7 +46,7 @@ class Trainer(keras.Model):
                global_batch_size: int, jit_compile: bool,
                heads: Optional[Mapping[str, tf.Module]] = None,
                target_heads: Optional[Mapping[str, tf.Module]] = None,
-               seed: int = 0):
+               follow_fn: Optional[FollowFn] = None, seed: int = 0):
     """Creates a trainer; call under the strategy's scope.
 
     Args:
@@ -57,6 +60,7 @@ class Trainer(keras.Model):
       jit_compile: whether XLA compiles loss and gradients.
       heads: what the loss has beside the network to learn.
       target_heads: second ones of the same kind.
+      follow_fn: is told what each step has learned from; None for nobody.
       seed: of what the loss draws; it draws anew at each step and replica.
     """
     super().__init__()
@@ -72,15 +76,14 @@ class Trainer(keras.Model):
     self.store: Optional[store_lib.Store] = None
     self.samples: dict[str, tf.Tensor] = {}
     self._loss_fn = loss_fn
+    self._follow_fn = follow_fn
     self._target_period = target_period
     self._target_decay = target_decay
     self._global_batch_size = global_batch_size
     self._loss_and_gradients = tf.function(
         self._loss_and_gradients_fn, jit_compile=jit_compile)
     self._seed = seed
-    for source, target in zip(
-        [*network.variables, *_variables(self.heads)],
-        [*target_network.variables, *_variables(self.target_heads)]):
+    for source, target in self._followed():
       target.assign(source)
 
   def compile(self, optimizer: keras.optimizers.Optimizer,
@@ -134,6 +137,8 @@ class Trainer(keras.Model):
     self.optimizer.apply_gradients(
         zip(gradients, self.learned),
         skip_gradients_aggregation=True)
+    if self._follow_fn:
+      self._follow_fn(data, self.optimizer.iterations - 1)
     self._update_target()
     return {**dict(zip(metrics, tf.unstack(sums))),
             'gradient/norm': tf.linalg.global_norm(gradients), **samples}
@@ -191,11 +196,15 @@ class Trainer(keras.Model):
     # Always assigned, to itself between updates: a conditional update cannot
     # cross replicas.
     is_due = tf.equal(self.optimizer.iterations % self._target_period, 0)
-    for source, target in zip(
-        self.learned, [*self.target_network.trainable_variables,
-                       *_variables(self.target_heads)]):
+    for source, target in self._followed():
       target.assign(tf.where(
           is_due, source + self._target_decay * (target - source), target))
+
+  def _followed(self) -> Iterable[tuple[tf.Variable, tf.Variable]]:
+    """Returns the variables that others follow, and those others."""
+    return zip([*self.network.variables, *_variables(self.heads)],
+               [*self.target_network.variables,
+                *_variables(self.target_heads)])
 
 
 def _variables(heads: Mapping[str, tf.Module]) -> list[tf.Variable]:

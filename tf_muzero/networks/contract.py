@@ -90,6 +90,21 @@ class Normalizer(Protocol):
 
 
 @runtime_checkable
+class Follower(Protocol):
+  """A network whose normalisation follows what it learns from; optional."""
+
+  def follow_observations(self, observation: tf.Tensor, step: tf.Tensor
+                          ) -> None:
+    """Sees what a learner step has learned from; called by each replica.
+
+    Args:
+      observation: model inputs [B, ...] of the replica's windows, the first of
+        each.
+      step: [] int64 learner steps before this one.
+    """
+
+
+@runtime_checkable
 class Decoder(Protocol):
   """A network that tells observations; for `LossWeights.reconstruction`."""
 

@@ -16,6 +16,7 @@ from tf_muzero.networks import precision
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
 _EPSILON = 1e-5
 _FARTHEST = 1e15  # Standard deviations, whose squares float32 can sum.
+_LEAST_DEVIATION = 1e-3  # That statistics which follow come to.
 
 
 class StateNetwork(keras.Model):
@@ -31,7 +32,8 @@ class StateNetwork(keras.Model):
       head: heads.PolicyHead, *, num_value_bins: int, num_reward_bins: int,
       num_blocks: int, width: Optional[int] = None,
       minimum_width: int = 8, maximum_width: Optional[int] = None,
-      num_datapoints: Optional[int] = None, compute_dtype: str = 'float32'):
+      num_datapoints: Optional[int] = None, compute_dtype: str = 'float32',
+      observation_horizon: int = 0):
     """Creates the network and all its variables.
 
     Args:
@@ -48,8 +50,13 @@ class StateNetwork(keras.Model):
       num_datapoints: stored states, for that rule.
       compute_dtype: `float32`, or `bfloat16` for all but variables,
         normalisation, embeddings and outputs.
+      observation_horizon: learner steps over which the statistics that
+        observations are normalised by follow what is learned from: the mean
+        over all batches until then, a moving average from then on. 0 leaves
+        them as they were set.
     """
     super().__init__()
+    ranges.at_least(0, observation_horizon=observation_horizon)
     if len(observation.shape) != 1:
       raise ValueError('StateNetwork sees vectors, got observations of shape '
                        f'{observation.shape}; frames need a PixelNetwork.')
@@ -60,12 +67,13 @@ class StateNetwork(keras.Model):
       width = min(width, maximum_width or width)
     self._num_actions = (
         action.num_values if isinstance(action, specs.DiscreteArray) else 0)
-    self._observation_mean = self.add_weight(
-        'observation_mean', [observation_size], trainable=False,
-        initializer='zeros')
-    self._observation_std = self.add_weight(
-        'observation_std', [observation_size], trainable=False,
-        initializer='ones')
+    self._observation_horizon = observation_horizon
+    # All replicas assign the same.
+    self._observation_mean, self._observation_std = (self.add_weight(
+        name, [observation_size], trainable=False, initializer=initializer,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        for name, initializer in (
+            ('observation_mean', 'zeros'), ('observation_std', 'ones')))
     trunk = _Trunk(num_blocks, width, precision.policy(compute_dtype))
     self._representation = trunk.model(observation_size, {
         'embedding': (width, 'lecun_normal')}, 'representation')
@@ -84,6 +92,29 @@ class StateNetwork(keras.Model):
     """Sets what observations are normalised by: [size] each."""
     self._observation_mean.assign(mean)
     self._observation_std.assign(std)
+
+  def follow_observations(self, observation: tf.Tensor, step: tf.Tensor
+                          ) -> None:
+    """Moves the statistics towards those of a batch, if they are to follow.
+
+    Args:
+      observation: [B, size] of this replica.
+      step: learner steps before this one.
+    """
+    if not self._observation_horizon:
+      return
+    mean, deviation = self._observation_mean, self._observation_std
+    shift, square = tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.MEAN, [
+            tf.reduce_mean((observation - mean)**n, axis=0) for n in (1, 2)])
+    rate = 1.0 / tf.cast(
+        tf.minimum(step + 1, self._observation_horizon), tf.float32)
+    # Of both together, about their mean.
+    variance = ((1.0 - rate) * deviation**2 + rate * square
+                - (rate * shift)**2)
+    mean.assign_add(rate * shift)
+    deviation.assign(tf.maximum(
+        tf.sqrt(tf.maximum(variance, 0.0)), _LEAST_DEVIATION))
 
   def start_heads(self, value_logits: np.ndarray, reward_logits: np.ndarray):
     """Sets what the heads say before they have learned anything: [Z] each."""
