@@ -120,6 +120,18 @@ def test_what_was_played_is_learned_from_again(tmp_path):
          sources=sources)
 
 
+def test_a_service_searches_what_was_played(tmp_path):
+  directory = str(tmp_path)
+  sources = replay.Sources(0.0, 1.0, 1.0, recent_steps=60, best_steps=20)
+  trainer = _run(None, directory, 8, 0.5, deterministic=False,
+                 sources=sources, service='local:1')
+  assert trainer.step == 8
+  assert 'index' in os.listdir(os.path.join(directory, 'replay-0'))
+  searched = [name for line in _lines(directory, 'service.jsonl')
+              for name in line if 'searches_per_second/' in name]
+  assert searched
+
+
 def test_rewards_are_clipped_as_those_of_the_dataset_are(tmp_path):
   dataset = str(tmp_path / 'data')
   collect.collect(

@@ -27,11 +27,12 @@ def _episode(name, num_steps, return_=0.0):
       np.zeros(num_steps + 1, np.int32), reward, np.ones_like(reward))
 
 
-def _replay(recent_steps=100, best_steps=100, **weights):
+def _replay(recent_steps=100, best_steps=100, shared_directory='', **weights):
   return replay.Replay(
       replay.Sources(recent_steps=recent_steps, best_steps=best_steps, **{
           'dataset': 0.0, 'recent': 1.0, 'best': 0.0, **weights}),
-      stride=_L, length=_S, frame_stack=1, seed=3)
+      stride=_L, length=_S, frame_stack=1, spec=_SPEC, seed=3,
+      shared_directory=shared_directory)
 
 
 def _names(memory, name, num=200):
@@ -70,9 +71,11 @@ def test_segments_are_those_of_the_episodes_and_equally_probable():
   np.testing.assert_allclose(counts, 500, atol=6 * np.sqrt(500 * 5 / 6))
 
 
-def test_shares_follow_the_weights_and_the_learner():
+@pytest.mark.parametrize('is_shared', [False, True])
+def test_shares_follow_the_weights_and_the_learner(is_shared, tmp_path):
   memory = _replay(
       recent=1.0, best=2.0, recent_steps=5, best_steps=5,
+      shared_directory=str(tmp_path / 'shared') if is_shared else '',
       dataset=schedules.linear(first=3.0, last=0.0, num_steps=100))
   memory.add(0, 0, [_episode(1, 5, 9.0)])
   memory.add(1, 50, [_episode(2, 5)])
@@ -80,13 +83,46 @@ def test_shares_follow_the_weights_and_the_learner():
       lambda x: x[0], segments_lib.cut(_episode(7, 5), _L, _S))).repeat()
   count = lambda: collections.Counter(
       int(x.observation[0, 0] // 100)
-      for x in memory.segments(_SPEC, stored).take(600).as_numpy_iterator())
+      for x in memory.segments(stored).take(600).as_numpy_iterator())
   # Of 1.5, 1 and 2 at step 50; at step 200 the dataset has none.
   found, total = count(), 600
   for name, share in ((7, 1.5 / 4.5), (2, 1 / 4.5), (1, 2 / 4.5)):
     assert found[name] / total == pytest.approx(share, abs=0.12)
   memory.restore(200, [])
   assert set(count()) == {1, 2}
+
+
+def test_other_processes_draw_the_same_segments_by_files(tmp_path):
+  memory = _replay(recent_steps=9, shared_directory=str(tmp_path / 'shared'))
+  episodes = [_episode(2, 6), _episode(3, 3)]
+  memory.add(0, 0, episodes)
+  expected = [tf.nest.map_structure(lambda x, i=i: x[i].numpy(), cut)
+              for cut in (segments_lib.cut(x, _L, _S) for x in episodes)
+              for i in range(len(cut.reward))]
+  assert len(expected) == 3 + 2
+  counts = np.zeros(len(expected))
+  for drawn in memory.segments(None).take(1000).as_numpy_iterator():
+    which, = (i for i, segment in enumerate(expected) if all(
+        np.array_equal(a, b) for a, b in zip(
+            tf.nest.flatten(drawn), tf.nest.flatten(segment))))
+    counts[which] += 1
+  np.testing.assert_allclose(counts, 200, atol=6 * np.sqrt(200 * 4 / 5))
+
+
+def test_files_go_when_no_index_that_is_read_names_them(tmp_path):
+  directory = tmp_path / 'shared'
+  memory = _replay(recent_steps=4, best_steps=4,
+                   shared_directory=str(directory))
+  names = lambda: {x.name for x in directory.iterdir()}
+  memory.add(0, 0, [_episode(1, 4, 9.0)])
+  memory.add(1, 0, [_episode(2, 4)])
+  assert names() == {'index', '0', '1'}  # The best one and the newest one.
+  memory.add(2, 0, [_episode(3, 4)])
+  assert names() == {'index', '0', '1', '2'}  # 1 is of the index before.
+  memory.add(3, 0, [_episode(4, 4, 10.0)])
+  assert names() == {'index', '0', '2', '3'}
+  _replay(shared_directory=str(directory))  # Another start of the run.
+  assert names() == set()
 
 
 def test_nothing_can_be_drawn_of_nothing():

@@ -172,8 +172,10 @@ class _Makers:
       self._memory = replay.Replay(
           feed.interaction.sources, stride=feed.reanalyse.windows_per_segment,
           length=feed.reanalyse.segment_length(feed.unroll_steps),
-          frame_stack=feed.agent.frame_stack, seed=share.seed)
-      segments = self._memory.segments(feed.source.spec, segments)
+          frame_stack=feed.agent.frame_stack, spec=feed.source.spec,
+          seed=share.seed, shared_directory=os.path.join(
+              self._directory, f'replay-{share.shard[0]}') if service else '')
+      segments = self._memory.segments(segments)
     if feed.reanalyse.placement == 'device':
       segments = segments.batch(
           feed.reanalyse.segments_per_search, drop_remainder=True)

@@ -47,8 +47,7 @@ def arguments(profile: str, given: Mapping[str, Any]
   for name, low in _LOWEST.items():
     ranges.at_least(low, **{name: given[name]})
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
-  _check_sources(given['interaction'], given['reanalyse'],
-                 given['deterministic'])
+  _check_sources(given['interaction'], given['deterministic'])
   ranges.from_to(0, 1, target_decay=given['target_decay'])
   precision.policy(given['compute_dtype'])
   if given['checkpoint_every'] % given['snapshot_every']:
@@ -68,17 +67,11 @@ def arguments(profile: str, given: Mapping[str, Any]
 
 
 def _check_sources(interaction: Optional[interaction_lib.Interaction],
-                   reanalyse: pipeline.Reanalyse, deterministic: bool) -> None:
-  if not interaction or not interaction.sources:
-    return
-  if deterministic:
+                   deterministic: bool) -> None:
+  if interaction and interaction.sources and deterministic:
     raise ValueError(
         'deterministic needs interaction.sources = None: what was played after '
         'a checkpoint is not forgotten by a run that resumes from it.')
-  if reanalyse.service:
-    raise ValueError(
-        f"interaction.sources need service = '', got {reanalyse.service!r}: "
-        'its workers do not see what is played here.')
 
 
 def functions(

@@ -19,6 +19,8 @@ from tf_muzero import ranges
 from tf_muzero.acting import numpy_functions
 from tf_muzero.acting import schedules
 from tf_muzero.acting.schedules import Schedule
+from tf_muzero.acting.shared_replay import SharedReplay
+from tf_muzero.acting.shared_replay import Stored
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
@@ -74,10 +76,12 @@ class _Entry(NamedTuple):
   """An episode.
 
   Attributes:
+    number: of the episode, its own.
     return_: sum of its rewards.
     steps: transitions.
     segments: leading [number of segments]; NumPy.
   """
+  number: int
   return_: float
   steps: int
   segments: Segment
@@ -87,7 +91,8 @@ class Replay:
   """Episodes that were played, and segments that are drawn from them."""
 
   def __init__(self, sources: Sources, *, stride: int, length: int,
-               frame_stack: int, seed: int):
+               frame_stack: int, spec: EnvironmentSpec, seed: int,
+               shared_directory: str = ''):
     """Creates an empty one.
 
     Args:
@@ -95,13 +100,19 @@ class Replay:
       stride: L, see `segments.cut`.
       length: S.
       frame_stack: F.
+      spec: what an agent in the environment sees and does.
       seed: of what is drawn.
+      shared_directory: where other processes, which search, draw from it; ''
+        for none.
     """
     self._sources = sources
     self._cut_fn = functools.partial(
         segments_lib.cut, stride=stride, length=length, frame_stack=frame_stack)
-    self._length, self._frame_stack = length, frame_stack
+    self._specs = segments_lib.segment_spec(spec, length, frame_stack)
     self._seed = seed
+    self._shared = SharedReplay(
+        shared_directory, self._specs, seed) if shared_directory else None
+    self._num_added = 0
     self._step = 0  # Learner step of the newest round.
     self._kept: dict[str, list[_Entry]] = {'recent': [], 'best': []}
     self._ends: dict[str, np.ndarray] = {}  # Segments up to each episode's end.
@@ -117,10 +128,11 @@ class Replay:
     del number
     self._step = step
     entries = [_Entry(
-        float(np.sum(episode.reward, dtype=np.float64)),
+        self._num_added + i, float(np.sum(episode.reward, dtype=np.float64)),
         len(episode.reward) - 1,
         tree.map_structure(np.asarray, self._cut_fn(episode)))
-               for episode in episodes]
+               for i, episode in enumerate(episodes)]
+    self._num_added += len(entries)
     newest_first = entries[::-1] + self._kept['recent']
     # Of equal returns the newest is the better one: sorting is stable.
     best_first = sorted(entries[::-1] + self._kept['best'],
@@ -131,6 +143,7 @@ class Replay:
     self._ends = {
         name: np.cumsum([len(entry.segments.reward) for entry in kept])
         for name, kept in self._kept.items()}
+    self._publish()
     logging.log_every_n_seconds(
         logging.INFO, 'stored: the %d most recent steps, mean return %.4g; the '
         '%d best, %.4g', _LOG_EVERY, *(
@@ -147,6 +160,8 @@ class Replay:
     self._step = step
     if episodes:
       self.add(-1, step, episodes)
+    else:
+      self._publish()
 
   def draw(self, name: str, number: np.ndarray) -> list[np.ndarray]:
     """Returns the flat arrays of one segment; all are equally probable.
@@ -166,19 +181,18 @@ class Replay:
     within = index - (ends[which - 1] if which else 0)
     return [x[within] for x in tree.flatten(entries[which].segments)]
 
-  def segments(self, spec: EnvironmentSpec,
-               dataset: Optional[tf.data.Dataset]) -> tf.data.Dataset:
+  def segments(self, dataset: Optional[tf.data.Dataset]) -> tf.data.Dataset:
     """Returns endless segments of all sources.
 
     Something has to be played before the first one is asked for.
 
     Args:
-      spec: what an agent in the environment sees and does.
       dataset: segments of the dataset; None for none.
     """
-    specs = segments_lib.segment_spec(spec, self._length, self._frame_stack)
+    if self._shared:
+      return self._shared.segments(dataset)
     drawn = [tf.data.Dataset.counter().map(functools.partial(
-        numpy_functions.call, functools.partial(self.draw, name), specs))
+        numpy_functions.call, functools.partial(self.draw, name), self._specs))
              for name in ('recent', 'best')]
     first = 1 if dataset is None else 0
     shares = tf.data.Dataset.counter().map(functools.partial(
@@ -188,6 +202,20 @@ class Replay:
     return tf.data.Dataset.sample_from_datasets(
         [*([] if dataset is None else [dataset]), *drawn],
         weights=shares, seed=self._seed)
+
+
+  def _publish(self) -> None:
+    """Tells other processes what is kept, and how probable it is."""
+    if not self._shared or not self._kept['recent']:
+      return
+    found: dict[int, Stored] = {}
+    shares = self._sources.at(self._step)[1:]
+    for name, share in zip(('recent', 'best'), shares):
+      for entry in self._kept[name]:
+        part = share * len(entry.segments.reward) / self._ends[name][-1]
+        before = found[entry.number].weight if entry.number in found else 0.0
+        found[entry.number] = Stored(entry.segments, before + part)
+    self._shared.publish(found)
 
 
 def _first(entries: Sequence[_Entry], num_steps: int) -> list[_Entry]:

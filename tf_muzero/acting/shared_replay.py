@@ -1,0 +1,127 @@
+"""Stored episodes as files, for searches in other processes.
+
+The workers of a service cannot ask the trainer's memory. So the segments of
+each episode are a file, and an index says how probable each of them is. It is
+renamed over the one before, so that readers see the old or the new one.
+"""
+
+import os
+from typing import Mapping, NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from tf_muzero import rng
+from tf_muzero import whole_files
+from tf_muzero.data import orders
+from tf_muzero.types import Nest
+from tf_muzero.types import Segment
+
+_INDEX = 'index'
+
+
+class Stored(NamedTuple):
+  """An episode.
+
+  Attributes:
+    segments: leading [number of segments]; NumPy.
+    weight: probability that a stored segment is one of these.
+  """
+  segments: Segment
+  weight: float
+
+
+class SharedReplay:
+  """A directory that one process writes and others draw from."""
+
+  def __init__(self, directory: str, specs: Nest, seed: int):
+    """Begins anew: what an earlier start of the run left there is removed.
+
+    Args:
+      directory: local or remote, which all the processes see.
+      specs: of a segment.
+      seed: of what is drawn.
+    """
+    if tf.io.gfile.exists(directory):
+      tf.io.gfile.rmtree(directory)
+    tf.io.gfile.makedirs(directory)
+    self._directory = directory
+    self._specs = specs
+    self._seed = seed
+    self._old: set[int] = set()
+    self._present: set[int] = set()
+
+  def publish(self, episodes: Mapping[int, Stored]) -> None:
+    """Makes these the episodes that are drawn from.
+
+    Those of the index before stay as long as that one may still be read.
+
+    Args:
+      episodes: by numbers that are theirs for good. Their weights are the share
+        of stored states that were played.
+    """
+    for number in episodes.keys() - self._present:
+      whole_files.write(self._path(str(number)), _serialised(
+          tf.nest.flatten(episodes[number].segments)))
+    whole_files.write(self._path(_INDEX), tf.io.serialize_tensor(np.stack([
+        np.array([*episodes], np.float64),
+        np.cumsum([x.weight for x in episodes.values()])], axis=1)).numpy())
+    for number in self._old - self._present - episodes.keys():
+      tf.io.gfile.remove(self._path(str(number)))
+    self._old, self._present = self._present, set(episodes)
+
+  def segments(self, dataset: Optional[tf.data.Dataset]) -> tf.data.Dataset:
+    """Returns endless segments, beside those of a dataset if there is one.
+
+    Something has to be published before the first one is asked for.
+
+    Args:
+      dataset: segments of the dataset; None for none.
+    """
+    # A file that was removed since its index was read is of an old index.
+    drawn = orders.numbers().map(self._draw).ignore_errors(log_warning=True)
+    if dataset is None:
+      return drawn
+    return tf.data.Dataset.choose_from_datasets(
+        [dataset, drawn], orders.numbers().map(self._choose))
+
+  def _choose(self, number: tf.Tensor) -> tf.Tensor:
+    """Returns 1 for what was played, 0 for the dataset."""
+    share = self._index(number)[-1, 1]
+    return tf.cast(tf.cast(rng.uniform(
+        self._seed_of(0, number), []), tf.float64) < share, tf.int64)
+
+  def _draw(self, number: tf.Tensor) -> Nest:
+    """Returns a segment; all of a source are equally probable."""
+    index = self._index(number)
+    which, within = tf.unstack(tf.cast(
+        rng.uniform(self._seed_of(1, number), [2]), tf.float64))
+    row = tf.searchsorted(
+        index[:, 1], [which * index[-1, 1]], side='right')[0]
+    name = tf.strings.as_string(tf.cast(index[row, 0], tf.int64))
+    parts = tf.io.parse_tensor(tf.io.read_file(tf.strings.join(
+        [self._directory, name], os.sep)), tf.string)
+    flat = [tf.io.parse_tensor(parts[i], spec.dtype)
+            for i, spec in enumerate(tf.nest.flatten(self._specs))]
+    num_segments = tf.cast(tf.shape(flat[0])[0], tf.float64)
+    place = tf.cast(within * num_segments, tf.int32)
+    return tf.nest.map_structure(
+        lambda x, spec: tf.ensure_shape(x[place], spec.shape),
+        tf.nest.pack_sequence_as(self._specs, flat), self._specs)
+
+  def _index(self, number: tf.Tensor) -> tf.Tensor:
+    """Returns [episodes, 2] float64: numbers, and weights summed up."""
+    # What reads a file with a constant name would be folded into a constant.
+    path = tf.where(number >= 0, self._path(_INDEX), '')
+    return tf.io.parse_tensor(tf.io.read_file(path), tf.float64)
+
+  def _seed_of(self, use: int, number: tf.Tensor) -> tf.Tensor:
+    return rng.fold_in(rng.seed(self._seed, use), number)
+
+  def _path(self, name: str) -> str:
+    return os.path.join(self._directory, name)
+
+
+def _serialised(arrays) -> bytes:
+  return tf.io.serialize_tensor(tf.stack(
+      [tf.io.serialize_tensor(x) for x in arrays])).numpy()
