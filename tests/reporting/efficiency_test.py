@@ -56,6 +56,32 @@ def test_a_report_has_it_where_runs_played(tmp_path):
   assert 'environment steps' not in _report(directories, tmp_path / 'not')
 
 
+def test_which_is_best_for_a_budget(tmp_path):
+  directories = []
+  for improvement, lengths, means in (
+      ('search_improvement', (60, 940), [0.1, 0.9]),
+      ('behaviour_cloning', (20, 30), [0.3, 0.4])):
+    path = tmp_path / improvement
+    path.mkdir()
+    directories.append(report_test.make(
+        path, 'catch', means, improvement=improvement))
+    # What was played until the evaluations at the steps 10 and 20.
+    _played(path, [(10, [lengths[0]]), (20, [lengths[1]])])
+  text = _report(directories, tmp_path / 'report')
+  rows = [[cell.strip() for cell in line.strip('| ').split('|')]
+          for line in text[text.index('Which is best'):].split('\n\n')[1]
+          .splitlines()]
+  of = {row[0]: dict(zip(rows[0], row)) for row in rows[2:]}
+  assert list(of) == ['20', '50', '100', '200', '500', '1,000']
+  for budget, cloning, search, best in (
+      ('20', '0.30', '', 'cloning'), ('50', '0.40', '', 'cloning'),
+      ('100', '0.40', '0.10', 'cloning'), ('1,000', '0.40', '0.90', 'MuZero')):
+    row = of[budget]
+    name = lambda word: next(x for x in row if word in x)
+    assert row[name('cloning')] == cloning and row[name('MuZero')] == search
+    assert best in row['best']
+
+
 def _report(directories, output):
   report.report(directories=directories, output=str(output))
   return (output / 'report.md').read_text(encoding='utf-8')

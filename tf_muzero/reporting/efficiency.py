@@ -99,6 +99,7 @@ def blocks(groups: Sequence[Group], stem: str, level: int) -> list[Block]:
       Heading(level, 'Return over environment steps'),
       _table(groups, totals, mode),
       *([Text(_of_line(line, groups))] if line else []),
+      *_of_budgets(groups, played, mode),
       Pictures([
           panel(f'{stem}_environment_steps',
                 f'return over environment steps when {acting}',
@@ -127,6 +128,57 @@ def _table(groups: Sequence[Group], totals: dict[str, float], mode: str
           f'{words.number(final.mean)} ± {words.number(final.error)}'])
   return Table(
       ['method', 'seeds', _LABEL, f'return by {words.mode(mode)}'], rows)
+
+
+def within(run: Run, played: np.ndarray, mode: str, budget: float
+           ) -> Optional[float]:
+  """Returns the return of the last evaluation within so many steps.
+
+  Args:
+    run: that played.
+    played: see `environment_steps`.
+    mode: of acting.
+    budget: environment steps.
+
+  Returns:
+    None where there is no evaluation yet.
+  """
+  scores = run.curve.get(mode, ())
+  steps = np.interp([x.step for x in scores], *played.T)
+  return max(((x.step, x.mean) for x, taken in zip(scores, steps)
+              if taken <= budget), default=(0, None))[1]
+
+
+def _of_budgets(groups: Sequence[Group], played: dict[str, np.ndarray],
+                mode: str) -> list[Block]:
+  """Returns which method is best for how many environment steps."""
+  methods = [group for group in groups if all(
+      len(played[run.directory]) and run.curve.get(mode) for run in group.runs)]
+  if len(methods) < 2:
+    return []
+  rows = []
+  for budget in _round_numbers(max(x[-1, 1] for x in played.values() if len(x))):
+    means = {}
+    for group in methods:
+      found = [within(run, played[run.directory], mode, budget)
+               for run in group.runs]
+      if None not in found:
+        means[group.method] = float(np.mean(found))
+    if means:
+      rows.append([f'{budget:,}', *(
+          words.number(means[group.method]) if group.method in means else ''
+          for group in methods), max(means, key=lambda name: means[name])])
+  return [
+      Text('Which is best for a budget of environment steps: the mean over '
+           f'seeds of the last evaluation within it, acting by '
+           f'{words.mode(mode)}.'),
+      Table([_LABEL, *(group.method for group in methods), 'best'], rows)]
+
+
+def _round_numbers(end: float) -> list[int]:
+  """Returns 1, 2, 5, 10, ... up to the first that is not less."""
+  numbers = [digit * 10**power for power in range(16) for digit in (1, 2, 5)]
+  return [x for x in numbers if x < end] + [min(x for x in numbers if x >= end)]
 
 
 def _of_line(line: Fit, groups: Sequence[Group]) -> str:
