@@ -163,6 +163,14 @@ def test_muzero_finds_the_best_policy_and_its_values(
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
 
 
+def test_q_learning_finds_them_without_a_tree(tmp_path):
+  policy, values = _learn(
+      _VECTORS, functools.partial(improvement.q_improvement, epsilon=0.05),
+      300, str(tmp_path))
+  assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
+  np.testing.assert_allclose(values, _VALUES, rtol=0.15)
+
+
 def test_cloning_learns_the_random_behaviour_instead(tmp_path):
   policy, _ = _learn(
       _VECTORS, improvement.cloning_improvement, 200, str(tmp_path))

@@ -63,6 +63,8 @@ class Segment(NamedTuple):
       and not padding.
     is_transition: [S] bool, true where action, reward and discount are of the
       episode: at all its records but the last.
+    played_step: [] int64 learner step of the weights that played it, or -1 for
+      data of somebody else; `()` where that does not matter.
   """
   observation: Nest
   action: tf.Tensor
@@ -70,6 +72,7 @@ class Segment(NamedTuple):
   discount: tf.Tensor
   is_state: tf.Tensor
   is_transition: tf.Tensor
+  played_step: Nest = ()
 
 
 class RootOutput(NamedTuple):

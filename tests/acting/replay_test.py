@@ -56,9 +56,10 @@ def test_recent_and_best_are_what_they_say():
 def test_segments_are_those_of_the_episodes_and_equally_probable():
   memory = _replay()
   episodes = [_episode(1, 1), _episode(2, 6), _episode(3, 4)]
-  memory.restore(0, episodes)
+  memory.restore(9, [(5, x) for x in episodes])
   expected = [tf.nest.map_structure(lambda x, i=i: x[i].numpy(), cut)
-              for cut in (segments_lib.cut(x, _L, _S) for x in episodes)
+              for cut in (segments_lib.cut(x, _L, _S, played_step=5)
+                          for x in episodes)
               for i in range(len(cut.reward))]
   assert len(expected) == 1 + 3 + 2
   counts = np.zeros(len(expected))
@@ -95,7 +96,7 @@ def test_shares_follow_the_weights_and_the_learner(is_shared, tmp_path):
 def test_other_processes_draw_the_same_segments_by_files(tmp_path):
   memory = _replay(recent_steps=9, shared_directory=str(tmp_path / 'shared'))
   episodes = [_episode(2, 6), _episode(3, 3)]
-  memory.add(0, 0, episodes)
+  memory.add(0, -1, episodes)
   expected = [tf.nest.map_structure(lambda x, i=i: x[i].numpy(), cut)
               for cut in (segments_lib.cut(x, _L, _S) for x in episodes)
               for i in range(len(cut.reward))]

@@ -105,9 +105,10 @@ def test_segments_carry_what_was_said_of_their_states(round_):
   stride, length = 2, 4
   for episode, improved in round_[1]:
     segment, cut = rounds.cut(
-        rounds.Played(episode, improved), stride, length, 1)
+        rounds.Played(episode, improved), stride, length, 1, 70)
     last = len(episode.reward) - 1
     assert len(segment.reward) == (last + stride - 1) // stride
+    assert set(segment.played_step.numpy()) == {70}
     for i in range(len(segment.reward)):
       for j, t in enumerate(range(i * stride, i * stride + length)):
         assert segment.is_state[i, j] == (t <= last)
@@ -136,7 +137,7 @@ def test_decisions_see_the_last_observations():
     records = np.concatenate([np.zeros([2, 2]), episode.observation])
     for t in range(len(episode.reward)):
       np.testing.assert_array_equal(seen[t][i], records[t:t + 3])
-    segments, said = rounds.cut(rounds.Played(episode, improved), 2, 4, 3)
+    segments, said = rounds.cut(rounds.Played(episode, improved), 2, 4, 3, 0)
     np.testing.assert_array_equal(
         segments.observation[0, :3], records[:3])
     np.testing.assert_array_equal(said.value[0, 0], improved.value[0])

@@ -48,8 +48,10 @@ def _rounds(directory):
 @pytest.mark.parametrize('kind', _SPECS)
 def test_what_is_written_is_read(kind, tmp_path):
   spec = _SPECS[kind]
-  _open(tmp_path / 'x', spec).write(0, _round(spec, 0))
-  _open(tmp_path / 'x', spec).write(1, _round(spec, 1))  # Opened again.
+  _open(tmp_path / 'x', spec).write(0, 10, _round(spec, 0))
+  _open(tmp_path / 'x', spec).write(1, 20, _round(spec, 1))  # Opened again.
+  assert [step for step, _ in _open(tmp_path / 'x', spec).episodes()] == [
+      10, 10, 20, 20]
   dataset = episodes_lib.open_dataset(str(tmp_path / 'x'))
   assert dataset.task == 'toy:1' and dataset.action_repeat == 2
   assert dataset.spec == spec
@@ -70,7 +72,7 @@ def test_the_newest_are_kept_and_what_is_played_again_replaced(tmp_path):
   spec = data_toys.BOARD_SPEC
   for number, expected in ((0, [0, 0]), (1, [0, 0, 1, 1]), (2, [2, 2, 1, 1]),
                            (3, [2, 2, 3, 3]), (2, [2, 2, 3, 3])):
-    _open(tmp_path, spec, max_episodes=5).write(number, _round(spec, number))
+    _open(tmp_path, spec, max_episodes=5).write(number, 0, _round(spec, number))
     assert _rounds(tmp_path) == expected
 
 
@@ -80,7 +82,7 @@ def test_whatever_stops_it_leaves_a_dataset(is_full, tmp_path, monkeypatch):
   spec = data_toys.BOARD_SPEC
   dataset = _open(tmp_path, spec, max_episodes=4 if is_full else 100)
   for number in range(2):
-    dataset.write(number, _round(spec, number))
+    dataset.write(number, 0, _round(spec, number))
   rename, left = tf.io.gfile.rename, 0
 
   def stop(*args, **kwargs):
@@ -95,7 +97,7 @@ def test_whatever_stops_it_leaves_a_dataset(is_full, tmp_path, monkeypatch):
   for tried in range(20):
     left = tried
     try:
-      _open(tmp_path, spec, 4 if is_full else 100).write(2, _round(spec, 2))
+      _open(tmp_path, spec, 4 if is_full else 100).write(2, 0, _round(spec, 2))
       break
     except OSError as error:
       assert 'it is as before: No space left.' in str(error)

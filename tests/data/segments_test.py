@@ -121,7 +121,8 @@ def test_shapes_are_static():
       windows_per_segment=4, unroll_steps=2, td_steps=3, frame_stack=4)
   shapes = tf.nest.map_structure(lambda x: x.shape, dataset.element_spec)
   assert shapes.observation == [12, 3] and shapes.action == [9, 2]
-  assert all(shape == [9] for shape in shapes[2:])
+  assert all(shape == [9] for shape in shapes[2:-1])
+  assert shapes.played_step == []
 
 
 def test_encoded_observations_are_cut_too():

@@ -18,7 +18,10 @@ from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
+from tf_muzero.reanalyse import value_targets
 from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Improved
+from tf_muzero.types import Searched
 from tf_muzero.types import Segment
 
 _L, _K, _N, _A, _SEGMENTS = 4, 2, 1, 3, 6
@@ -173,3 +176,20 @@ def test_cloning_targets_are_the_stored_actions(tmp_path):
       np.stack([w.candidates[0, 0] for w in windows]), first)
   for window in windows:
     np.testing.assert_array_equal(window.weights, np.ones([_K + 1, 1]))
+
+
+def test_returns_of_older_episodes_are_shorter():
+  reanalyse = reanalyse_toys.reanalyse(
+      num_simulations=1, value_target_fn=value_targets.td_search, td_steps=4,
+      shorten_every=10)
+  steps = lambda x: tf.fill([6, 8], x)
+  segments = Segment(
+      steps(0.0), steps(0), steps(1.0), steps(1.0), steps(True), steps(True),
+      tf.constant([100, 91, 90, 75, 60, -1], tf.int64))
+  searched = Searched(
+      segments, Improved(steps(0), steps(0.0), steps(0.0), steps(0.0), {}),
+      tf.fill([6], tf.constant(100, tf.int64)), {})
+  agent = agent_lib.Agent(
+      lambda: None, *[value_transform.Support(-2.0, 2.0, 11)] * 2, 1.0, _A)
+  returns = reanalyse.cutting(agent, 1, False).value_fn(searched)[:, 0]
+  np.testing.assert_array_equal(returns, [4.0, 4.0, 3.0, 2.0, 1.0, 1.0])

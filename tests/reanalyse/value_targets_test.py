@@ -1,7 +1,10 @@
 """Value targets, against plain Python along an episode."""
 
+import functools
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_muzero.reanalyse import value_targets
 
@@ -49,6 +52,18 @@ def test_td_is_the_n_step_return(num_steps, num_transitions, terminal):
                      (value_targets.td_search, (value, other))):
     target = fn(reward, discount, is_transition, *values, num_steps)
     np.testing.assert_allclose(target[0], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('fn', [value_targets.td_search, functools.partial(
+    value_targets.lambda_search, decay=0.7)])
+def test_each_segment_may_look_ahead_by_steps_of_its_own(fn):
+  numbers = [1, 5, 0, 3]
+  segments = [_segment(4 + 2 * i, i % 2 == 0, seed=i) for i in range(4)]
+  together = [np.concatenate(x) for x in zip(*segments)]
+  target = fn(*together, together[-1], tf.constant(numbers))
+  for i, (segment, number) in enumerate(zip(segments, numbers)):
+    np.testing.assert_allclose(
+        target[i], fn(*segment, segment[-1], number)[0], rtol=1e-6)
 
 
 def test_hand_computed_two_step_returns():

@@ -171,7 +171,8 @@ def fresh_segments(
     for tell in listeners:
       tell(int(number), int(step), [x.episode for x in played])
     segments = tree.map_structure(lambda *x: np.concatenate(x), *[
-        rounds.cut(x, reanalyse.windows_per_segment, length, agent.frame_stack)
+        rounds.cut(x, reanalyse.windows_per_segment, length, agent.frame_stack,
+                   int(step))
         for x in played])
     return [np.full(len(segments[0].reward), step, np.int64),
             *tf.nest.flatten(segments)]
@@ -219,6 +220,6 @@ def _segment_specs(
       tf.TensorSpec([None, length + frame_stack - 1, *one.shape], one.dtype),
       tf.TensorSpec([None, length, *spec.action.shape], spec.action.dtype),
       scalar(tf.float32), scalar(tf.float32), scalar(tf.bool),
-      scalar(tf.bool)), tf.nest.map_structure(
+      scalar(tf.bool), tf.TensorSpec([None], tf.int64)), tf.nest.map_structure(
           lambda x: tf.TensorSpec([None, length, *x.shape[1:]], x.dtype),
           improved)

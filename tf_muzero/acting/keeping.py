@@ -35,12 +35,11 @@ class Kept:
 
   def write(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
     """Keeps the episodes of a round, NumPy, as a network sees them."""
-    del step
-    self._dataset.write(number, [writing.records(
+    self._dataset.write(number, step, [writing.records(
         observations.unflatten(x.observation, self._spec.observation),
         actions.to_environment(x.action[:-1], self._spec.action),
         x.reward[:-1], x.discount[:-1], self._spec) for x in episodes])
 
-  def episodes(self) -> list[Episode]:
-    """Returns them, the oldest first."""
+  def episodes(self) -> list[tuple[int, Episode]]:
+    """Returns them, the oldest first; see `GrowingDataset.episodes`."""
     return self._dataset.episodes()

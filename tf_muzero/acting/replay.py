@@ -126,12 +126,16 @@ class Replay:
       episodes: NumPy.
     """
     del number
+    self._add(step, [(step, episode) for episode in episodes])
+
+  def _add(self, step: int, played: Sequence[tuple[int, Episode]]) -> None:
     self._step = step
     entries = [_Entry(
         self._num_added + i, float(np.sum(episode.reward, dtype=np.float64)),
         len(episode.reward) - 1,
-        tree.map_structure(np.asarray, self._cut_fn(episode)))
-               for i, episode in enumerate(episodes)]
+        tree.map_structure(np.asarray, self._cut_fn(
+            episode, played_step=played_step)))
+               for i, (played_step, episode) in enumerate(played)]
     self._num_added += len(entries)
     newest_first = entries[::-1] + self._kept['recent']
     # Of equal returns the newest is the better one: sorting is stable.
@@ -150,16 +154,17 @@ class Replay:
             fn(self._kept[name]) for name in ('recent', 'best')
             for fn in (_steps, _mean_return)))
 
-  def restore(self, step: int, episodes: Sequence[Episode]) -> None:
+  def restore(self, step: int, played: Sequence[tuple[int, Episode]]) -> None:
     """Takes what an earlier start of the run left.
 
     Args:
       step: of the learner.
-      episodes: NumPy, the oldest first.
+      played: episodes, NumPy, the oldest first, and the learner steps of the
+        weights that played them.
     """
     self._step = step
-    if episodes:
-      self.add(-1, step, episodes)
+    if played:
+      self._add(step, played)
     else:
       self._publish()
 

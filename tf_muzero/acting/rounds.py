@@ -82,7 +82,7 @@ def play(
 
 
 def cut(played: Played, windows_per_segment: int, length: int,
-        frame_stack: int) -> tuple[Segment, Improved]:
+        frame_stack: int, played_step: int) -> tuple[Segment, Improved]:
   """Returns the segments that start at states 0, L, 2L, ..., leading [G, S].
 
   Args:
@@ -90,9 +90,10 @@ def cut(played: Played, windows_per_segment: int, length: int,
     windows_per_segment: L.
     length: S.
     frame_stack: F.
+    played_step: of the weights that played it.
   """
   segments = segments_lib.cut(
-      played.episode, windows_per_segment, length, frame_stack)
+      played.episode, windows_per_segment, length, frame_stack, played_step)
   # What is said of a state is cut as the state is, but not stacked.
   said = segments_lib.cut(
       played.episode._replace(observation=played.improved),

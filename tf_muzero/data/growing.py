@@ -35,11 +35,13 @@ class _File(NamedTuple):
     episodes: number of them.
     steps: transitions of these.
     size: bytes of their records.
+    learner_step: of the weights that played them; -1 where it was not kept.
   """
   round: int
   episodes: int
   steps: int
   size: int
+  learner_step: int = -1
 
 
 class GrowingDataset:
@@ -70,11 +72,13 @@ class GrowingDataset:
       with tf.io.gfile.GFile(path) as file:
         self._files = [_File(**entry) for entry in json.load(file)]
 
-  def write(self, number: int, episodes: Sequence[Mapping[str, Nest]]) -> None:
+  def write(self, number: int, learner_step: int,
+            episodes: Sequence[Mapping[str, Nest]]) -> None:
     """Adds a round of episodes, in place of an earlier one of this number.
 
     Args:
       number: of the round.
+      learner_step: of the weights that played it.
       episodes: see `writing.records`.
 
     Raises:
@@ -85,19 +89,25 @@ class GrowingDataset:
       tf.io.gfile.makedirs(self._directory)
       size = self._write_file(index, number, episodes)
       added = _File(number, len(episodes), sum(
-          len(steps['reward']) - 1 for steps in episodes), size)
+          len(steps['reward']) - 1 for steps in episodes), size, learner_step)
       self._files[index:index + 1] = [added]
       self._describe()
 
-  def episodes(self) -> list[Episode]:
-    """Returns what the dataset has, as `load_episodes` does, by round."""
+  def episodes(self) -> list[tuple[int, Episode]]:
+    """Returns what the dataset has, as `load_episodes` does, by round.
+
+    With each episode comes the learner step of the weights that played it.
+    """
     if not self._files:
       return []
     stored = episodes_lib.load_episodes(
         episodes_lib.open_dataset(self._directory))
-    rounds = np.repeat([file.round for file in self._files],
-                       [file.episodes for file in self._files])
-    return [stored[i] for i in np.argsort(rounds, kind='stable')]
+    rounds, steps = (np.repeat(
+        [getattr(file, name) for file in self._files],
+        [file.episodes for file in self._files])
+                     for name in ('round', 'learner_step'))
+    return [(int(steps[i]), stored[i])
+            for i in np.argsort(rounds, kind='stable')]
 
   def _place(self, number: int, num_episodes: int) -> int:
     """Returns which file a round is written to."""

@@ -62,11 +62,12 @@ def segment_spec(spec: EnvironmentSpec, length: int, frame_stack: int = 1
   return Segment(
       tf.TensorSpec([length + frame_stack - 1, *one.shape], one.dtype),
       tf.TensorSpec([length, *spec.action.shape], spec.action.dtype),
-      each(tf.float32), each(tf.float32), each(tf.bool), each(tf.bool))
+      each(tf.float32), each(tf.float32), each(tf.bool), each(tf.bool),
+      tf.TensorSpec([], tf.int64))
 
 
-def cut(episode: Episode, stride: int, length: int, frame_stack: int = 1
-        ) -> Segment:
+def cut(episode: Episode, stride: int, length: int, frame_stack: int = 1,
+        played_step: int = -1) -> Segment:
   """Returns all segments of an episode, leading [number of segments].
 
   Args:
@@ -74,9 +75,10 @@ def cut(episode: Episode, stride: int, length: int, frame_stack: int = 1
     stride: L, records from the start of one to the start of the next.
     length: S.
     frame_stack: F.
+    played_step: of the weights that played the episode, see `Segment`.
   """
   starts = tf.range(0, tf.shape(episode.reward)[0] - 1, stride)
-  return cut_at(episode, starts, length, frame_stack)
+  return cut_at(episode, starts, length, frame_stack, played_step)
 
 
 def count(num_records: int, stride: int) -> int:
@@ -85,7 +87,7 @@ def count(num_records: int, stride: int) -> int:
 
 
 def cut_at(episode: Episode, starts: tf.Tensor, length: int,
-           frame_stack: int = 1) -> Segment:
+           frame_stack: int = 1, played_step: int = -1) -> Segment:
   """Returns the segments that start at these records, leading [segments].
 
   Args:
@@ -93,6 +95,7 @@ def cut_at(episode: Episode, starts: tf.Tensor, length: int,
     starts: [segments] int32.
     length: S.
     frame_stack: F.
+    played_step: of the weights that played the episode, see `Segment`.
   """
   num_records = tf.shape(episode.reward)[0]
   records = starts[:, tf.newaxis] + tf.range(length)  # [segments, S]
@@ -108,7 +111,8 @@ def cut_at(episode: Episode, starts: tf.Tensor, length: int,
           episode.observation),
       action=at(episode.action), reward=at(episode.reward),
       discount=at(episode.discount), is_state=is_state,
-      is_transition=is_transition)
+      is_transition=is_transition, played_step=tf.fill(
+          tf.shape(starts), tf.constant(played_step, tf.int64)))
 
 
 def _with_history(observation: tf.Tensor, starts: tf.Tensor, length: int,

@@ -127,6 +127,45 @@ def crr_improvement(
       diagnostics={'advantage': advantage, 'stored_weight': weight}))
 
 
+def q_improvement(
+    planning_model: PlanningModel, search_fn: SearchFn, parameters: Parameters,
+    seed: tf.Tensor, segments: Segment, *, epsilon: float) -> Improved:
+  """Returns the best action by Q(s, a) = r + gamma V(s'), and its value.
+
+  Q-learning, the model-free control of Anand et al. (2021, recalled): one step
+  of the model stands for Q. Where actions are sampled, the best one is that of
+  the K samples and the stored action.
+
+  Args:
+    planning_model: the network.
+    search_fn: not used.
+    parameters: of the network.
+    seed: [2] int32.
+    segments: leading [G, S].
+    epsilon: probability of an action at random, one of the candidates.
+  """
+  del search_fn
+  ranges.within(0, 1, epsilon=epsilon)
+  flat, unflatten = _flatten(segments)
+  root_seed, step_seed = rng.split(seed)
+  root = planning_model.root_fn(parameters, root_seed, flat.observation)
+  if not _is_empty(root.candidates):
+    root = root._replace(candidates=tf.concat([
+        candidates_lib.where(flat.is_transition, flat.action[:, tf.newaxis],
+                             root.candidates[:, :1]),
+        root.candidates[:, 1:]], axis=1))
+  q_values = one_step.values(
+      planning_model.recurrent_fn, parameters, step_seed, root)
+  number = q_values.shape[1]
+  weights = epsilon / number + (1.0 - epsilon) * tf.one_hot(
+      tf.argmax(q_values, axis=-1), number)
+  best = tf.reduce_max(q_values, axis=-1)
+  return unflatten(Improved(
+      candidates=_explicit(root.candidates, weights), weights=weights,
+      value=best, network_value=root.value,
+      diagnostics={'value_gap': best - root.value}))
+
+
 def binary_filter(advantage: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
   """Returns 1 for actions that are better than the policy's mean, else 0."""
   del counts
@@ -184,7 +223,8 @@ def _flatten(segments: Segment):
   num_segments, length = segments.reward.shape
   num_frames = segments.observation.shape[1] - length + 1
   segments = segments._replace(
-      observation=observations.stack(segments.observation, num_frames))
+      observation=observations.stack(segments.observation, num_frames),
+      played_step=())  # Of a segment, not of a state.
   flat = tf.nest.map_structure(
       lambda x: tf.reshape(x, [num_segments * length, *x.shape[2:]]), segments)
   return flat, lambda nest: tf.nest.map_structure(

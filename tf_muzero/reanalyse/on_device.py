@@ -57,7 +57,8 @@ def make_search_fn(
   segments = tf.nest.map_structure(
       lambda x: tf.TensorSpec([num_segments, *x.shape], x.dtype),
       segments_lib.segment_spec(
-          spec, reanalyse.segment_length(unroll_steps), agent.frame_stack))
+          spec, reanalyse.segment_length(unroll_steps), agent.frame_stack
+      )._replace(played_step=()))
   traced = improve.get_concrete_function(
       tuple(tf.TensorSpec(x.shape, x.dtype) for x in network.variables),
       tf.TensorSpec([2], tf.int32), segments)
@@ -66,7 +67,8 @@ def make_search_fn(
     variables, step = learner_fn()
     improved = traced(
         tuple(x.read_value() for x in variables),
-        rng.fold_in(rng.seed(seed), number), segments)
+        rng.fold_in(rng.seed(seed), number),
+        segments._replace(played_step=()))  # It is not planned with.
     return Searched(
         segments, improved, tf.fill([num_segments], tf.identity(step)), {})
 

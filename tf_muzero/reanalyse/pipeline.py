@@ -15,6 +15,7 @@ from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import service as service_lib
 from tf_muzero.reanalyse import snapshots
 from tf_muzero.reanalyse import timing
+from tf_muzero.reanalyse import value_targets
 from tf_muzero.reanalyse import windows as windows_lib
 from tf_muzero.search import execution
 from tf_muzero.types import Improved
@@ -60,6 +61,10 @@ class Reanalyse:
     importance_exponent: beta. The loss of a window is multiplied by
       (N P)^-beta, where there are N of probability P, over the largest one of
       the batch.
+    shorten_every: learner steps of age for which a value target looks ahead one
+      step less, down to one: the older an episode is, the less its actions are
+      the present policy's (EfficientZero, section 4.3, recalled). 0 for never.
+      Data that the run did not play is as old as can be.
   """
   improvement_fn: Callable[..., Improved]
   value_target_fn: Callable[..., tf.Tensor]
@@ -76,12 +81,13 @@ class Reanalyse:
   service: str = ''
   priority_exponent: float = 0.0
   importance_exponent: float = 0.0
+  shorten_every: int = 0
 
   def __post_init__(self):
     for low, names in (
         (0, ('td_steps', 'windows_per_segment', 'segments_per_search',
              'parallel_searches', 'shuffle_segments', 'priority_exponent',
-             'importance_exponent')),
+             'importance_exponent', 'shorten_every')),
         (1, ('sample_reuse', 'store_windows'))):
       ranges.at_least(low, **{name: getattr(self, name) for name in names})
     if self.placement not in ('host', 'device'):
@@ -213,7 +219,22 @@ def _value_targets(reanalyse: Reanalyse, discount: float, searched: Searched
   return reanalyse.value_target_fn(
       segments.reward, segments.discount * discount, segments.is_transition,
       tf.where(has_value, improved.value, 0.0),
-      tf.where(has_value, improved.network_value, 0.0), reanalyse.td_steps)
+      tf.where(has_value, improved.network_value, 0.0),
+      _td_steps(reanalyse, searched))
+
+
+def _td_steps(reanalyse: Reanalyse, searched: Searched
+              ) -> value_targets.Steps:
+  """Returns how far value targets look ahead, [G] where age counts."""
+  if not reanalyse.shorten_every:
+    return reanalyse.td_steps
+  played = searched.segment.played_step
+  age = searched.snapshot_step - played
+  steps = tf.maximum(
+      reanalyse.td_steps - age // reanalyse.shorten_every,
+      min(1, reanalyse.td_steps))
+  return tf.cast(tf.where(played < 0, min(1, reanalyse.td_steps), steps),
+                 tf.int32)
 
 
 def on_demand(segments: tf.data.Dataset, deterministic: bool

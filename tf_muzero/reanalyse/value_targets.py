@@ -5,21 +5,25 @@
   is_transition: [G, S] bool, whether reward and discount are of the episode.
   search_value: [G, S] mean value of the search at each state.
   network_value: [G, S] value of the network that searched.
-  num_steps: n; what a target looks ahead. The last n states of a segment get
-    shorter returns and start no window.
+  num_steps: n, what a target looks ahead, or [G] int32, of each segment. The
+    last n states of a segment get shorter returns and start no window.
 
 Values are zero at absorbing states. A return ends in the value of the last
 state of a truncated episode. MuZero Unplugged used `td` on Atari, with a target
 network for the search, and `search` on DM Control (section 4.2).
 """
 
+from typing import Union
+
 import tensorflow as tf
 
 from tf_muzero import ranges
 
+Steps = Union[int, tf.Tensor]
+
 
 def td(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
-       search_value: tf.Tensor, network_value: tf.Tensor, num_steps: int
+       search_value: tf.Tensor, network_value: tf.Tensor, num_steps: Steps
        ) -> tf.Tensor:
   """Returns n-step returns that end in the network's value."""
   del search_value
@@ -28,8 +32,8 @@ def td(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
 
 
 def td_search(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
-              search_value: tf.Tensor, network_value: tf.Tensor, num_steps: int
-              ) -> tf.Tensor:
+              search_value: tf.Tensor, network_value: tf.Tensor,
+              num_steps: Steps) -> tf.Tensor:
   """Returns n-step returns that end in the search's value."""
   del network_value
   return _lambda_return(
@@ -37,8 +41,8 @@ def td_search(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
 
 
 def search(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
-           search_value: tf.Tensor, network_value: tf.Tensor, num_steps: int
-           ) -> tf.Tensor:
+           search_value: tf.Tensor, network_value: tf.Tensor,
+           num_steps: Steps) -> tf.Tensor:
   """Returns the search's values themselves."""
   del reward, discount, is_transition, network_value, num_steps
   return search_value
@@ -46,7 +50,7 @@ def search(reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
 
 def lambda_search(
     reward: tf.Tensor, discount: tf.Tensor, is_transition: tf.Tensor,
-    search_value: tf.Tensor, network_value: tf.Tensor, num_steps: int, *,
+    search_value: tf.Tensor, network_value: tf.Tensor, num_steps: Steps, *,
     decay: float) -> tf.Tensor:
   """Returns lambda-returns over search values, cut after n steps.
 
@@ -65,8 +69,12 @@ def _lambda_return(reward, discount, is_transition, value, num_steps, decay):
   has_next = is_transition & (
       tf.range(reward.shape[1]) < reward.shape[1] - 1)
   next_value = tf.roll(value, -1, axis=1)
-  target = value
-  for _ in range(num_steps):
+  limit = tf.reshape(num_steps, [-1, 1])
+
+  def longer(i, target):
     ahead = (1.0 - decay) * next_value + decay * tf.roll(target, -1, axis=1)
-    target = tf.where(has_next, reward + discount * ahead, value)
-  return target
+    return i + 1, tf.where(
+        has_next & (i < limit), reward + discount * ahead, target)
+
+  return tf.while_loop(
+      lambda i, _: i < tf.reduce_max(limit), longer, (0, value))[1]

@@ -157,17 +157,16 @@ def _of_budgets(groups: Sequence[Group], played: dict[str, np.ndarray],
   if len(methods) < 2:
     return []
   rows = []
-  for budget in _round_numbers(max(x[-1, 1] for x in played.values() if len(x))):
-    means = {}
-    for group in methods:
-      found = [within(run, played[run.directory], mode, budget)
-               for run in group.runs]
-      if None not in found:
-        means[group.method] = float(np.mean(found))
+  most = max(x[-1, 1] for x in played.values() if len(x))
+  for budget in _round_numbers(most):
+    found = {group.method: [within(run, played[run.directory], mode, budget)
+                            for run in group.runs] for group in methods}
+    means = {method: float(np.mean(returns))
+             for method, returns in found.items() if None not in returns}
     if means:
       rows.append([f'{budget:,}', *(
-          words.number(means[group.method]) if group.method in means else ''
-          for group in methods), max(means, key=lambda name: means[name])])
+          words.number(means[method]) if method in means else ''
+          for method in found), max((x, name) for name, x in means.items())[1]])
   return [
       Text('Which is best for a budget of environment steps: the mean over '
            f'seeds of the last evaluation within it, acting by '
