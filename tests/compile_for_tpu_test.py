@@ -1,5 +1,6 @@
 """What would run on a TPU, as far as it can be seen without one."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -14,6 +15,7 @@ from tests import reanalyse_toys
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import losses
 from tf_muzero.learning import optimizers
+from tf_muzero.learning.terms import consistency
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
@@ -92,6 +94,20 @@ def test_the_train_step_lowers_for_a_tpu_and_sums_gradients_alone(window):
   names = {node.op for node in op_table.operations(concrete)}
   assert 'CrossReplicaSum' in names
   assert 'AllToAll' not in names
+
+
+def test_heads_and_statistics_that_follow_lower_for_a_tpu():
+  settings = _settings()
+  settings['agent'] = dataclasses.replace(
+      settings['agent'], network_fn=functools.partial(
+          state.StateNetwork, num_blocks=1, width=8, observation_horizon=5))
+  settings['loss_weights'] = losses.LossWeights(
+      1.0, 0.25, 1.0, 0.01, 0.5, auxiliary=[consistency.simsiam(
+          weight=2.0, projector=[8, 4], predictor=[3, 4])])
+  concrete = programs.train_step(
+      settings, _TASKS['continuous'], made_up_tpu.strategy(2))
+  _assert_fit_for_tpu(concrete)
+  assert lowering.lower(concrete)
 
 
 def test_the_whole_execution_traces_under_a_tpu_strategy(window):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf_muzero import rng
 from tf_muzero.keras2 import keras
+from tf_muzero.networks import replicated
 from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.reanalyse import timing
@@ -230,19 +231,10 @@ def _nothing(num_replicas: int) -> tf.data.Dataset:
 
 
 def make_target_network(network_fn: Callable[[], Made]) -> Made:
-  """Returns `network_fn()` with variables that replicas may assign to.
-
-  All assign the same. Where TensorFlow wants to be told whose value counts, it
-  is the first one's; on a TPU that would send all weights to all replicas at
-  every step, and a replica may assign its own.
-  """
-  is_tpu = isinstance(tf.distribute.get_strategy(), tf.distribute.TPUStrategy)
-
+  """Returns `network_fn()` with variables that replicas may assign to."""
   def creator(next_creator, **kwargs):
-    kwargs['aggregation'] = (
-        tf.VariableAggregation.NONE if is_tpu
-        else tf.VariableAggregation.ONLY_FIRST_REPLICA)
-    return next_creator(**kwargs)
+    return next_creator(**{
+        **kwargs, 'aggregation': replicated.aggregation()})
 
   with tf.variable_creator_scope(creator):
     return network_fn()

@@ -12,6 +12,7 @@ from tf_muzero.keras2 import keras
 from tf_muzero.networks import extrema
 from tf_muzero.networks import heads
 from tf_muzero.networks import precision
+from tf_muzero.networks import replicated
 
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
 _EPSILON = 1e-5
@@ -68,10 +69,9 @@ class StateNetwork(keras.Model):
     self._num_actions = (
         action.num_values if isinstance(action, specs.DiscreteArray) else 0)
     self._observation_horizon = observation_horizon
-    # All replicas assign the same.
     self._observation_mean, self._observation_std = (self.add_weight(
         name, [observation_size], trainable=False, initializer=initializer,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        aggregation=replicated.aggregation())
         for name, initializer in (
             ('observation_mean', 'zeros'), ('observation_std', 'ones')))
     trunk = _Trunk(num_blocks, width, precision.policy(compute_dtype))
