@@ -131,7 +131,9 @@ def test_searches_on_the_device_trace_between_train_steps():
   strategy = made_up_tpu.strategy(2)
   with strategy.scope():
     trainer = programs.make_trainer(settings, task)
-  agent, reanalyse = settings['agent'], settings['reanalyse']
+  agent, reanalyse = settings['agent'], dataclasses.replace(
+      settings['reanalyse'], value_target_fn=value_targets.td_search,
+      td_steps=2, shorten_every=5)
   unroll_steps = settings['unroll_steps']
   spec = tf.nest.map_structure(
       lambda x: tf.TensorSpec([1, *x.shape], x.dtype),

@@ -121,12 +121,14 @@ def test_what_was_played_is_learned_from_again(tmp_path):
 
 
 def test_a_service_searches_what_was_played(tmp_path):
-  directory = str(tmp_path)
-  sources = replay.Sources(0.0, 1.0, 1.0, recent_steps=60, best_steps=20)
-  trainer = _run(None, directory, 8, 0.5, deterministic=False,
+  dataset, directory = str(tmp_path / 'data'), str(tmp_path / 'run')
+  collect.collect(task='catch', directory=dataset, num_episodes=2, seed=1,
+                  behaviour=behaviours.uniform(), action_repeat=1)
+  sources = replay.Sources(1.0, 1.0, 1.0, recent_steps=60, best_steps=20)
+  trainer = _run(dataset, directory, 8, 0.5, deterministic=False,
                  sources=sources, service='local:1')
   assert trainer.step == 8
-  assert 'index' in os.listdir(os.path.join(directory, 'replay-0'))
+  assert 'index' in os.listdir(os.path.join(directory, 'replay'))
   searched = [name for line in _lines(directory, 'service.jsonl')
               for name in line if 'searches_per_second/' in name]
   assert searched

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 _TINY = 2.0**-25  # Keeps a uniform number off zero; half of its resolution.
+_LARGEST = 1.0 - 2.0**-24  # Of float32 below one, which it would round to.
 
 
 def seed(*numbers: int) -> tf.Tensor:
@@ -48,7 +49,8 @@ def uniform(seed_: tf.Tensor, shape: Sequence) -> tf.Tensor:
   """Returns float32 numbers in (0, 1) of the given shape."""
   bits = tf.bitwise.right_shift(
       tf.bitcast(_bits(seed_, shape), tf.uint32), tf.constant(8, tf.uint32))
-  return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24 + _TINY
+  number = tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24 + _TINY
+  return tf.minimum(number, _LARGEST)
 
 
 def normal(seed_: tf.Tensor, shape: Sequence) -> tf.Tensor:

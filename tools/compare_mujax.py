@@ -7,9 +7,10 @@
 mujax is Gumbel MuZero with reanalyse on JAX, for Gymnasium; it runs in its own
 environment by the command of its README, and this package by
 gin/experiment/online.gin. Each run has the machine to itself for the same wall
-time, from the start of its process on, and is evaluated as it learns: mujax by
-its own evaluator, an episode after the other beside the learner, this package
-by ten episodes of MCTS every 250 learner steps, for which it does not learn.
+time at most, from the start of its process on, and is evaluated as it learns:
+mujax by its own evaluator, an episode after the other beside the learner, this
+package by ten episodes of MCTS every 250 learner steps, for which it does not
+learn.
 """
 
 import argparse
@@ -54,24 +55,24 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--mujax', required=True, help='its command')
   parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-  parser.add_argument('--seconds', type=float, default=300.0, help='of a run')
-  parser.add_argument('--output', required=True, help='an empty directory')
+  parser.add_argument('--seconds', type=float, default=300.0, help='of a run, at most')
+  parser.add_argument('--output', required=True, help='a new directory')
   arguments = parser.parse_args()
-  os.makedirs(arguments.output)
+  output, program = (
+      os.path.abspath(x) for x in (arguments.output, arguments.mujax))
+  os.makedirs(output)
   runs: dict[str, list[list[Point]]] = {'tf_muzero': [], 'mujax': []}
   for seed in arguments.seeds:
-    directory = os.path.join(arguments.output, str(seed))
+    directory = os.path.join(output, str(seed))
     for name, points in (
         ('tf_muzero', _run_own(directory, seed, arguments.seconds)),
-        ('mujax', _run_mujax(arguments.mujax, directory, seed,
-                             arguments.seconds))):
+        ('mujax', _run_mujax(program, directory, seed, arguments.seconds))):
       runs[name].append(list(points))
       print(json.dumps({'name': name, 'seed': seed, **_summary(
           runs[name][-1])}), flush=True)
-  with open(os.path.join(arguments.output, 'points.json'), 'w',
-            encoding='utf8') as file:
+  with open(os.path.join(output, 'points.json'), 'w', encoding='utf8') as file:
     json.dump(runs, file)
-  _plot(runs, os.path.join(arguments.output, 'curves.png'))
+  _plot(runs, os.path.join(output, 'curves.png'))
 
 
 def _run_own(directory: str, seed: int, seconds: float) -> Iterator[Point]:
@@ -80,7 +81,6 @@ def _run_own(directory: str, seed: int, seconds: float) -> Iterator[Point]:
   command = [
       sys.executable, '-m', 'tf_muzero', 'train', run, f'--seed={seed}',
       '--gin_file=gin/experiment/online.gin', '--evaluate_every=250',
-      '--num_steps=1000000',  # More than there is time for.
       "--gin_bindings=interaction.Interaction.task = 'gymnasium:CartPole-v1'",
       '--gin_bindings=evaluate.during_training.modes = [@modes.mcts()]']
   for after, line in _lines(command, seconds):
@@ -120,7 +120,10 @@ def _lines(command: Sequence[str], seconds: float
       after = time.perf_counter() - start
       if after < seconds:
         yield after, line
+    is_over = timer.finished.is_set()
     timer.cancel()
+  if process.returncode and not is_over:
+    raise RuntimeError(f'{command[0]} failed: exit code {process.returncode}.')
 
 
 def _read(run: str, name: str) -> list[dict]:

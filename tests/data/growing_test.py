@@ -102,6 +102,9 @@ def test_whatever_stops_it_leaves_a_dataset(is_full, tmp_path, monkeypatch):
     except OSError as error:
       assert 'it is as before: No space left.' in str(error)
     seen.add(tuple(_rounds(tmp_path)))
+    resumed = _open(tmp_path, spec).episodes()
+    assert sorted(int(x.reward[0]) for _, x in resumed) == sorted(
+        _rounds(tmp_path))
   assert tried > 3
   before, after = ((0, 0, 1, 1), (2, 2, 1, 1)) if is_full else (
       (0, 0, 1, 1), (0, 0, 1, 1, 2, 2))

@@ -121,32 +121,35 @@ def test_observations_are_normalised_by_the_given_statistics():
 
 def test_statistics_follow_the_observations():
   network = state.StateNetwork(
-      specs.Array([3], np.float32), specs.DiscreteArray(4, np.int32),
+      specs.Array([4], np.float32), specs.DiscreteArray(4, np.int32),
       make_agent().make_head(SPECS['discrete']), num_value_bins=3,
       num_reward_bins=3, num_blocks=1, width=8, observation_horizon=4)
   generator = np.random.default_rng(0)
-  batches = [np.float32([5.0, -20.0, 7.0]) + np.float32([0.1, 30.0, 0.0]) *
-             generator.normal(size=[8, 3]).astype(np.float32)
-             for _ in range(4)]
+  batches = [
+      np.float32([5.0, -20.0, 7.0, 1e5]) + np.float32([0.1, 30.0, 0.0, 2.0]) *
+      generator.normal(size=[8, 4]).astype(np.float32) for _ in range(4)]
 
   def statistics():
-    low, high = network.normalise(tf.constant([[0.0] * 3, [1.0] * 3])).numpy()
-    return -low / (high - low), 1.0 / (high - low)
+    low, high = network.normalise(
+        tf.constant([[0.0] * 4, [1e4] * 4])).numpy()
+    return -low / (high - low) * 1e4, 1e4 / (high - low)
 
   for step, batch in enumerate(batches):  # Until the horizon: of all so far.
     network.follow_observations(tf.constant(batch), tf.constant(step, tf.int64))
     seen = np.concatenate(batches[:step + 1])
     mean, deviation = statistics()
     np.testing.assert_allclose(mean, seen.mean(0), rtol=1e-3)
+    # An input that never changed is left as it was.
     np.testing.assert_allclose(
-        deviation, np.maximum(seen.std(0), 1e-3), rtol=1e-2)
+        deviation, seen.std(0) + [0.0, 0.0, 1.0, 0.0], rtol=1e-2)
   for step in range(4, 100):  # From then on the older ones are forgotten.
     network.follow_observations(
-        tf.constant([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]),
+        tf.constant([[1.0, 2.0, 3.0, 1e5], [3.0, 2.0, 1.0, 1e5 + 2.0]]),
         tf.constant(step, tf.int64))
   mean, deviation = statistics()
-  np.testing.assert_allclose(mean, [2.0, 2.0, 2.0], rtol=1e-3)
-  np.testing.assert_allclose(deviation, [1.0, 1e-3, 1.0], rtol=1e-2)
+  np.testing.assert_allclose(mean, [2.0, 2.0, 2.0, 1e5 + 1.0], rtol=1e-3)
+  np.testing.assert_allclose(deviation[[0, 2, 3]], 1.0, rtol=1e-2)
+  assert deviation[1] < 0.02  # It was 30.
 
 
 def test_checkpoint_round_trip(tmp_path, spec):

@@ -182,14 +182,14 @@ def test_returns_of_older_episodes_are_shorter():
   reanalyse = reanalyse_toys.reanalyse(
       num_simulations=1, value_target_fn=value_targets.td_search, td_steps=4,
       shorten_every=10)
-  steps = lambda x: tf.fill([6, 8], x)
+  steps = lambda x: tf.fill([7, 8], x)
   segments = Segment(
       steps(0.0), steps(0), steps(1.0), steps(1.0), steps(True), steps(True),
-      tf.constant([100, 91, 90, 75, 60, -1], tf.int64))
+      tf.constant([130, 100, 91, 90, 75, 60, -1], tf.int64))
   searched = Searched(
       segments, Improved(steps(0), steps(0.0), steps(0.0), steps(0.0), {}),
-      tf.fill([6], tf.constant(100, tf.int64)), {})
+      tf.fill([7], tf.constant(100, tf.int64)), {})
   agent = agent_lib.Agent(
       lambda: None, *[value_transform.Support(-2.0, 2.0, 11)] * 2, 1.0, _A)
   returns = reanalyse.cutting(agent, 1, False).value_fn(searched)[:, 0]
-  np.testing.assert_array_equal(returns, [4.0, 4.0, 3.0, 2.0, 1.0, 1.0])
+  np.testing.assert_array_equal(returns, [4.0, 4.0, 4.0, 3.0, 2.0, 1.0, 1.0])

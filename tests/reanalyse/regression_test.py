@@ -36,16 +36,20 @@ def _model(candidates):
   return PlanningModel(root_fn, recurrent_fn, None, None, None)
 
 
-def _improve(action, candidates, filter_fn):
-  action = np.array(action)[np.newaxis]
+def _segments(action):
+  """Returns a segment with these actions, [1, S, ...], of a whole episode."""
   shape = action.shape[:2]
+  return Segment(
+      observation=np.ones([*shape, 1], np.float32), action=action,
+      reward=np.zeros(shape, np.float32), discount=np.ones(shape, 'f'),
+      is_state=np.ones(shape, bool),
+      is_transition=np.array([[True] * (shape[1] - 1) + [False]]))
+
+
+def _improve(action, candidates, filter_fn):
   return improvement.crr_improvement(
-      _model(candidates), None, (), tf.constant([0, 1]), Segment(
-          observation=np.ones([*shape, 1], np.float32), action=action,
-          reward=np.zeros(shape, np.float32), discount=np.ones(shape, 'f'),
-          is_state=np.ones(shape, bool),
-          is_transition=np.array([[True] * (shape[1] - 1) + [False]])),
-      filter_fn=filter_fn)
+      _model(candidates), None, (), tf.constant([0, 1]),
+      _segments(np.array(action)[np.newaxis]), filter_fn=filter_fn)
 
 
 def test_discrete_actions():
@@ -84,3 +88,18 @@ def test_a_softmax_has_a_mean_of_one_over_what_counts():
   share = np.exp([0.0, 1.0])
   np.testing.assert_allclose(
       improved.weights[0, :, 0], [*(2.0 * share / share.sum()), 0.0], rtol=1e-5)
+
+
+def test_q_learning_takes_the_best_of_the_samples_and_the_stored_action():
+  # A value is 9 + 2 a; the last state has no stored action.
+  action = np.array([[[0.75], [-0.5], [1.0]]], np.float32)
+  improved = improvement.q_improvement(
+      _model(_CANDIDATES), None, (), tf.constant([0, 1]),
+      _segments(action), epsilon=0.3)
+  np.testing.assert_allclose(
+      improved.candidates[0, :, :, 0],
+      [[0.75, 0.0, 0.5], [-0.5, 0.0, 0.5], [-1.0, 0.0, 0.5]])
+  np.testing.assert_allclose(improved.weights[0], [
+      [0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.1, 0.1, 0.8]], rtol=1e-5)
+  np.testing.assert_allclose(improved.value, [[10.5, 10.0, 10.0]])
+  np.testing.assert_allclose(improved.network_value, [[7.0, 7.0, 7.0]])

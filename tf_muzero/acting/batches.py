@@ -174,7 +174,7 @@ class _Makers:
           length=feed.reanalyse.segment_length(feed.unroll_steps),
           frame_stack=feed.agent.frame_stack, spec=feed.source.spec,
           seed=share.seed, shared_directory=os.path.join(
-              self._directory, f'replay-{share.shard[0]}') if service else '')
+              self._directory, 'replay' + _own(share)) if service else '')
       segments = self._memory.segments(segments)
     if feed.reanalyse.placement == 'device':
       segments = segments.batch(
@@ -192,7 +192,7 @@ class _Makers:
     """Returns batches of segments of fresh episodes, a segment per replica."""
     feed = self._feed
     log, kept = _records_of(interaction, feed.source.spec, self._directory,
-                            share.shard[0], self._start)
+                            _own(share), self._start)
     listeners = [log.write, *([kept.write] if kept else [])]
     if self._memory:
       self._memory.restore(
@@ -217,6 +217,11 @@ class _Makers:
             [v.shape for v in network.variables])
 
 
+def _own(share: feeding.Share) -> str:
+  """Returns what the names of a pipeline's own files end in."""
+  return f'-{share.shard[0]}' if share.shard[0] else ''
+
+
 def _check_players(strategy: tf.distribute.Strategy, fraction: float) -> None:
   if isinstance(
       strategy, tf.distribute.TPUStrategy) and strategy.extended.num_hosts > 1:
@@ -227,10 +232,9 @@ def _check_players(strategy: tf.distribute.Strategy, fraction: float) -> None:
 
 def _records_of(
     interaction: interaction_lib.Interaction, spec: EnvironmentSpec,
-    run_directory: str, index: int, start: checkpoints.Start
+    run_directory: str, own: str, start: checkpoints.Start
     ) -> tuple[episode_log.EpisodeLog, Optional[keeping.Kept]]:
   """Returns what tells of played episodes, and what keeps them."""
-  own = f'-{index}' if index else ''
   log = episode_log.EpisodeLog(os.path.join(
       run_directory, f'interaction{own}.jsonl'), start.lost_at)
   return log, keeping.Kept(

@@ -24,6 +24,7 @@ from tf_muzero.acting import rounds
 from tf_muzero.acting import schedules
 from tf_muzero.acting.schedules import Schedule
 from tf_muzero.data import observations
+from tf_muzero.data import segments as segments_lib
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.reanalyse import pipeline
@@ -207,19 +208,13 @@ def _segment_specs(
     ) -> tuple[Segment, Improved]:
   """Returns the specs of what `rounds.cut` gives."""
   one = observations.model_input(spec.observation)
-
-  def scalar(dtype):
-    return tf.TensorSpec([None, length], dtype)
-
   _, improved = decide_fn.get_concrete_function(  # type: ignore[attr-defined]
       tf.TensorSpec([sum(x.num_elements() for x in parameter_shapes)]),
       tf.TensorSpec([num_environments, frame_stack, *one.shape], one.dtype),
       tf.TensorSpec([num_environments, num_candidates]),
       tf.TensorSpec([2], tf.int32), tf.TensorSpec([])).structured_outputs
-  return Segment(
-      tf.TensorSpec([None, length + frame_stack - 1, *one.shape], one.dtype),
-      tf.TensorSpec([None, length, *spec.action.shape], spec.action.dtype),
-      scalar(tf.float32), scalar(tf.float32), scalar(tf.bool),
-      scalar(tf.bool), tf.TensorSpec([None], tf.int64)), tf.nest.map_structure(
-          lambda x: tf.TensorSpec([None, length, *x.shape[1:]], x.dtype),
-          improved)
+  return tf.nest.map_structure(
+      lambda x: tf.TensorSpec([None, *x.shape], x.dtype),
+      segments_lib.segment_spec(spec, length, frame_stack)
+  ), tf.nest.map_structure(
+      lambda x: tf.TensorSpec([None, length, *x.shape[1:]], x.dtype), improved)

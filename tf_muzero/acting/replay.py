@@ -208,7 +208,6 @@ class Replay:
         [*([] if dataset is None else [dataset]), *drawn],
         weights=shares, seed=self._seed)
 
-
   def _publish(self) -> None:
     """Tells other processes what is kept, and how probable it is."""
     if not self._shared or not self._kept['recent']:

@@ -6,7 +6,7 @@ renamed over the one before, so that readers see the old or the new one.
 """
 
 import os
-from typing import Mapping, NamedTuple, Optional
+from typing import Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +18,7 @@ from tf_muzero.types import Nest
 from tf_muzero.types import Segment
 
 _INDEX = 'index'
+_CHOICES, _DRAWS = 4, 5  # Streams of the seed.
 
 
 class Stored(NamedTuple):
@@ -80,22 +81,23 @@ class SharedReplay:
     """
     # A file that was removed since its index was read is of an old index.
     drawn = orders.numbers().map(self._draw).ignore_errors(log_warning=True)
-    if dataset is None:
-      return drawn
-    return tf.data.Dataset.choose_from_datasets(
-        [dataset, drawn], orders.numbers().map(self._choose))
+    sources = [drawn] if dataset is None else [drawn, dataset]
+    # This reads the index, too: where that cannot be read, training ends.
+    choices = orders.numbers().map(
+        lambda number: tf.minimum(self._choose(number), len(sources) - 1))
+    return tf.data.Dataset.choose_from_datasets(sources, choices)
 
   def _choose(self, number: tf.Tensor) -> tf.Tensor:
-    """Returns 1 for what was played, 0 for the dataset."""
+    """Returns 0 for what was played, 1 for the dataset."""
     share = self._index(number)[-1, 1]
     return tf.cast(tf.cast(rng.uniform(
-        self._seed_of(0, number), []), tf.float64) < share, tf.int64)
+        self._seed_of(_CHOICES, number), []), tf.float64) >= share, tf.int64)
 
   def _draw(self, number: tf.Tensor) -> Nest:
     """Returns a segment; all of a source are equally probable."""
     index = self._index(number)
     which, within = tf.unstack(tf.cast(
-        rng.uniform(self._seed_of(1, number), [2]), tf.float64))
+        rng.uniform(self._seed_of(_DRAWS, number), [2]), tf.float64))
     row = tf.searchsorted(
         index[:, 1], [which * index[-1, 1]], side='right')[0]
     name = tf.strings.as_string(tf.cast(index[row, 0], tf.int64))
@@ -122,6 +124,6 @@ class SharedReplay:
     return os.path.join(self._directory, name)
 
 
-def _serialised(arrays) -> bytes:
+def _serialised(arrays: Sequence[np.ndarray]) -> bytes:
   return tf.io.serialize_tensor(tf.stack(
       [tf.io.serialize_tensor(x) for x in arrays])).numpy()

@@ -102,9 +102,10 @@ class GrowingDataset:
       return []
     stored = episodes_lib.load_episodes(
         episodes_lib.open_dataset(self._directory))
+    # What stopped a write may have left a round that is not described yet.
     rounds, steps = (np.repeat(
         [getattr(file, name) for file in self._files],
-        [file.episodes for file in self._files])
+        [file.episodes for file in self._files])[:len(stored)]
                      for name in ('round', 'learner_step'))
     return [(int(steps[i]), stored[i])
             for i in np.argsort(rounds, kind='stable')]

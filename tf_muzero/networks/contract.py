@@ -91,7 +91,12 @@ class Normalizer(Protocol):
 
 @runtime_checkable
 class Follower(Protocol):
-  """A network whose normalisation follows what it learns from; optional."""
+  """A network whose normalisation follows what it learns from; optional.
+
+  All replicas have to assign the same to its variables, which have the
+  aggregation that `replicated.aggregation` says. The target network follows
+  them.
+  """
 
   def follow_observations(self, observation: tf.Tensor, step: tf.Tensor
                           ) -> None:

@@ -17,7 +17,7 @@ from tf_muzero.networks import replicated
 # Below 1.001e-5 Keras does not take its batch-norm kernel, slow on a CPU.
 _EPSILON = 1e-5
 _FARTHEST = 1e15  # Standard deviations, whose squares float32 can sum.
-_LEAST_DEVIATION = 1e-3  # That statistics which follow come to.
+_LEAST = 1e-6  # Deviation; what differs less counts as the same.
 
 
 class StateNetwork(keras.Model):
@@ -53,8 +53,9 @@ class StateNetwork(keras.Model):
         normalisation, embeddings and outputs.
       observation_horizon: learner steps over which the statistics that
         observations are normalised by follow what is learned from: the mean
-        over all batches until then, a moving average from then on. 0 leaves
-        them as they were set.
+        over all batches until then, a moving average from then on. What was set
+        before is forgotten at the first step, but for inputs that have not
+        changed so far. 0 leaves them as they were set.
     """
     super().__init__()
     ranges.at_least(0, observation_horizon=observation_horizon)
@@ -103,18 +104,22 @@ class StateNetwork(keras.Model):
     """
     if not self._observation_horizon:
       return
+    def average(x):
+      return tf.distribute.get_replica_context().all_reduce(
+          tf.distribute.ReduceOp.MEAN, tf.reduce_mean(x, axis=0))
+
     mean, deviation = self._observation_mean, self._observation_std
-    shift, square = tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.MEAN, [
-            tf.reduce_mean((observation - mean)**n, axis=0) for n in (1, 2)])
+    shift = average(observation - mean)
+    spread = average((observation - mean - shift)**2)
     rate = 1.0 / tf.cast(
         tf.minimum(step + 1, self._observation_horizon), tf.float32)
     # Of both together, about their mean.
-    variance = ((1.0 - rate) * deviation**2 + rate * square
-                - (rate * shift)**2)
+    variance = ((1.0 - rate) * (deviation**2 + rate * shift**2)
+                + rate * spread)
+    differs = (1.0 - rate) * shift**2 + spread > _LEAST**2
+    deviation.assign(tf.where(
+        differs, tf.maximum(tf.sqrt(variance), _LEAST), deviation))
     mean.assign_add(rate * shift)
-    deviation.assign(tf.maximum(
-        tf.sqrt(tf.maximum(variance, 0.0)), _LEAST_DEVIATION))
 
   def start_heads(self, value_logits: np.ndarray, reward_logits: np.ndarray):
     """Sets what the heads say before they have learned anything: [Z] each."""

@@ -228,13 +228,12 @@ def _td_steps(reanalyse: Reanalyse, searched: Searched
   """Returns how far value targets look ahead, [G] where age counts."""
   if not reanalyse.shorten_every:
     return reanalyse.td_steps
-  played = searched.segment.played_step
-  age = searched.snapshot_step - played
-  steps = tf.maximum(
-      reanalyse.td_steps - age // reanalyse.shorten_every,
-      min(1, reanalyse.td_steps))
-  return tf.cast(tf.where(played < 0, min(1, reanalyse.td_steps), steps),
-                 tf.int32)
+  least, played = min(1, reanalyse.td_steps), searched.segment.played_step
+  # What was played after a checkpoint that training resumes from has later
+  # weights than those that search.
+  age = tf.maximum(searched.snapshot_step - played, 0)
+  steps = tf.maximum(reanalyse.td_steps - age // reanalyse.shorten_every, least)
+  return tf.where(played < 0, least, tf.cast(steps, tf.int32))
 
 
 def on_demand(segments: tf.data.Dataset, deterministic: bool
