@@ -55,7 +55,8 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--mujax', required=True, help='its command')
   parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-  parser.add_argument('--seconds', type=float, default=300.0, help='of a run, at most')
+  parser.add_argument('--seconds', type=float, default=180.0,
+                      help='of a run, at most')
   parser.add_argument('--output', required=True, help='a new directory')
   arguments = parser.parse_args()
   output, program = (
