@@ -130,8 +130,7 @@ def _table(groups: Sequence[Group], totals: dict[str, float], mode: str
       ['method', 'seeds', _LABEL, f'return by {words.mode(mode)}'], rows)
 
 
-def within(run: Run, played: np.ndarray, mode: str, budget: float
-           ) -> Optional[float]:
+def within(run: Run, played: np.ndarray, mode: str, budget: float) -> float:
   """Returns the return of the last evaluation within so many steps.
 
   Args:
@@ -141,12 +140,12 @@ def within(run: Run, played: np.ndarray, mode: str, budget: float
     budget: environment steps.
 
   Returns:
-    None where there is no evaluation yet.
+    NaN where there is no evaluation yet.
   """
   scores = run.curve.get(mode, ())
   steps = np.interp([x.step for x in scores], *played.T)
   return max(((x.step, x.mean) for x, taken in zip(scores, steps)
-              if taken <= budget), default=(0, None))[1]
+              if taken <= budget), default=(0, np.nan))[1]
 
 
 def _of_budgets(groups: Sequence[Group], played: dict[str, np.ndarray],
@@ -162,7 +161,8 @@ def _of_budgets(groups: Sequence[Group], played: dict[str, np.ndarray],
     found = {group.method: [within(run, played[run.directory], mode, budget)
                             for run in group.runs] for group in methods}
     means = {method: float(np.mean(returns))
-             for method, returns in found.items() if None not in returns}
+             for method, returns in found.items()
+             if not np.isnan(returns).any()}
     if means:
       rows.append([f'{budget:,}', *(
           words.number(means[method]) if method in means else ''
