@@ -127,7 +127,7 @@ def test_what_has_begun_with_other_settings_is_refused(tmp_path):
     _study(output, [_variant('a', 'train.train.unroll_steps = 3')])
   assert str(error.value).startswith(
       'a, few, seed 0 was begun with other settings: train.train.unroll_steps '
-      'was 5, is 3. Put them back, remove ')
+      'was 2, is 3. Put them back, remove ')
   more = grid.Dataset('few', collect_bindings=[
       'collect.collect.task = "catch"', 'collect.collect.num_episodes = 4'])
   with pytest.raises(ValueError, match='Dataset few was begun with other.*3, '
@@ -178,8 +178,10 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
                          default_files_fn=study.default_files))
   lines = capsys.readouterr().out.splitlines()
   runs = [line for line in lines if line.startswith('tf-muzero train ')]
-  assert len(runs) == {'cartpole_swingup': 12, 'catch_fractions': 15,
-                       'unroll': 15}[os.path.basename(file)[:-4]]
+  assert len(runs) == {
+      'cartpole_swingup': 12, 'cartpole_fractions': 15, 'catch_fractions': 15,
+      'deep_sea': 9, 'deep_sea_demonstrations': 6, 'unroll': 15}[
+          os.path.basename(file)[:-4]]
 
 
 @pytest.mark.slow  # Four commands in processes of their own.
