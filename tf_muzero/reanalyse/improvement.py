@@ -5,6 +5,7 @@ segments with leading [G, S]) and returns `Improved` with leading [G, S]; every
 state is looked at exactly once.
 """
 
+import functools
 from typing import Callable
 
 import numpy as np
@@ -113,12 +114,9 @@ def crr_improvement(
     filter_fn: weight by advantage, such as `binary_filter`.
   """
   del search_fn
-  flat, unflatten = _flatten(segments)
-  root_seed, step_seed = rng.split(seed)
-  root = planning_model.root_fn(parameters, root_seed, flat.observation)
-  stored, mean = _advantage_parts(
-      flat.action, root, lambda asked: one_step.values(
-          planning_model.recurrent_fn, parameters, step_seed, asked))
+  flat, unflatten, root, values_fn = _look_ahead(
+      planning_model, parameters, seed, segments)
+  stored, mean = _advantage_parts(flat.action, root, values_fn)
   advantage = stored - mean
   weight = filter_fn(advantage, flat.is_transition)
   return unflatten(Improved(
@@ -133,8 +131,8 @@ def q_improvement(
   """Returns the best action by Q(s, a) = r + gamma V(s'), and its value.
 
   Q-learning, the model-free control of Anand et al. (2021, recalled): one step
-  of the model stands for Q. Where actions are sampled, the best one is that of
-  the K samples and the stored action.
+  of the model stands for Q. Where actions are sampled, the stored one takes the
+  place of the first sample.
 
   Args:
     planning_model: the network.
@@ -146,16 +144,14 @@ def q_improvement(
   """
   del search_fn
   ranges.within(0, 1, epsilon=epsilon)
-  flat, unflatten = _flatten(segments)
-  root_seed, step_seed = rng.split(seed)
-  root = planning_model.root_fn(parameters, root_seed, flat.observation)
+  flat, unflatten, root, values_fn = _look_ahead(
+      planning_model, parameters, seed, segments)
   if not _is_empty(root.candidates):
     root = root._replace(candidates=tf.concat([
         candidates_lib.where(flat.is_transition, flat.action[:, tf.newaxis],
                              root.candidates[:, :1]),
         root.candidates[:, 1:]], axis=1))
-  q_values = one_step.values(
-      planning_model.recurrent_fn, parameters, step_seed, root)
+  q_values = values_fn(root)
   number = q_values.shape[1]
   weights = epsilon / number + (1.0 - epsilon) * tf.one_hot(
       tf.argmax(q_values, axis=-1), number)
@@ -202,6 +198,16 @@ def softmax_filter(advantage: tf.Tensor, counts: tf.Tensor, *,
   share = tf.nn.softmax(tf.where(counts, advantage / temperature, -np.inf))
   number = tf.reduce_sum(tf.cast(counts, tf.float32))
   return tf.where(counts, share * number, 0.0)
+
+
+def _look_ahead(planning_model: PlanningModel, parameters: Parameters,
+                seed: tf.Tensor, segments: Segment):
+  """Returns flat segments, the way back, their roots, and root -> values."""
+  flat, unflatten = _flatten(segments)
+  root_seed, step_seed = rng.split(seed)
+  root = planning_model.root_fn(parameters, root_seed, flat.observation)
+  return flat, unflatten, root, functools.partial(
+      one_step.values, planning_model.recurrent_fn, parameters, step_seed)
 
 
 def _advantage_parts(action: tf.Tensor, root: RootOutput, values_fn: Callable[
