@@ -27,6 +27,8 @@ from typing import Iterator, NamedTuple, Sequence
 import matplotlib
 import numpy as np
 
+from tf_muzero.reporting import runs as runs_lib
+
 matplotlib.use('Agg')
 from matplotlib import pyplot  # pylint: disable=wrong-import-position
 
@@ -86,9 +88,10 @@ def _run_own(directory: str, seed: int, seconds: float) -> Iterator[Point]:
       '--gin_bindings=evaluate.during_training.modes = [@modes.mcts()]']
   for after, line in _lines(command, seconds):
     if ' evaluation at step ' in line:
-      played = _read(run, 'interaction.jsonl')
+      played, scores = (runs_lib.read_lines(os.path.join(run, name)) for name
+                        in ('interaction.jsonl', 'evaluations.jsonl'))
       yield Point(after, sum(x['length'] for x in played),
-                  _read(run, 'evaluations.jsonl')[-1]['evaluation/mcts'])
+                  scores[-1]['evaluation/mcts'])
 
 
 def _run_mujax(program: str, directory: str, seed: int, seconds: float
@@ -125,11 +128,6 @@ def _lines(command: Sequence[str], seconds: float
     timer.cancel()
   if process.returncode and not is_over:
     raise RuntimeError(f'{command[0]} failed: exit code {process.returncode}.')
-
-
-def _read(run: str, name: str) -> list[dict]:
-  with open(os.path.join(run, name), encoding='utf8') as file:
-    return [json.loads(line) for line in file]
 
 
 def _summary(points: Sequence[Point]) -> dict:

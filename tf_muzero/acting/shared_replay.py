@@ -6,7 +6,7 @@ renamed over the one before, so that readers see the old or the new one.
 """
 
 import os
-from typing import Mapping, NamedTuple, Optional, Sequence
+from typing import Mapping, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -62,11 +62,11 @@ class SharedReplay:
         of stored states that were played.
     """
     for number in episodes.keys() - self._present:
-      whole_files.write(self._path(str(number)), _serialised(
-          tf.nest.flatten(episodes[number].segments)))
-    whole_files.write(self._path(_INDEX), tf.io.serialize_tensor(np.stack([
-        np.array([*episodes], np.float64),
-        np.cumsum([x.weight for x in episodes.values()])], axis=1)).numpy())
+      whole_files.write_tensors(self._path(str(number)), tf.nest.flatten(
+          episodes[number].segments))
+    whole_files.write_tensors(self._path(_INDEX), [
+        np.array([*episodes], np.int64),
+        np.cumsum([x.weight for x in episodes.values()], dtype=np.float64)])
     for number in self._old - self._present - episodes.keys():
       tf.io.gfile.remove(self._path(str(number)))
     self._old, self._present = self._present, set(episodes)
@@ -89,41 +89,34 @@ class SharedReplay:
 
   def _choose(self, number: tf.Tensor) -> tf.Tensor:
     """Returns 0 for what was played, 1 for the dataset."""
-    share = self._index(number)[-1, 1]
+    share = self._index(number)[1][-1]
     return tf.cast(tf.cast(rng.uniform(
         self._seed_of(_CHOICES, number), []), tf.float64) >= share, tf.int64)
 
   def _draw(self, number: tf.Tensor) -> Nest:
     """Returns a segment; all of a source are equally probable."""
-    index = self._index(number)
+    names, ends = self._index(number)
     which, within = tf.unstack(tf.cast(
         rng.uniform(self._seed_of(_DRAWS, number), [2]), tf.float64))
-    row = tf.searchsorted(
-        index[:, 1], [which * index[-1, 1]], side='right')[0]
-    name = tf.strings.as_string(tf.cast(index[row, 0], tf.int64))
-    parts = tf.io.parse_tensor(tf.io.read_file(tf.strings.join(
-        [self._directory, name], os.sep)), tf.string)
-    flat = [tf.io.parse_tensor(parts[i], spec.dtype)
-            for i, spec in enumerate(tf.nest.flatten(self._specs))]
+    row = tf.searchsorted(ends, [which * ends[-1]], side='right')[0]
+    path = tf.strings.join(
+        [self._directory, tf.strings.as_string(names[row])], os.sep)
+    flat = whole_files.read_tensors(
+        path, [spec.dtype for spec in tf.nest.flatten(self._specs)], number)
     num_segments = tf.cast(tf.shape(flat[0])[0], tf.float64)
     place = tf.cast(within * num_segments, tf.int32)
     return tf.nest.map_structure(
         lambda x, spec: tf.ensure_shape(x[place], spec.shape),
         tf.nest.pack_sequence_as(self._specs, flat), self._specs)
 
-  def _index(self, number: tf.Tensor) -> tf.Tensor:
-    """Returns [episodes, 2] float64: numbers, and weights summed up."""
-    # What reads a file with a constant name would be folded into a constant.
-    path = tf.where(number >= 0, self._path(_INDEX), '')
-    return tf.io.parse_tensor(tf.io.read_file(path), tf.float64)
+  def _index(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the episodes' numbers, and their weights summed up."""
+    names, ends = whole_files.read_tensors(
+        self._path(_INDEX), [tf.int64, tf.float64], number)
+    return names, ends
 
   def _seed_of(self, use: int, number: tf.Tensor) -> tf.Tensor:
     return rng.fold_in(rng.seed(self._seed, use), number)
 
   def _path(self, name: str) -> str:
     return os.path.join(self._directory, name)
-
-
-def _serialised(arrays: Sequence[np.ndarray]) -> bytes:
-  return tf.io.serialize_tensor(tf.stack(
-      [tf.io.serialize_tensor(x) for x in arrays])).numpy()

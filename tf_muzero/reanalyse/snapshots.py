@@ -27,10 +27,8 @@ def publish(directory: str, step: int, parameters: Parameters) -> None:
   """
   tf.io.gfile.makedirs(directory)
   vector = tf.concat([tf.reshape(x, [-1]) for x in parameters], axis=0)
-  content = tf.io.serialize_tensor(tf.stack([
-      tf.io.serialize_tensor(tf.constant(step, tf.int64)),
-      tf.io.serialize_tensor(vector)]))
-  whole_files.write(os.path.join(directory, _NAME), content.numpy())
+  whole_files.write_tensors(
+      os.path.join(directory, _NAME), [tf.constant(step, tf.int64), vector])
 
 
 def read(directory: str, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -38,13 +36,11 @@ def read(directory: str, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
   Args:
     directory: where `publish` writes.
-    index: any non-negative number that varies with the dataset's elements;
-      reading a constant file name would be folded into a constant.
+    index: see `whole_files.read_tensors`.
   """
-  path = tf.where(index >= 0, os.path.join(directory, _NAME), '')
-  parts = tf.io.parse_tensor(tf.io.read_file(path), tf.string)
-  return (tf.reshape(tf.io.parse_tensor(parts[0], tf.int64), []),
-          tf.io.parse_tensor(parts[1], tf.float32))
+  step, vector = whole_files.read_tensors(
+      os.path.join(directory, _NAME), [tf.int64, tf.float32], index)
+  return tf.reshape(step, []), vector
 
 
 def unpack(vector: tf.Tensor, shapes: Sequence[tf.TensorShape]) -> Parameters:
