@@ -27,10 +27,11 @@ from typing import Iterator, NamedTuple, Sequence
 import matplotlib
 import numpy as np
 
-from tf_muzero.reporting import runs as runs_lib
-
 matplotlib.use('Agg')
 from matplotlib import pyplot  # pylint: disable=wrong-import-position
+
+# pylint: disable-next=wrong-import-position
+from tf_muzero.reporting import runs as runs_lib
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _EPISODES = 10  # Of an evaluation; a mean over as many of mujax's.
