@@ -24,6 +24,10 @@ is_new() {  # Whether it gets TensorFlow 2.21.
   "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))'
 }
 
+is_newest() {  # Whether labmaze cannot be built there, which dm-control asks for.
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 13))'
+}
+
 version() { "$1" --version 2>&1 | head -n 1; }
 
 find_python() {
@@ -56,7 +60,11 @@ install() {
 
 check() {  # TF-Agents asks for old releases, and runs with new ones.
   "$VENV/bin/python" -m pip check | grep -v '^No broken' |
-      if is_new "$VENV/bin/python"; then grep -v '^tf-agents '; else cat; fi
+      if is_new "$VENV/bin/python"; then
+        grep -v -e '^tf-agents ' -e '^dm-control .* labmaze'
+      else
+        cat
+      fi
 }
 
 if [[ -e "$VENV" ]] && "$VENV/bin/python" -c '' 2>/dev/null; then
@@ -83,6 +91,9 @@ echo "Installing into $VENV; this takes some minutes once, see $log ..."
 install -e '.[dev,atari,gymnasium,convert]' setuptools
 if is_new "$VENV/bin/python"; then
   install --no-deps tf-agents
+fi
+if is_newest "$VENV/bin/python"; then
+  install --no-deps dm-control
 fi
 unmet=$(check) || true
 [[ -z "$unmet" ]] || die "the installed versions do not fit: $unmet"

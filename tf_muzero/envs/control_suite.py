@@ -40,5 +40,7 @@ def _import_suite() -> Any:
       from dm_control import suite  # pylint: disable=import-outside-toplevel
   except ModuleNotFoundError as error:
     raise ImportError(
-        'Tasks of dm_control need it: pip install dm-control') from error
+        'Tasks of dm_control need it: pip install dm-control; on Python 3.13, '
+        'where labmaze cannot be built, which these tasks do without: '
+        'pip install --no-deps dm-control') from error
   return suite
