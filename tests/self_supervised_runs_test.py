@@ -61,7 +61,9 @@ def test_two_steps_are_learned(name, kind, datasets, tmp_path):
   run = str(tmp_path / 'run')
   bindings = ['pipeline.Reanalyse.host_jit = False']
   if name == 'efficientzero':
-    bindings += ['consistency.simsiam.projector = [8, 4]',
+    bindings += ['value_prefix.ValuePrefix.units = 4',
+                 'value_prefix.ValuePrefix.num_features = 3',
+                 'consistency.simsiam.projector = [8, 4]',
                  'consistency.simsiam.predictor = [3, 4]']
   trainer = cli.call(_configure(name, kind, run, datasets(kind), *bindings))
   assert trainer.step == 2

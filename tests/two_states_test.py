@@ -24,6 +24,7 @@ from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import pixels
 from tf_muzero.networks import state
+from tf_muzero.networks import value_prefix as value_prefix_lib
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import improvement
 from tf_muzero.reanalyse import on_device
@@ -100,11 +101,13 @@ def _segments(view, num=200):
 
 
 def _learn(view, improvement_fn, num_steps, directory, placement='host',
-           value_target_fn=value_targets.search):  # The data is off the policy.
+           value_target_fn=value_targets.search,  # The data is off the policy.
+           value_prefix=None):
   tf.keras.utils.set_random_seed(3)
   support = value_transform.Support(-2.0, 3.0, 41)
   agent = agent_lib.Agent(
-      view.network_fn, support, support, _DISCOUNT, 2, view.frame_stack)
+      view.network_fn, support, support, _DISCOUNT, 2, view.frame_stack,
+      value_prefix=value_prefix)
   spec = EnvironmentSpec(view.observation, specs.DiscreteArray(2, np.int32))
   make_network = lambda: agent.make_network(spec)
   planned = make_network()
@@ -159,6 +162,18 @@ def test_muzero_finds_the_best_policy_and_its_values(
       view, functools.partial(
           improvement.search_improvement, injected_prior=0.25),
       500, str(tmp_path), placement)
+  assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
+  np.testing.assert_allclose(values, _VALUES, rtol=0.15)
+
+
+@pytest.mark.parametrize('placement', [
+    'host', pytest.param('device', marks=pytest.mark.slow)])
+def test_rewards_may_be_told_by_their_sum(placement, tmp_path):
+  policy, values = _learn(
+      _VECTORS, functools.partial(
+          improvement.search_improvement, injected_prior=0.25),
+      500, str(tmp_path), placement, value_prefix=value_prefix_lib.ValuePrefix(
+          num_steps=2, num_features=8, units=16))
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
 

@@ -172,8 +172,8 @@ def make_run(settings: Mapping[str, Any], simulations: int,
     return embedding, network.predict_heads(embedding)
 
   def recurrent(embedding, action):
-    embedding, reward = network.step(embedding, action)
-    return reward, network.predict_heads(embedding)
+    step = agent.step(network, embedding, action, agent.no_memory(network, 1))
+    return step, network.predict_heads(step[0])
 
   observation = tf.TensorSpec([1, *one.shape], one.dtype)
   embedding, _ = tf.function(initial).get_concrete_function(

@@ -19,6 +19,7 @@ from tf_muzero.acting import run_directory
 from tf_muzero.acting import saved_model
 from tf_muzero.acting import verification
 from tf_muzero.data import observations
+from tf_muzero.networks import value_prefix
 from tf_muzero.types import EnvironmentSpec
 
 _AGENT = acting_toys.make_agent()
@@ -227,6 +228,28 @@ def test_model_functions(continuous):
     assert outputs['candidates'].shape == root.candidates.shape
     assert len(np.unique(outputs['candidates'])) == root.candidates.shape[
         :].num_elements()
+
+
+def test_the_memory_of_a_value_prefix_is_the_callers(tmp_path):
+  directory = str(tmp_path / 'policy')
+  policy, model = _save(directory, acting_toys.DISCRETE, dataclasses.replace(
+      _AGENT, value_prefix=value_prefix.ValuePrefix(
+          num_steps=2, num_features=3, units=4)))
+  verification.verify(directory, policy, policy)
+  loaded = tf.saved_model.load(directory)
+  observation = acting_toys.make_observation(acting_toys.DISCRETE, 2)
+  seed, action = rng.seed(9), tf.constant([0, 1])
+  known = loaded.initial_inference(observation, seed)
+  embedding = model.root_fn(
+      policy.parameters, seed, observations.flatten(observation)).embedding
+  for recurrent in (loaded.recurrent_inference,
+                    loaded.signatures['recurrent_inference']):
+    known = recurrent(embedding=known['embedding'], memory=known['memory'],
+                      action=action, seed=seed)
+    step = model.recurrent_fn(policy.parameters, seed, action, embedding)
+    embedding = step.embedding
+    np.testing.assert_allclose(known['reward'], step.reward, atol=1e-5)
+    np.testing.assert_allclose(known['memory'], embedding[2], atol=1e-5)
 
 
 def test_metadata_is_plain_json(continuous):

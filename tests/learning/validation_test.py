@@ -28,6 +28,18 @@ from tf_muzero.search import mcts
 from tf_muzero.types import Episode
 
 
+class _Agent(types.SimpleNamespace):
+  """Tells each reward by itself."""
+
+  def no_memory(self, network, batch_size):
+    del network, batch_size
+    return ()
+
+  def step(self, network, embedding, action, memory):
+    embedding, logits = network.step(embedding, action)
+    return embedding, logits, self.reward_support.decode(logits), memory
+
+
 class _Network:
   """Says that states count up, rewards are 10 and values 100."""
 
@@ -45,7 +57,7 @@ class _Network:
 
 
 _IDENTITY = types.SimpleNamespace(decode=lambda logits: logits)
-_AGENT = types.SimpleNamespace(
+_AGENT = _Agent(
     frame_stack=1, value_support=_IDENTITY, reward_support=_IDENTITY)
 
 

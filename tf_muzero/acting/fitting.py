@@ -159,7 +159,7 @@ def _fit_agent(agent: Agent, survey: dict[str, Any], source: sources.Source
     return dataclasses.replace(agent, num_datapoints=source.num_steps)
   num_datapoints = survey['num_steps'] if not (
       survey['is_sample']) else source.num_steps
-  found = survey['values'], survey['reward']
+  found = survey['values'], _rewards(agent, survey)
   horizon = (1.0 / (1.0 - agent.discount) if agent.discount < 1.0
              else math.inf)
   # Nothing is better than the best reward for ever.
@@ -170,6 +170,19 @@ def _fit_agent(agent: Agent, survey: dict[str, Any], source: sources.Source
                    survey['mean_value']),
       _fit_support(agent.reward_support, found[1], found[1],
                    survey['mean_reward']), num_datapoints))
+
+
+def _rewards(agent: Agent, survey: dict[str, Any]) -> tuple[float, float]:
+  """Returns least and greatest of what is told of rewards: see `Agent.step`."""
+  least, greatest = survey['reward']
+  num = agent.value_prefix.num_steps if agent.value_prefix else 1
+  return min(least, num * least), max(greatest, num * greatest)
+
+
+def _name_of_rewards(agent: Agent) -> str:
+  if not agent.value_prefix:
+    return 'rewards'
+  return f'sums of up to {agent.value_prefix.num_steps} rewards'
 
 
 def _fit_support(support: Any, found: Sequence[float],
@@ -191,10 +204,12 @@ def _check(agent: Agent, survey: dict[str, Any],
   value_support, reward_support = agent.supports
   for what, support, found, scope in (
       ('discounted returns', value_support, survey['returns'], scopes[0]),
-      ('rewards', reward_support, survey['reward'], scopes[1])):
+      (_name_of_rewards(agent), reward_support, _rewards(agent, survey),
+       scopes[1])):
     if not support.clips(tf.constant(found, tf.float32)).numpy().any():
       continue
-    name = 'value_support' if what != 'rewards' else 'reward_support'
+    name = ('value_support' if support is value_support
+            else 'reward_support')
     problems.append(
         f'{what} are from {found[0]:g} to {found[1]:g}, and {name} holds '
         f'{support.lowest:g} to {support.highest:g}')

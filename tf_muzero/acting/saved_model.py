@@ -5,7 +5,8 @@ It loads with nothing but TensorFlow, and as a policy of TF-Agents:
 its `PolicySaver`. We add `act(observation, is_first, state)`, compiled by XLA
 or not, `act_plain`, which never is, and the model itself as
 `initial_inference(observation, seed)` and
-`recurrent_inference(embedding, action, seed)`.
+`recurrent_inference(embedding, action, seed)`; with a value prefix
+`recurrent_inference(embedding, memory, action, seed)`.
 
 `act` takes observations as `inputs.take` says, with the entries of an agent or
 of all that its environment shows; of which dtypes, `inputs.variants` says. What
@@ -24,7 +25,7 @@ oldest first.
 
 import json
 import os
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional, Union
 
 from absl import logging
 import tensorflow as tf
@@ -39,6 +40,7 @@ from tf_muzero.data import observations
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
+from tf_muzero.types import RootOutput
 from tf_muzero.types import StepOutput
 
 METADATA_FILE = 'metadata.json'
@@ -153,7 +155,7 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
     if num_frames > 1:
       model_input = observations.stack(model_input, num_frames)[:, 0]
     root = model.root_fn(policy.parameters, seed, model_input)
-    outputs = _named(root._replace(embedding=root.embedding[0]))
+    outputs = _named(root)
     if 'candidates' in outputs:
       outputs['candidates'] = actions.to_environment(
           outputs['candidates'], policy.own_action)
@@ -166,21 +168,25 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
 
   outputs = initial_inference.get_concrete_function(
       observation, seed).structured_outputs
-  embedding = tf.TensorSpec(
-      outputs['embedding'].shape, outputs['embedding'].dtype, 'embedding')
+  state = [tf.TensorSpec(outputs[name].shape, outputs[name].dtype, name)
+           for name in ('embedding', 'memory') if name in outputs]
   action = add_batch(policy.action_spec)
 
-  @tf.function(input_signature=[embedding, action, seed])
-  def recurrent_inference(embedding, action, seed):
+  def recurrent(embedding, memory, action, seed):
     step = model.recurrent_fn(
         policy.parameters, seed, actions.to_network(action, policy.own_action),
-        (embedding, ()))
-    outputs = _named(step._replace(embedding=step.embedding[0]))
+        (embedding, (), memory))
+    outputs = _named(step)
     if not policy.action_spec.dtype.is_integer:
       outputs['candidates'] = actions.to_environment(
           _draw_all(model, step, seed), policy.own_action)
     return outputs
 
+  # The names of the arguments are what callers see.
+  recurrent_inference = tf.function(
+      recurrent if len(state) == 2 else
+      lambda embedding, action, seed: recurrent(embedding, (), action, seed),
+      input_signature=[*state, action, seed])
   recurrent_inference.get_concrete_function()
   saver.register_concrete_function('initial_inference', initial_inference)
   saver.register_concrete_function('recurrent_inference', recurrent_inference)
@@ -207,6 +213,8 @@ def _draw_all(model: PlanningModel, step: StepOutput, seed: tf.Tensor
   return tf.reshape(drawn, [-1, step.prior_logits.shape[1], *drawn.shape[1:]])
 
 
-def _named(output: NamedTuple) -> dict[str, tf.Tensor]:
+def _named(output: Union[RootOutput, StepOutput]) -> dict[str, tf.Tensor]:
   """Returns the fields that are tensors, by name."""
-  return {name: x for name, x in output._asdict().items() if tf.is_tensor(x)}
+  embedding, _, memory = output.embedding
+  fields = {**output._asdict(), 'embedding': embedding, 'memory': memory}
+  return {name: x for name, x in fields.items() if tf.is_tensor(x)}

@@ -153,9 +153,10 @@ def _unroll(network: contract.Network, agent: Agent, head: PolicyHead,
     seen = augmentation.of_windows(weights.augment_fn, seed, observation)
   embedding = network.represent(seen[:, 0])
   embeddings, reward_logits = [embedding], []
+  memory = agent.no_memory(network, tf.shape(embedding)[0])
   for k in range(window.action.shape[1]):
-    embedding, logits = network.step(
-        scale_gradient(embedding, 0.5), window.action[:, k])
+    embedding, logits, _, memory = agent.step(
+        network, scale_gradient(embedding, 0.5), window.action[:, k], memory)
     embeddings.append(embedding)
     reward_logits.append(logits)
   # All states go through the heads at once.
@@ -177,7 +178,8 @@ def _clipped(agent: Agent, window: Window, global_batch_size: int
       agent.value_support.clips(window.value), window.value_mask)}
   if window.action.shape[1]:
     metrics['target/reward_clipped'] = share * _share_of(
-        agent.reward_support.clips(window.reward), window.reward_mask)
+        agent.reward_support.clips(agent.reward_targets(window.reward)),
+        window.reward_mask)
   return metrics
 
 

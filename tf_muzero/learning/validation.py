@@ -201,13 +201,13 @@ def measure(network: Any, agent: Agent, action_spec: specs.Array,
           windows.reward, windows.reward.mean()),
       'validation/value_spread': _distance(returns, returns.mean())}
   head = heads.make_head(action_spec, num_candidates=1)
+  memory = agent.no_memory(network, len(last))
   for k in range(windows.action.shape[1]):
     if k:
-      embedding, reward_logits = network.step(
-          embedding, tf.constant(windows.action[:, k - 1]))
+      embedding, _, reward, memory = agent.step(
+          network, embedding, tf.constant(windows.action[:, k - 1]), memory)
       metrics[f'validation/reward_error_{k}'] = _distance(
-          agent.reward_support.decode(reward_logits).numpy(),
-          windows.reward[:, k - 1])
+          reward.numpy(), windows.reward[:, k - 1])
     metrics[f'validation/value_error_{k}'] = _distance(
         value(embedding).numpy(), returns[:, k])
     if k + 1 == windows.action.shape[1]:

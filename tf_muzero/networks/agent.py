@@ -2,7 +2,7 @@
 
 import dataclasses
 import weakref
-from typing import Callable, NamedTuple, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from dm_env import specs
 import numpy as np
@@ -13,11 +13,13 @@ from tf_muzero.data import observations
 from tf_muzero.networks import contract
 from tf_muzero.networks import functional
 from tf_muzero.networks import heads
+from tf_muzero.networks import value_prefix as value_prefix_lib
 from tf_muzero.networks.contract import Network
 from tf_muzero.networks.value_transform import FittedSupport
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.types import DrawFn
 from tf_muzero.types import EnvironmentSpec
+from tf_muzero.types import Nest
 from tf_muzero.types import Parameters
 from tf_muzero.types import RecurrentFn
 from tf_muzero.types import RootOutput
@@ -31,8 +33,9 @@ _TRACES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 class PlanningModel(NamedTuple):
   """A network as functions of explicit parameters, as a search needs them.
 
-  An embedding is a pair: the network's own, and the policy's parameters there,
-  which `draw_fn` draws from; `()` where actions are discrete.
+  An embedding has three parts: the network's own; the policy's parameters
+  there, which `draw_fn` draws from, `()` where actions are discrete; and the
+  memory of a value prefix, `()` where rewards are told one by one.
 
   Attributes:
     root_fn: (parameters, seed [2], observation [B, ...]) -> RootOutput.
@@ -77,6 +80,8 @@ class Agent:
       stand for those before an episode.
     num_datapoints: what `make_network` is to take for it, for good; 0 for what
       it is given.
+    value_prefix: how sums of rewards are told, of which `reward_support` has
+      the bins then; None to tell each reward.
   """
   network_fn: Callable[..., Network]  # See `contract.NetworkFn`.
   value_support: Union[Support, FittedSupport]
@@ -85,6 +90,7 @@ class Agent:
   num_candidates: int
   frame_stack: int = 1
   num_datapoints: int = 0
+  value_prefix: Optional[value_prefix_lib.ValuePrefix] = None
 
   def __post_init__(self):
     ranges.within(0.0, 1.0, discount=self.discount)
@@ -124,8 +130,11 @@ class Agent:
   def start_heads(self, network: Network) -> None:
     """Makes a fresh network say what the supports have it start with."""
     if self.has_start and isinstance(network, contract.Starter):
-      value, reward = self.supports
-      network.start_heads(value.start_logits(), reward.start_logits())
+      value, reward = (support.start_logits() for support in self.supports)
+      if self.value_prefix:
+        _head_of(network).start(reward)
+        reward = np.zeros([self.value_prefix.num_features], np.float32)
+      network.start_heads(value, reward)
 
   def make_head(self, spec: EnvironmentSpec, max_scale: float = np.inf
                 ) -> heads.PolicyHead:
@@ -148,13 +157,55 @@ class Agent:
       compute_dtype: `float32`, or `bfloat16` where the hardware is made for
         it; the weights fit either.
     """
-    return contract.make(
+    network = contract.make(
         self.network_fn, self.model_input(spec), spec.action,
         self.make_head(spec),
         num_value_bins=self.value_support.num_bins,
-        num_reward_bins=self.reward_support.num_bins,
+        num_reward_bins=self._num_reward_outputs,
         num_datapoints=self.num_datapoints or num_datapoints,
         compute_dtype=compute_dtype)
+    if self.value_prefix:
+      contract.add_part(network, 'value_prefix', value_prefix_lib.Head(
+          self.value_prefix, self.reward_support.num_bins))
+    return network
+
+  @property
+  def _num_reward_outputs(self) -> int:
+    """How many numbers the network itself says of a reward."""
+    return (self.value_prefix.num_features if self.value_prefix
+            else self.reward_support.num_bins)
+
+  def no_memory(self, network: Network, batch_size: Any) -> Nest:
+    """Returns what a search, or an unroll, begins with: [B, M] or `()`."""
+    return _head_of(network).no_memory(batch_size) if self.value_prefix else ()
+
+  def step(self, network: Network, embedding: tf.Tensor, action: tf.Tensor,
+           memory: Nest) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, Nest]:
+    """Returns what an imagined step leads to.
+
+    Args:
+      network: of this agent.
+      embedding: [B, D...].
+      action: [B, ...].
+      memory: that belongs to the embedding.
+
+    Returns:
+      The next embedding [B, D...], the logits [B, Z] of the reward or of the
+      sum of rewards, the reward [B] that they stand for, and the next memory.
+    """
+    embedding, told = network.step(embedding, action)
+    if not self.value_prefix:
+      return embedding, told, self.reward_support.decode(told), ()
+    head = _head_of(network)
+    memory = head.remembered(memory)
+    logits, state = head.tell(told, memory)
+    total, before = self.reward_support.decode(logits), memory[:, -2]
+    return embedding, logits, total - before, tf.concat(
+        [*state, total[:, tf.newaxis], memory[:, -1:] + 1.0], axis=-1)
+
+  def reward_targets(self, reward: tf.Tensor) -> tf.Tensor:
+    """Returns what is told at the K steps [B, K] of an unroll: see `step`."""
+    return self.value_prefix.sums(reward) if self.value_prefix else reward
 
   def check_network(self, spec: EnvironmentSpec) -> None:
     """Raises ValueError where `network_fn` makes no `contract.Network`."""
@@ -164,7 +215,7 @@ class Agent:
         head, num_actions=head.is_discrete and head.num_candidates,
         action_size=0 if head.is_discrete else spec.action.shape[0],
         num_value_bins=self.value_support.num_bins,
-        num_reward_bins=self.reward_support.num_bins)
+        num_reward_bins=self._num_reward_outputs)
 
   def plan_with(self, network: Network, spec: EnvironmentSpec,
                 max_scale: float = np.inf) -> PlanningModel:
@@ -182,9 +233,10 @@ class Agent:
       embedding = network.represent(observation)
       return (embedding,) + network.predict_heads(embedding)
 
-    def recurrent(embedding, action):
-      embedding, reward_logits = network.step(embedding, action)
-      return (embedding, reward_logits) + network.predict_heads(embedding)
+    def recurrent(embedding, action, memory):
+      embedding, _, reward, memory = self.step(
+          network, embedding, action, memory)
+      return (embedding, reward, memory) + network.predict_heads(embedding)
 
     initial_traces, recurrent_traces = _traces_of(network)
     apply_initial = functional.functionalize(
@@ -197,17 +249,18 @@ class Agent:
       return RootOutput(
           head.candidates_fn(policy, seed), head.prior_fn(policy),
           self.value_support.decode(value_logits),
-          (embedding, () if head.is_discrete else policy))
+          (embedding, () if head.is_discrete else policy,
+           self.no_memory(network, tf.shape(value_logits)[0])))
 
     def recurrent_fn(parameters, seed, action, embedding):
       del seed  # The network's steps are deterministic.
-      embedding, reward_logits, policy, value_logits = apply_recurrent(
-          parameters, embedding[0], action)
+      embedding, _, memory = embedding
+      embedding, reward, memory, policy, value_logits = apply_recurrent(
+          parameters, embedding, action, memory)
       value = self.value_support.decode(value_logits)
       return StepOutput(
-          self.reward_support.decode(reward_logits),
-          tf.zeros_like(value) + self.discount, head.prior_fn(policy), value,
-          (embedding, () if head.is_discrete else policy))
+          reward, tf.zeros_like(value) + self.discount, head.prior_fn(policy),
+          value, (embedding, () if head.is_discrete else policy, memory))
 
     def draw_fn(seed, embedding, number):
       return number if head.is_discrete else head.sample_fn(embedding[1], seed)
@@ -219,6 +272,11 @@ class Agent:
       return head.sample_fn(apply_initial(parameters, observation)[1], seed)
 
     return PlanningModel(root_fn, recurrent_fn, draw_fn, mode_fn, sample_fn)
+
+
+def _head_of(network: Any) -> value_prefix_lib.Head:
+  """Returns what tells the sums of a network's rewards."""
+  return network.value_prefix
 
 
 def _traces_of(network: Network

@@ -159,6 +159,19 @@ def make(network_fn: NetworkFn, *args: Any, **kwargs: Any) -> Network:
         f'Python says: {error}.') from error
 
 
+def add_part(network: Any, name: str, part: tf.Module) -> None:
+  """Makes a module an attribute of a network, whose variables it adds.
+
+  Raises ValueError where the network does not list them.
+  """
+  setattr(network, name, part)
+  listed = {id(v) for v in network.variables}
+  if not all(id(v) in listed for v in part.variables):
+    raise ValueError(
+        f'{type(network).__name__}.variables must have those of the modules '
+        f'that are its attributes, as of every tf.Module: {name} is added.')
+
+
 def num_parameters(network: Network) -> int:
   """Returns how many numbers a network's variables have."""
   return sum(v.shape.num_elements() for v in network.variables)

@@ -32,15 +32,16 @@ def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
   """Returns `apply(parameters, *inputs)`, which is `fn(*inputs)` with them.
 
   Args:
-    fn: function of tensors that reads no variables but `variables`.
+    fn: function of nests of tensors that reads no variables but `variables`.
     variables: in the order that `parameters` will have.
     traces: what was traced of `fn` before, to which this one adds.
   """
   traces = {} if traces is None else traces
 
-  def call(parameters: Parameters, *inputs: tf.Tensor) -> Nest:
-    inputs = tuple(tf.convert_to_tensor(x) for x in inputs)
-    specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in inputs)
+  def call(parameters: Parameters, *inputs: Nest) -> Nest:
+    inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
+    specs = tf.nest.map_structure(
+        lambda x: tf.TensorSpec(x.shape, x.dtype), inputs)
     if specs not in traces:
       with tf.init_scope():
         traces[specs] = _trace(fn, variables, specs)
@@ -54,7 +55,7 @@ def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
 
 
 def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
-           specs: Sequence[tf.TensorSpec]) -> Trace:
+           specs: Sequence[Nest]) -> Trace:
   """Returns `fn` for inputs of these specs, as a function of parameters."""
 
   @tf.function
@@ -80,7 +81,8 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
   def apply(parameters, *args):
     # Identities, since tensors of an outer graph cannot be mapped to directly.
     mapping = {k: tf.identity(parameters[i]) for k, i in reads.items()}
-    mapping.update((k, tf.identity(x)) for k, x in zip(inputs, args))
+    mapping.update((k, tf.identity(x)) for k, x in zip(
+        inputs, tf.nest.flatten(args)))
     results = tf.graph_util.import_graph_def(
         graph_def, input_map=mapping, return_elements=outputs, name='network')
     return tf.nest.pack_sequence_as(structure, results)

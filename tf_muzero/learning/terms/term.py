@@ -48,7 +48,7 @@ class Unrolled(NamedTuple):
     embedding: [B, T, D...] of the first state, and of those unrolled from it.
     policy: [B, T, P] the policy's parameters.
     value_logits: [B, T, Z].
-    reward_logits: [B, K, Z]; `()` for K = 0.
+    reward_logits: [B, K, Z] of the agent's `reward_targets`; `()` for K = 0.
   """
   network: Network
   agent: Agent

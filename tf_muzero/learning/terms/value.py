@@ -19,11 +19,15 @@ def value(*, weight: float) -> Term:
 
 
 def reward(*, weight: float) -> Term:
-  """Returns the cross-entropy of unrolled rewards to stored ones, in nats."""
+  """Returns the cross-entropy of unrolled rewards to stored ones, in nats.
+
+  Of sums of rewards, where an agent tells those: `value_prefix.ValuePrefix`.
+  """
 
   def loss(unrolled: Unrolled, window: Window) -> tf.Tensor:
+    agent = unrolled.agent
     return tf.nn.softmax_cross_entropy_with_logits(
-        unrolled.agent.reward_support.encode(window.reward),
+        agent.reward_support.encode(agent.reward_targets(window.reward)),
         unrolled.reward_logits)
 
   return Term('reward', weight, loss, lambda window: window.reward_mask,
