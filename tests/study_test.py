@@ -179,9 +179,9 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
   lines = capsys.readouterr().out.splitlines()
   runs = [line for line in lines if line.startswith('tf-muzero train ')]
   assert len(runs) == {
-      'cartpole_swingup': 12, 'cartpole_fractions': 15, 'catch_fractions': 15,
+      'cartpole_swingup': 15, 'cartpole_fractions': 15, 'catch_fractions': 15,
       'deep_sea': 9, 'deep_sea_demonstrations': 6, 'mountain_car': 6,
-      'unroll': 15}[
+      'self_supervision': 24, 'self_supervision_online': 27, 'unroll': 15}[
           os.path.basename(file)[:-4]]
 
 

@@ -131,6 +131,17 @@ def test_statistics(directory):
   assert deviation == pytest.approx(every.std(0), rel=1e-5)
 
 
+@pytest.mark.parametrize('num_steps', [1, 3, 100])
+def test_sums_of_rewards_in_a_row(directory, num_steps):
+  dataset = episodes_lib.open_dataset(directory)
+  sums = [episode.reward[:-1][first:first + number].sum()
+          for episode in episodes_lib.load_episodes(dataset)
+          for first in range(len(episode.reward) - 1)
+          for number in range(1, num_steps + 1)]
+  assert survey_lib.survey(dataset, 0.9, num_steps).reward_sums == (
+      pytest.approx((min(sums), max(sums))))
+
+
 def test_statistics_of_far_and_constant_inputs(tmp_path):
   played = []
   for time_steps, actions in _played(data_toys.BOARD_SPEC):

@@ -64,7 +64,7 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
   content = read(run_directory)
   data = _identity(source)
   if content is None:
-    survey = _survey(source, agent.discount)
+    survey = _survey(source, agent)
     fitted = _fit_agent(agent, survey, source)
     if survey:
       _check(fitted, survey, data['place'], clip_targets)
@@ -119,11 +119,12 @@ def load(run_directory: str, agent: Agent) -> Agent:
   return _with(agent, content, run_directory)
 
 
-def _survey(source: sources.Source, discount: float) -> dict[str, Any]:
+def _survey(source: sources.Source, agent: Agent) -> dict[str, Any]:
   """Returns what is found in a dataset; nothing of an environment."""
   if not isinstance(source, episodes_lib.Dataset):
     return {}
-  return survey_lib.survey(source, discount)._asdict()
+  return survey_lib.survey(
+      source, agent.discount, _num_summed(agent))._asdict()
 
 
 def _identity(source: sources.Source) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def _fit_agent(agent: Agent, survey: dict[str, Any], source: sources.Source
     return dataclasses.replace(agent, num_datapoints=source.num_steps)
   num_datapoints = survey['num_steps'] if not (
       survey['is_sample']) else source.num_steps
-  found = survey['values'], _rewards(agent, survey)
+  found = survey['values'], survey['reward_sums']
   horizon = (1.0 / (1.0 - agent.discount) if agent.discount < 1.0
              else math.inf)
   # Nothing is better than the best reward for ever.
@@ -172,17 +173,9 @@ def _fit_agent(agent: Agent, survey: dict[str, Any], source: sources.Source
                    survey['mean_reward']), num_datapoints))
 
 
-def _rewards(agent: Agent, survey: dict[str, Any]) -> tuple[float, float]:
-  """Returns least and greatest of what is told of rewards: see `Agent.step`."""
-  least, greatest = survey['reward']
-  num = agent.value_prefix.num_steps if agent.value_prefix else 1
-  return min(least, num * least), max(greatest, num * greatest)
-
-
-def _name_of_rewards(agent: Agent) -> str:
-  if not agent.value_prefix:
-    return 'rewards'
-  return f'sums of up to {agent.value_prefix.num_steps} rewards'
+def _num_summed(agent: Agent) -> int:
+  """Returns the rewards that are told together: see `Agent.step`."""
+  return agent.value_prefix.num_steps if agent.value_prefix else 1
 
 
 def _fit_support(support: Any, found: Sequence[float],
@@ -201,15 +194,14 @@ def _check(agent: Agent, survey: dict[str, Any],
             else ('value/', 'reward/'))
   problems: list[str] = []
   bindings: dict[str, float] = {}
-  value_support, reward_support = agent.supports
-  for what, support, found, scope in (
-      ('discounted returns', value_support, survey['returns'], scopes[0]),
-      (_name_of_rewards(agent), reward_support, _rewards(agent, survey),
-       scopes[1])):
+  told = ('rewards' if _num_summed(agent) == 1
+          else f'sums of up to {_num_summed(agent)} rewards')
+  for what, name, found, scope in (
+      ('discounted returns', 'value_support', survey['returns'], scopes[0]),
+      (told, 'reward_support', survey['reward_sums'], scopes[1])):
+    support = getattr(agent, name)
     if not support.clips(tf.constant(found, tf.float32)).numpy().any():
       continue
-    name = ('value_support' if support is value_support
-            else 'reward_support')
     problems.append(
         f'{what} are from {found[0]:g} to {found[1]:g}, and {name} holds '
         f'{support.lowest:g} to {support.highest:g}')

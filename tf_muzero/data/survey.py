@@ -29,6 +29,8 @@ class Survey(NamedTuple):
     is_sample: whether there are more.
     discount: the agent's, per decision.
     reward: least and greatest.
+    reward_sums: least and greatest sum of rewards of a few steps in a row, from
+      one up to as many as was asked for.
     returns: least and greatest sum of discounted rewards from any state to its
       episode's end.
     values: likewise, where episodes that were cut off go on with their mean
@@ -48,6 +50,7 @@ class Survey(NamedTuple):
   is_sample: bool
   discount: float
   reward: Sequence[float]
+  reward_sums: Sequence[float]
   returns: Sequence[float]
   values: Sequence[float]
   mean_reward: float
@@ -66,12 +69,14 @@ class _Outline(NamedTuple):
     length: transitions.
     is_terminal: whether it ended, and was not cut off.
     reward: least, greatest and sum.
+    reward_sums: least and greatest.
     returns: least and greatest.
     values: least, greatest and sum.
   """
   length: int
   is_terminal: bool
   reward: Sequence[float]
+  reward_sums: Sequence[float]
   returns: Sequence[float]
   values: Sequence[float]
 
@@ -83,7 +88,8 @@ class _Moments(NamedTuple):
   squares: np.ndarray
 
 
-def survey(dataset: episodes_lib.Dataset, discount: float) -> Survey:
+def survey(dataset: episodes_lib.Dataset, discount: float,
+           sum_steps: int = 1) -> Survey:
   """Returns what is in a dataset.
 
   Vectors are all read, and so checked. Of frames only what stands beside them
@@ -92,6 +98,7 @@ def survey(dataset: episodes_lib.Dataset, discount: float) -> Survey:
   Args:
     dataset: to look at.
     discount: the agent's, per decision.
+    sum_steps: steps whose rewards are summed in `reward_sums`, at most.
   """
   is_sample = bool(
       dataset.approximate_steps) and dataset.num_episodes > _SAMPLE
@@ -103,12 +110,12 @@ def survey(dataset: episodes_lib.Dataset, discount: float) -> Survey:
   moments: Optional[_Moments] = None
   outlines: list[_Outline] = []
   if layout.is_image(dataset.spec.observation):
-    outlines = [_outline(reward, factor, discount)
+    outlines = [_outline(reward, factor, discount, sum_steps)
                 for reward, factor in _shown(_parts(dataset), dataset)]
   else:
     for episode in _shown(episodes_lib.iterate(dataset), dataset):
       outlines.append(_outline(
-          episode.reward[:-1], episode.discount[:-1], discount))
+          episode.reward[:-1], episode.discount[:-1], discount, sum_steps))
       moments = _add(moments, episode.observation.astype(np.float64))
   if not outlines:
     raise ValueError(f'{dataset.place!r} has not one good episode.')
@@ -159,14 +166,15 @@ def _parts(dataset: episodes_lib.Dataset
       yield reward, factor
 
 
-def _outline(reward: np.ndarray, factor: np.ndarray, discount: float
-             ) -> _Outline:
+def _outline(reward: np.ndarray, factor: np.ndarray, discount: float,
+             sum_steps: int) -> _Outline:
   """Returns what is kept of an episode.
 
   Args:
     reward: [transitions].
     factor: [transitions] 0 after a terminal transition, else 1.
     discount: the agent's.
+    sum_steps: see `survey`.
   """
   reward = reward.astype(np.float64)
   factors = discount * factor.astype(np.float64)
@@ -178,9 +186,12 @@ def _outline(reward: np.ndarray, factor: np.ndarray, discount: float
   horizon = 1.0 / (1.0 - discount) if discount < 1.0 else 0.0
   beyond = reward.sum() * horizon / max(len(reward), horizon, 1.0)
   values = returns[:-1] + reach[:-1] * beyond
+  before = np.concatenate([[0.0], np.cumsum(reward)])
+  sums = np.concatenate([before[num:] - before[:-num] for num in range(
+      1, min(sum_steps, len(reward)) + 1)])
   return _Outline(
       len(reward), not factor[-1], (reward.min(), reward.max(), reward.sum()),
-      (returns[:-1].min(), returns[:-1].max()),
+      (sums.min(), sums.max()), (returns[:-1].min(), returns[:-1].max()),
       (values.min(), values.max(), values.sum()))
 
 
@@ -202,17 +213,18 @@ def _add(moments: Optional[_Moments], x: np.ndarray) -> _Moments:
 def _summarise(outlines: Sequence[_Outline], is_sample: bool, discount: float
                ) -> Survey:
   """Returns the survey of episodes."""
-  reward, returns, values = (
+  reward, sums, returns, values = (
       np.array([getattr(x, name) for x in outlines])
-      for name in ('reward', 'returns', 'values'))
+      for name in ('reward', 'reward_sums', 'returns', 'values'))
   lengths = np.array([x.length for x in outlines])
   total = int(lengths.sum())
   limits = lambda x: (float(x[:, 0].min()), float(x[:, 1].max()))
   return Survey(
       num_episodes=len(outlines), num_steps=total,
       num_terminal=sum(x.is_terminal for x in outlines), is_sample=is_sample,
-      discount=discount, reward=limits(reward), returns=limits(returns),
-      values=limits(values), mean_reward=float(reward[:, 2].sum() / total),
+      discount=discount, reward=limits(reward), reward_sums=limits(sums),
+      returns=limits(returns), values=limits(values),
+      mean_reward=float(reward[:, 2].sum() / total),
       mean_value=float(values[:, 2].sum() / total),
       mean_return=float(reward[:, 2].mean()),
       best_return=float(reward[:, 2].max()),

@@ -64,8 +64,8 @@ class Head(keras.Model):
     self._settings = settings
     self._cell = keras.layers.LSTMCell(settings.units, name='lstm')
     self._cell.build([None, settings.num_features])
-    # No zeros here: networks may begin with features of zero, and where both are
-    # nothing, nothing is learned.
+    # No zeros here: networks may begin with features of zero, and where both
+    # are nothing, nothing is learned.
     self._logits = keras.layers.Dense(
         num_bins, kernel_initializer='lecun_normal', name='sum')
     self._logits.build([None, settings.units])
@@ -80,7 +80,7 @@ class Head(keras.Model):
     return tf.zeros([batch_size, 2 * self._settings.units + 2])
 
   def remembered(self, memory: tf.Tensor) -> tf.Tensor:
-    """Returns the memory [B, M] that a step begins with: none after a reset."""
+    """Returns the memory [B, M] that a step begins with; none after a reset."""
     is_old = memory[:, -1:] < self._settings.num_steps
     return tf.where(is_old, memory, 0.0)
 
