@@ -28,6 +28,7 @@ def test_a_line_by_hand():
   assert line.error == pytest.approx(np.sqrt(6.0 / 2.0))
   assert efficiency.fit(np.array([10, 100]), np.zeros(2)) is None
   assert efficiency.fit(np.array([10, 10, 10]), np.zeros(3)) is None
+  assert efficiency.fit(np.array([10, 15, 19]), np.zeros(3)) is None
 
 
 def test_environment_steps_are_all_that_were_played(tmp_path):

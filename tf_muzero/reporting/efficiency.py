@@ -40,13 +40,17 @@ class Fit(NamedTuple):
 
 
 def fit(steps: np.ndarray, returns: np.ndarray) -> Optional[Fit]:
-  """Returns the line of least squares; None of fewer than three points.
+  """Returns the line of least squares.
 
   Args:
-    steps: [N] environment steps, not all equal.
+    steps: [N] environment steps.
     returns: [N].
+
+  Returns:
+    None of fewer than three points, and where none has twice the steps of
+    another: ten times as many would be a guess.
   """
-  if len(steps) < 3 or len(set(steps)) < 2:
+  if len(steps) < 3 or max(steps) < 2 * min(steps):
     return None
   x = np.log10(steps)
   squares = np.sum((x - x.mean())**2)
