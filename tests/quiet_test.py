@@ -1,5 +1,7 @@
 """Libraries that are hushed for a while."""
 
+import os
+
 from absl import logging
 import pytest
 
@@ -21,3 +23,16 @@ def test_what_was_shown_before_is_shown_after(caplog):
       raise KeyError
     assert logger.level == level
   assert caplog.messages == 3 * ['shown']
+
+
+@pytest.mark.parametrize('level, shown', [
+    ('3', 'of worth\n'), ('0', 'a known one\nof worth\n')])
+def test_known_lines_of_native_code_are_dropped(
+    level, shown, monkeypatch, capfd):
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', level)
+  with pytest.raises(KeyError), quiet.native('known', 'unheard of'):
+    os.write(2, b'a known one\nof worth\n')
+    raise KeyError
+  assert capfd.readouterr().err == shown
+  os.write(2, b'a known one\n')
+  assert capfd.readouterr().err == 'a known one\n'

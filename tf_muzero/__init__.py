@@ -11,6 +11,8 @@ from importlib import metadata
 import os
 import sys
 
+from tf_muzero import quiet
+
 __all__ = ('__version__',)  # All else is imported from its module: docs/api.md.
 __version__ = '0.3.0'
 
@@ -29,6 +31,7 @@ with contextlib.suppress(metadata.PackageNotFoundError):
       sys.modules.setdefault('tensorflow.keras',
                              sys.modules['tensorflow'].keras)
     else:
+      sys.meta_path.insert(0, quiet.TensorFlowFinder())
       # Its import shows the LLVM inside TensorFlow to all other libraries, and
       # software OpenGL, which brings an LLVM of its own, ends the process when
       # it draws. TensorFlow does without where this module is missing.

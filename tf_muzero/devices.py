@@ -3,16 +3,15 @@
 import functools
 import os
 import signal
-import sys
-import tempfile
 import threading
 
 from absl import logging
 import tensorflow as tf
 
 from tf_muzero import cluster
+from tf_muzero import quiet
 
-_XLA_SAYS = (b'Compiled cluster using XLA!', b'before absl::InitializeLog()')
+_XLA_SAYS = ('Compiled cluster using XLA!', 'before absl::InitializeLog()')
 
 
 def limit_threads(intra_op_threads: int) -> None:
@@ -60,24 +59,10 @@ def start_compiler() -> None:
   """Compiles something small and keeps back what XLA says of its first time.
 
   It says in two lines, one of them a warning, that it is in use, and has no
-  switch for that. What else is written meanwhile is passed on. TensorFlow runs
-  afterwards: `limit_threads` comes before.
+  switch for that. TensorFlow runs afterwards: `limit_threads` comes before.
   """
-  if os.environ.get('TF_CPP_MIN_LOG_LEVEL') != '3':
-    return  # Whoever set it wants to see more.
-  sys.stderr.flush()
-  with tempfile.TemporaryFile() as kept:
-    stream = os.dup(2)
-    os.dup2(kept.fileno(), 2)
-    try:
-      tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
-    finally:
-      os.dup2(stream, 2)
-      os.close(stream)
-    kept.seek(0)
-    for line in kept:
-      if not any(text in line for text in _XLA_SAYS):
-        os.write(2, line)
+  with quiet.native(*_XLA_SAYS):
+    tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
 
 
 def is_chief(strategy: str) -> bool:

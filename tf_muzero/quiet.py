@@ -1,10 +1,19 @@
 """What libraries tell while they do as they were told."""
 
 import contextlib
+from importlib import abc
+from importlib import util
 import logging as standard_logging
-from typing import Iterator
+import os
+import sys
+import tempfile
+from typing import Any, Iterator
 
 from absl import logging
+
+# What TensorFlow 2.21 says of itself before it reads TF_CPP_MIN_LOG_LEVEL.
+_IMPORT_SAYS = ('before absl::InitializeLog()', 'oneDNN custom operations',
+                'Could not find cuda drivers')
 
 
 @contextlib.contextmanager
@@ -27,3 +36,49 @@ def below(verbosity: int) -> Iterator[None]:
     logging.set_verbosity(before)
     for logger, level in zip(loggers, levels):
       logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def native(*texts: str) -> Iterator[None]:
+  """Drops lines of native code that have one of some texts, until it ends.
+
+  What else is written past `sys.stderr` meanwhile is passed on at the end.
+  Nothing is dropped where TF_CPP_MIN_LOG_LEVEL is not what `tf_muzero` makes it:
+  whoever set it wants to see more.
+  """
+  if os.environ.get('TF_CPP_MIN_LOG_LEVEL') != '3':
+    yield
+    return
+  sys.stderr.flush()
+  with tempfile.TemporaryFile() as kept:
+    stream = os.dup(2)
+    os.dup2(kept.fileno(), 2)
+    try:
+      yield
+    finally:
+      os.dup2(stream, 2)
+      os.close(stream)
+      kept.seek(0)
+      for line in kept:
+        if not any(text.encode() in line for text in texts):
+          os.write(2, line)
+
+
+class TensorFlowFinder(abc.MetaPathFinder):
+  """Finds TensorFlow, once, so that its import is quiet."""
+
+  def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+    """Returns the module's spec, or None for another one."""
+    if fullname != 'tensorflow':
+      return None
+    sys.meta_path.remove(self)
+    spec = util.find_spec(fullname)
+    if spec and spec.loader:
+      load = spec.loader.exec_module
+
+      def load_quietly(module):
+        with native(*_IMPORT_SAYS):
+          load(module)
+
+      spec.loader.exec_module = load_quietly  # type: ignore[method-assign]
+    return spec

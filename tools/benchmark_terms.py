@@ -1,4 +1,6 @@
-"""What each term of the loss costs a learner step: CPU seconds and variables.
+"""What each term of the loss, and the value prefix, cost a learner step.
+
+CPU seconds, variables, and memory of a window:
 
   python tools/benchmark_terms.py --frames
 
@@ -24,6 +26,7 @@ from tf_muzero.learning.terms import contrastive
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import pixels
 from tf_muzero.networks import state
+from tf_muzero.networks import value_prefix
 from tf_muzero.networks.value_transform import Support
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Window
@@ -35,6 +38,8 @@ _STEPS = flags.DEFINE_integer('steps', 5, 'Learner steps that are timed.')
 
 _UNROLL_STEPS, _ACTIONS = 5, 6
 _SMALL = {'projector': [256, 128], 'predictor': [128]}
+# Units of the LSTM's features, and of the LSTM.
+_PREFIXES = {'value prefix': 64, 'value prefix of the paper': 512}
 # Name -> reconstruction's weight, further terms, whether frames are augmented.
 _VARIANTS = {
     'none': (0.0, (), False),
@@ -46,7 +51,8 @@ _VARIANTS = {
     'simsiam of the paper': (0.0, (consistency.simsiam(
         weight=2.0, projector=[1024] * 3, predictor=[512, 1024]),), True),
     'contrastive': (0.0, (contrastive.info_nce(
-        weight=1.0, temperature=0.1, **_SMALL),), True)}
+        weight=1.0, temperature=0.1, **_SMALL),), True),
+    **{name: (0.0, (), False) for name in _PREFIXES}}
 
 
 class _Source:
@@ -60,7 +66,7 @@ class _Source:
     self.num_steps = 1000
 
 
-def _make_trainer(source, reconstruction, terms, is_augmented):
+def _make_trainer(source, reconstruction, terms, is_augmented, prefix):
   network_fn = functools.partial(
       pixels.PixelNetwork, planes=16, num_blocks=1, head_planes=8,
       downsampling=[('convolution', 16, 0), ('convolution', 16, 0),
@@ -69,7 +75,8 @@ def _make_trainer(source, reconstruction, terms, is_augmented):
   support = Support(-2.0, 2.0, 41)
   trainer = train.make_trainer(
       source, agent_lib.Agent(
-          network_fn, support, support, 0.99, 1, 4 if _FRAMES.value else 1),
+          network_fn, support, support, 0.99, 1, 4 if _FRAMES.value else 1,
+          value_prefix=prefix),
       losses.LossWeights(
           1.0, 0.25, 1.0, 5e-3, reconstruction, terms,
           augmentation.shift_and_intensity(max_shift=4, intensity=0.05)
@@ -110,7 +117,11 @@ def main(_):
   source = _Source()
   for name, (reconstruction, terms, is_augmented) in _VARIANTS.items():
     keeps = bool(reconstruction or terms)
-    trainer = _make_trainer(source, reconstruction, terms, is_augmented)
+    units = _PREFIXES.get(name)
+    prefix = units and value_prefix.ValuePrefix(
+        num_steps=5, num_features=units, units=units)
+    trainer = _make_trainer(
+        source, reconstruction, terms, is_augmented, prefix)
     window = _window(source, keeps)
     step = tf.function(trainer.train_step)
     step(window)
@@ -120,7 +131,7 @@ def main(_):
       step(window)
       seconds.append(time.process_time() - begun)
     size = sum(x.nbytes for x in map(np.asarray, tf.nest.flatten(window)))
-    print(f'{name:22} {1e3 * min(seconds):8.1f} ms of CPU, '
+    print(f'{name:26} {1e3 * min(seconds):8.1f} ms of CPU, '
           f'{sum(v.shape.num_elements() for v in trainer.learned):9,} numbers '
           f'learned, {size / _BATCH.value / 1024:6.1f} kB per window')
 

@@ -8,6 +8,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero import quiet
 from tf_muzero import rng
 from tf_muzero.keras2 import keras
 from tf_muzero.learning import callbacks
@@ -149,7 +150,9 @@ class Saver:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
       tf.io.gfile.makedirs(directory)
       try:
-        with callbacks.saving(f'The checkpoint of step {model.step}'):
+        # TensorFlow 2.21 tells how long a moment of it took.
+        with quiet.below(logging.WARNING), callbacks.saving(
+            f'The checkpoint of step {model.step}'):
           # The position first: the checkpoint makes the step one to resume
           # from.
           self._save_position(model, directory)
