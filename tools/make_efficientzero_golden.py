@@ -108,7 +108,7 @@ def _scaled(checkout: str, random: np.random.Generator, size: int
             ) -> dict[str, Any]:
   """Returns h and its inverse in float64, and bins in float32.
 
-  In float32 their own formulas cancel: the inverse is a few 1e-4 off.
+  In float32 their own formulas cancel: values of 1 come back 1e-4 off.
   """
   config = _config(checkout, size)
   value = np.concatenate([
@@ -170,7 +170,7 @@ def _targets(checkout: str, random: np.random.Generator) -> dict[str, Any]:
       (3, start) for start in (0, 1, 2, 4, 6, 8, 9, 10, 12, 13)]
   total = 2000
   played = [int(x) for x in random.integers(0, total, len(windows))]
-  played[:5] = [total - 299, total - 300, 0, total - 600, total - 900]
+  played[7:12] = [total - age for age in (300, 299, 600, 1500, 900)]
 
   queue: list[Any] = []
   worker = _blank(
