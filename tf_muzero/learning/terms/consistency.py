@@ -40,8 +40,9 @@ def simsiam(*, weight: float, projector: Sequence[int],
   gradient (Ye et al. 2021, section 4.1, recalled).
 
   Args:
-    weight: of the term; 2 in the paper, whose terms all count 1/K at each of
-      the K unrolled steps, as here.
+    weight: of the term; 2 in the authors' code, where all terms of the K
+      unrolled steps count 1/K, as here, and those of the first state too, unlike
+      here: beside these it counts K times as much there.
     projector: units of its layers; 1024, 1024, 1024 in the paper.
     predictor: likewise; 512, 1024 in the paper.
   """
