@@ -11,6 +11,9 @@ from tf_muzero import cli
 from tf_muzero.config import files
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# As tf-muzero runs its commands: tf_muzero is imported before TensorFlow.
+_AS_A_COMMAND = ('import runpy, tf_muzero; runpy.run_module('
+                 '"tests.cli_fakes", run_name="__main__", alter_sys=True)')
 
 
 @pytest.fixture(name='base')
@@ -124,7 +127,7 @@ def test_the_command_line(tmp_path, base):
   }
   processes = {
       name: subprocess.Popen(  # pylint: disable=consider-using-with
-          [sys.executable, '-m', 'tests.cli_fakes', *(
+          [sys.executable, '-c', _AS_A_COMMAND, *(
               [] if arguments is None else
               [str(tmp_path / name), f'--gin_file={base}', *arguments])],
           cwd=_ROOT, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -43,7 +43,11 @@ class Mode(NamedTuple):
 
 
 def policy(*, name: str = 'policy') -> Mode:
-  """Returns the mode that takes the policy's most probable action."""
+  """Returns the mode that takes the policy's most probable action.
+
+  Of continuous actions it is the median of each component: see
+  `heads.PolicyHead`.
+  """
 
   def make(plan_fn: PlanFn, search_fn: Optional[SearchFn]) -> ActFn:
     del search_fn

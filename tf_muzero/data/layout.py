@@ -77,7 +77,7 @@ def check_fields(features_: tfds.features.FeaturesDict) -> tuple[str, ...]:
   if missing:
     raise ValueError(
         f'steps must have the fields {", ".join(NEEDED_FIELDS)}; there '
-        f'is no {", ".join(missing)}, only {", ".join(steps)}.')
+        f'is no {", ".join(missing)}, only {", ".join(sorted(steps))}.')
   for name in ('reward', *(x for x in FIELDS[3:] if x in steps)):
     if steps[name].shape not in ((), (1,)):
       raise ValueError(

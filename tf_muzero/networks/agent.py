@@ -41,7 +41,8 @@ class PlanningModel(NamedTuple):
     root_fn: (parameters, seed [2], observation [B, ...]) -> RootOutput.
     recurrent_fn: (parameters, seed [2], action, embedding) -> StepOutput.
     draw_fn: (seed [2], embedding, number [B]) -> action [B, ...].
-    mode_fn: (parameters, observation) -> most probable action [B, ...].
+    mode_fn: (parameters, observation) -> action [B, ...] of the head's
+      `mode_fn`.
     sample_fn: (parameters, seed [2], observation) -> sampled action [B, ...].
   """
   root_fn: Callable[[Parameters, tf.Tensor, tf.Tensor], RootOutput]

@@ -26,7 +26,9 @@ class PolicyHead(NamedTuple):
     log_prob_fn: (policy_parameters [..., P], actions [..., A, ...]) ->
       log-probability (or density) [..., A].
     sample_fn: (policy_parameters [B, P], seed [2]) -> action [B, ...].
-    mode_fn: policy_parameters [B, P] -> most probable action [B, ...].
+    mode_fn: policy_parameters [B, P] -> most probable action [B, ...]; of
+      continuous ones the median of each component, since a squashed Gaussian
+      may be densest at the bounds.
     entropy_fn: policy_parameters [..., P] -> entropy [...].
     num_candidates: A.
     scale_fn: policy_parameters [..., P] -> standard deviation [..., n] of each
