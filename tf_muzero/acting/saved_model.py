@@ -107,7 +107,9 @@ def save(directory: str, policy: MuZeroPolicy, model: PlanningModel,
 def write_metadata(directory: str, metadata: dict[str, Any]) -> None:
   """Writes what there is to know beside an exported policy."""
   with tf.io.gfile.GFile(os.path.join(directory, METADATA_FILE), 'w') as file:
-    file.write(json.dumps(metadata, indent=2, ensure_ascii=False) + '\n')
+    # TensorFlow wraps what a policy keeps; to JSON a wrapped dict may be none.
+    file.write(json.dumps(metadata, indent=2, ensure_ascii=False,
+                          default=_unwrapped) + '\n')
 
 
 def _act_fn(policy: MuZeroPolicy, shown: Nest, stored: Nest) -> Any:
@@ -192,6 +194,11 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
   saver.register_concrete_function('recurrent_inference', recurrent_inference)
   saver.signatures['initial_inference'] = initial_signature
   saver.signatures['recurrent_inference'] = recurrent_inference
+
+
+def _unwrapped(wrapped: Any) -> Any:
+  """Returns the dict or the list that TensorFlow has wrapped."""
+  return dict(wrapped) if hasattr(wrapped, 'keys') else list(wrapped)
 
 
 def _add_frames(spec: tf.TensorSpec, num_frames: int) -> tf.TensorSpec:
