@@ -101,7 +101,7 @@ def test_fields_must_be_there(tmp_path):
   features = tfds.features.FeaturesDict({'steps': tfds.features.Dataset({
       'observation': np.float32, 'action': np.int64})})
   data_toys.write_raw(tmp_path / 'raw', features, [])
-  with pytest.raises(ValueError, match='no reward, only observation, action'):
+  with pytest.raises(ValueError, match='no reward, only action, observation'):
     episodes_lib.open_dataset(str(tmp_path / 'raw'))
   data_toys.write_raw(tmp_path / 'flat', tfds.features.FeaturesDict(
       {'action': np.int64}), [])
