@@ -18,6 +18,7 @@ from tf_muzero.learning import optimizers
 from tf_muzero.learning.terms import consistency
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
+from tf_muzero.networks import value_prefix
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import store as store_lib
@@ -77,10 +78,19 @@ def _assert_fit_for_tpu(concrete):
   assert not op_table.dynamic(concrete)
 
 
+def _with_prefix(settings):
+  """Returns settings of an agent that tells sums of rewards."""
+  prefix = value_prefix.ValuePrefix(num_steps=2, num_features=3, units=4)
+  return {**settings, 'agent': dataclasses.replace(
+      settings['agent'], value_prefix=prefix)}
+
+
+@pytest.mark.parametrize('settings_fn', [
+    _settings, lambda: _with_prefix(_settings())], ids=['plain', 'prefix'])
 @pytest.mark.parametrize('kind', sorted(_TASKS))
-def test_the_search_lowers_for_a_tpu(kind):
+def test_the_search_lowers_for_a_tpu(kind, settings_fn):
   concrete = programs.search(
-      _settings(), _TASKS[kind], made_up_tpu.strategy(2))
+      settings_fn(), _TASKS[kind], made_up_tpu.strategy(2))
   _assert_fit_for_tpu(concrete)
   assert lowering.lower(concrete)
   assert not lowering.count_all_reduces(concrete)
@@ -96,8 +106,8 @@ def test_the_train_step_lowers_for_a_tpu_and_sums_gradients_alone(window):
   assert 'AllToAll' not in names
 
 
-def test_heads_and_statistics_that_follow_lower_for_a_tpu():
-  settings = _settings()
+def test_heads_sums_and_statistics_that_follow_lower_for_a_tpu():
+  settings = _with_prefix(_settings())
   settings['agent'] = dataclasses.replace(
       settings['agent'], network_fn=functools.partial(
           state.StateNetwork, num_blocks=1, width=8, observation_horizon=5))
