@@ -30,7 +30,8 @@ def _model():
   random = np.random.default_rng(0)
   for variable in network.variables:
     if 'observation' not in variable.name:
-      variable.assign_add(random.normal(0.0, 0.5, variable.shape))
+      variable.assign(random.normal(
+          1.0 if 'gamma' in variable.name else 0.0, 0.5, variable.shape))
   return agent, network
 
 
