@@ -43,8 +43,8 @@ def native(*texts: str) -> Iterator[None]:
   """Drops lines of native code that have one of some texts, until it ends.
 
   What else is written past `sys.stderr` meanwhile is passed on at the end.
-  Nothing is dropped where TF_CPP_MIN_LOG_LEVEL is not what `tf_muzero` makes it:
-  whoever set it wants to see more.
+  Nothing is dropped where TF_CPP_MIN_LOG_LEVEL is not what `tf_muzero` makes
+  it: whoever set it wants to see more.
   """
   if os.environ.get('TF_CPP_MIN_LOG_LEVEL') != '3':
     yield
@@ -69,6 +69,7 @@ class TensorFlowFinder(abc.MetaPathFinder):
 
   def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
     """Returns the module's spec, or None for another one."""
+    del path, target
     if fullname != 'tensorflow':
       return None
     sys.meta_path.remove(self)

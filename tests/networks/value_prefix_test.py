@@ -54,7 +54,7 @@ class _Slow:
       if number % _STEPS == 0:
         h, c = np.zeros([2, _UNITS])
       gates = x @ self.kernel + h @ self.recurrent + self.bias
-      i, f, new, o = np.split(gates, 4)
+      i, f, new, o = gates.reshape([4, _UNITS])
       c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(new)
       h = _sigmoid(o) * np.tanh(c)
       logits = h @ self.matrix + self.start

@@ -41,8 +41,8 @@ def simsiam(*, weight: float, projector: Sequence[int],
 
   Args:
     weight: of the term; 2 in the authors' code, where all terms of the K
-      unrolled steps count 1/K, as here, and those of the first state too, unlike
-      here: beside these it counts K times as much there.
+      unrolled steps count 1/K, as here, and those of the first state too,
+      unlike here: beside these it counts K times as much there.
     projector: units of its layers; 1024, 1024, 1024 in the paper.
     predictor: likewise; 512, 1024 in the paper.
   """
