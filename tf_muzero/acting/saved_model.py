@@ -184,10 +184,12 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
           _draw_all(model, step, seed), policy.own_action)
     return outputs
 
+  def without_memory(embedding, action, seed):
+    return recurrent(embedding, (), action, seed)
+
   # The names of the arguments are what callers see.
   recurrent_inference = tf.function(
-      recurrent if len(state) == 2 else
-      lambda embedding, action, seed: recurrent(embedding, (), action, seed),
+      recurrent if 'memory' in outputs else without_memory,
       input_signature=[*state, action, seed])
   recurrent_inference.get_concrete_function()
   saver.register_concrete_function('initial_inference', initial_inference)
