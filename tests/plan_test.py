@@ -45,7 +45,7 @@ def test_a_run_is_counted_by_hand():
   dynamics = (_WIDTH + 2) * _WIDTH + 2 * _WIDTH**2 + _WIDTH * (_WIDTH + _BINS)
   representation = 2 * _WIDTH + 2 * _WIDTH**2 + _WIDTH**2
   assert run.initial == 2 * (representation + prediction)
-  assert run.recurrent == 2 * (dynamics + prediction)
+  assert run.recurrent == 2 * (dynamics + prediction + _BINS)  # Its mean.
   # 13 states for 9 windows, each used once.
   assert run.searches == pytest.approx(36 * 13 / 9)
   assert run.search_flops == run.initial + 4 * run.recurrent
