@@ -94,7 +94,7 @@ def test_play_gets_better_with_learning(tmp_path, monkeypatch):
               fresh, fresh.element_spec, _BATCH, interaction.store_windows,
               interaction.sample_reuse)],
           reanalyse.cutting(agent, 2, keep_observations=False), seed=0),
-      steps_per_epoch=60, verbose=0, callbacks=[callbacks.PublishSnapshots(
+      steps_per_epoch=100, verbose=0, callbacks=[callbacks.PublishSnapshots(
           5, directory, lambda: trainer.network)])
   with open(log, encoding='utf-8') as file:
     returns = [json.loads(line)['return'] for line in file]
