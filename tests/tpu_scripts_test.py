@@ -80,8 +80,8 @@ def test_set_up_copies_to_all_workers_and_leaves_tensorflow_alone():
 
 
 @pytest.mark.skipif(
-    sys.version_info >= (3, 12), reason='The image has TensorFlow 2.15, and the '
-    'lock file is not that of this Python.')
+    sys.version_info >= (3, 12),
+    reason='The image has TensorFlow 2.15; other requirements hold here.')
 def test_everything_but_tensorflow_is_installed_on_a_tpu():
   config = configparser.ConfigParser()
   config.read(os.path.join(_ROOT, 'setup.cfg'))
