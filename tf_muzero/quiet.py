@@ -42,20 +42,26 @@ def below(verbosity: int) -> Iterator[None]:
 def native(*texts: str) -> Iterator[None]:
   """Drops lines of native code that have one of some texts, until it ends.
 
-  What else is written past `sys.stderr` meanwhile is passed on at the end.
+  What else is written past `sys.stderr` meanwhile is passed on at the end, and
+  lost where native code ends the process.
   Nothing is dropped where TF_CPP_MIN_LOG_LEVEL is not what `tf_muzero` makes
   it: whoever set it wants to see more.
   """
-  if os.environ.get('TF_CPP_MIN_LOG_LEVEL') != '3':
+  kept = None
+  if os.environ.get('TF_CPP_MIN_LOG_LEVEL') == '3' and sys.stderr:
+    with contextlib.suppress(OSError):  # Nowhere to keep it.
+      kept = tempfile.TemporaryFile()  # pylint: disable=consider-using-with
+  if kept is None:
     yield
     return
   sys.stderr.flush()
-  with tempfile.TemporaryFile() as kept:
+  with kept:
     stream = os.dup(2)
     os.dup2(kept.fileno(), 2)
     try:
       yield
     finally:
+      sys.stderr.flush()
       os.dup2(stream, 2)
       os.close(stream)
       kept.seek(0)

@@ -24,7 +24,7 @@ is_new() {  # Whether it gets TensorFlow 2.21.
   "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))'
 }
 
-is_newest() {  # Whether labmaze cannot be built there, which dm-control asks for.
+is_newest() {  # Whether labmaze, which dm-control asks for, cannot be built.
   "$1" -c 'import sys; sys.exit(sys.version_info < (3, 13))'
 }
 
@@ -60,8 +60,10 @@ install() {
 
 check() {  # TF-Agents asks for old releases, and runs with new ones.
   "$VENV/bin/python" -m pip check | grep -v '^No broken' |
-      if is_new "$VENV/bin/python"; then
+      if is_newest "$VENV/bin/python"; then
         grep -v -e '^tf-agents ' -e '^dm-control .* labmaze'
+      elif is_new "$VENV/bin/python"; then
+        grep -v '^tf-agents '
       else
         cat
       fi

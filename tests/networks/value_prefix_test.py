@@ -200,6 +200,28 @@ def test_networks_of_ones_own_have_it_too():
     dataclasses.replace(agent, network_fn=Hiding).make_network(_SPEC)
 
 
+def test_agents_of_one_network_do_not_share_what_differs(model):
+  agent, network = model
+  other = dataclasses.replace(
+      agent, reward_support=value_transform.Support(0.0, 5.0, 9))
+  parameters = agent_test.parameters_of(network)
+  rewards = []
+  for each in (agent, other, agent):
+    planning = each.plan_with(network, _SPEC)
+    root = planning.root_fn(parameters, rng.seed(0), tf.ones([2, 5]))
+    rewards.append(planning.recurrent_fn(
+        parameters, rng.seed(0), tf.constant([0, 1]), root.embedding).reward)
+  np.testing.assert_array_equal(rewards[0], rewards[2])
+  assert np.all(np.abs(rewards[0] - rewards[1]) > 1e-3)
+
+
+def test_sums_that_are_not_learned_are_told(caplog):
+  _PREFIX.compare(_STEPS)
+  assert not caplog.messages
+  _PREFIX.compare(_STEPS - 1)
+  assert 'longer sums are not learned' in caplog.text
+
+
 def test_wrong_settings_are_errors():
   with pytest.raises(ValueError, match='num_steps'):
     value_prefix.ValuePrefix(num_steps=0, num_features=1, units=1)

@@ -160,22 +160,29 @@ def _fit_agent(agent: Agent, survey: dict[str, Any], source: sources.Source
     return dataclasses.replace(agent, num_datapoints=source.num_steps)
   num_datapoints = survey['num_steps'] if not (
       survey['is_sample']) else source.num_steps
-  found = survey['values'], survey['reward_sums']
+  num, (least, greatest) = _num_summed(agent), survey['reward']
+  # The best reward may come again and again.
+  sums = min(least, num * least), max(greatest, num * greatest)
   horizon = (1.0 / (1.0 - agent.discount) if agent.discount < 1.0
              else math.inf)
   # Nothing is better than the best reward for ever.
   possible = tuple(horizon * x if x else 0.0 for x in (
       min(survey['reward'][0], 0.0), max(survey['reward'][1], 0.0)))
   return agent.fitted(agent_lib.Fitted(
-      _fit_support(agent.value_support, found[0], possible,
+      _fit_support(agent.value_support, survey['values'], possible,
                    survey['mean_value']),
-      _fit_support(agent.reward_support, found[1], found[1],
+      _fit_support(agent.reward_support, sums, sums,
                    survey['mean_reward']), num_datapoints))
 
 
 def _num_summed(agent: Agent) -> int:
   """Returns the rewards that are told together: see `Agent.step`."""
   return agent.value_prefix.num_steps if agent.value_prefix else 1
+
+
+def _told(agent: Agent) -> str:
+  num = _num_summed(agent)
+  return 'rewards' if num == 1 else f'sums of up to {num} rewards'
 
 
 def _fit_support(support: Any, found: Sequence[float],
@@ -194,11 +201,9 @@ def _check(agent: Agent, survey: dict[str, Any],
             else ('value/', 'reward/'))
   problems: list[str] = []
   bindings: dict[str, float] = {}
-  told = ('rewards' if _num_summed(agent) == 1
-          else f'sums of up to {_num_summed(agent)} rewards')
   for what, name, found, scope in (
       ('discounted returns', 'value_support', survey['returns'], scopes[0]),
-      (told, 'reward_support', survey['reward_sums'], scopes[1])):
+      (_told(agent), 'reward_support', survey['reward_sums'], scopes[1])):
     support = getattr(agent, name)
     if not support.clips(tf.constant(found, tf.float32)).numpy().any():
       continue
@@ -234,10 +239,10 @@ def _tell(agent: Agent, survey: dict[str, Any]) -> None:
   logging.info(
       'Data: %d episodes, %d of them to a terminal end, %d transitions; return '
       '%.4g in the mean, %.4g at best; rewards %.4g to %.4g, discounted '
-      'returns %.4g to %.4g. Held: rewards %.4g to %.4g, values %.4g to %.4g.',
+      'returns %.4g to %.4g. Held: %s %.4g to %.4g, values %.4g to %.4g.',
       survey['num_episodes'], survey['num_terminal'], survey['num_steps'],
       survey['mean_return'], survey['best_return'], *survey['reward'],
-      *survey['returns'], reward.lowest, reward.highest, value.lowest,
+      *survey['returns'], _told(agent), reward.lowest, reward.highest, value.lowest,
       value.highest)
   if survey['reward'][0] == survey['reward'][1] and (
       not survey['num_terminal'] or not survey['reward'][0]):

@@ -199,8 +199,11 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
 
 
 def _unwrapped(wrapped: Any) -> Any:
-  """Returns the dict or the list that TensorFlow has wrapped."""
-  return dict(wrapped) if hasattr(wrapped, 'keys') else list(wrapped)
+  """Returns the dict or the sequence that TensorFlow has wrapped."""
+  for kind in (dict, tuple, list):
+    if isinstance(wrapped, kind):
+      return kind(wrapped)
+  raise TypeError(f'{type(wrapped).__name__} has no form in JSON: {wrapped}')
 
 
 def _add_frames(spec: tf.TensorSpec, num_frames: int) -> tf.TensorSpec:

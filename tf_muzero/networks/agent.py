@@ -218,6 +218,12 @@ class Agent:
         num_value_bins=self.value_support.num_bins,
         num_reward_bins=self._num_reward_outputs)
 
+  def _traces_of(self, network: Network
+                 ) -> tuple[functional.Traces, functional.Traces]:
+    """Returns traces that all planning models share for which they are right."""
+    return _TRACES.setdefault(network, {}).setdefault(
+        (self.reward_support, self.value_prefix), ({}, {}))
+
   def plan_with(self, network: Network, spec: EnvironmentSpec,
                 max_scale: float = np.inf) -> PlanningModel:
     """Returns the network as functions of parameters.
@@ -239,7 +245,7 @@ class Agent:
           network, embedding, action, memory)
       return (embedding, reward, memory) + network.predict_heads(embedding)
 
-    initial_traces, recurrent_traces = _traces_of(network)
+    initial_traces, recurrent_traces = self._traces_of(network)
     apply_initial = functional.functionalize(
         initial, network.variables, initial_traces)
     apply_recurrent = functional.functionalize(
@@ -278,9 +284,3 @@ class Agent:
 def _head_of(network: Any) -> value_prefix_lib.Head:
   """Returns what tells the sums of a network's rewards."""
   return network.value_prefix
-
-
-def _traces_of(network: Network
-               ) -> tuple[functional.Traces, functional.Traces]:
-  """Returns the traces of a network, which all its planning models share."""
-  return _TRACES.setdefault(network, ({}, {}))

@@ -8,6 +8,7 @@ with the embedding, and the search takes the difference of two sums.
 
 import dataclasses
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 
@@ -31,6 +32,15 @@ class ValuePrefix:
   def __post_init__(self):
     ranges.at_least(1, num_steps=self.num_steps, units=self.units,
                     num_features=self.num_features)
+
+  def compare(self, unroll_steps: int) -> None:
+    """Warns where sums that a search asks for are not learned."""
+    if unroll_steps < self.num_steps:
+      logging.warning(
+          'A value prefix tells sums of up to %d rewards, and windows have %d '
+          'steps: longer sums are not learned, but searched with. Set '
+          'train.train.unroll_steps or value_prefix.ValuePrefix.num_steps.',
+          self.num_steps, unroll_steps)
 
   def sums(self, reward: tf.Tensor) -> tf.Tensor:
     """Returns what is to be told at each step.
