@@ -18,6 +18,7 @@ from tf_muzero.data import action_values
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
+from tf_muzero.networks import value_prefix
 from tf_muzero.networks import value_transform
 
 _SMALL = value_transform.Support(-2.0, 2.0, 11)  # About 8.
@@ -103,6 +104,23 @@ def test_fitted_supports_hold_the_data_and_are_recorded(directory, tmp_path):
   again = fitting.fit(str(tmp_path), changed, agent)
   assert again.agent == fit.agent and again.lengths == fit.lengths
   assert all(np.array_equal(*x) for x in zip(again.statistics, fit.statistics))
+
+
+def test_supports_of_sums_hold_better_ones_than_the_data_has(
+    directory, tmp_path):
+  dataset = episodes_lib.open_dataset(directory)
+  summing = lambda *supports: dataclasses.replace(
+      _agent(*supports), value_prefix=value_prefix.ValuePrefix(
+          num_steps=3, num_features=2, units=2))
+  fit = fitting.fit(str(tmp_path), dataset, summing(
+      _FITTED, value_transform.FittedSupport(11, 1.0)))
+  # Those of the data cancel.
+  assert fit.content['survey']['reward_sums'] == (-5000.0, 5000.0)
+  support = fit.agent.reward_support
+  assert support.highest > 15000.0 and support.lowest < -15000.0
+  with pytest.raises(ValueError, match='sums of up to 3 rewards are from -5000'
+                     ' to 5000, and reward_support'):
+    fitting.fit(str(tmp_path), dataset, summing(_FITTED, _SMALL))
 
 
 def test_other_supports_than_recorded_are_refused(directory, tmp_path):
