@@ -242,8 +242,8 @@ def _tell(agent: Agent, survey: dict[str, Any]) -> None:
       'returns %.4g to %.4g. Held: %s %.4g to %.4g, values %.4g to %.4g.',
       survey['num_episodes'], survey['num_terminal'], survey['num_steps'],
       survey['mean_return'], survey['best_return'], *survey['reward'],
-      *survey['returns'], _told(agent), reward.lowest, reward.highest, value.lowest,
-      value.highest)
+      *survey['returns'], _told(agent), reward.lowest, reward.highest,
+      value.lowest, value.highest)
   if survey['reward'][0] == survey['reward'][1] and (
       not survey['num_terminal'] or not survey['reward'][0]):
     logging.warning('All rewards of the data are %g, and nothing tells good '

@@ -220,7 +220,7 @@ class Agent:
 
   def _traces_of(self, network: Network
                  ) -> tuple[functional.Traces, functional.Traces]:
-    """Returns traces that all planning models share for which they are right."""
+    """Returns traces, shared by the planning models that they are right for."""
     return _TRACES.setdefault(network, {}).setdefault(
         (self.reward_support, self.value_prefix), ({}, {}))
 
