@@ -125,8 +125,6 @@ def train(
   fit = fitting.fit(run_directory, opened, agent, clip_targets)
   source, agent = fit.source, fit.agent
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
-  if agent.value_prefix:
-    agent.value_prefix.compare(unroll_steps)
   on_signal = interruption.StopOnSignal()
   measure_fn = best.checked(best_by, evaluate_fn(agent, source) if (
       evaluate_fn and evaluate_every) else None)

@@ -89,6 +89,8 @@ class Feed(NamedTuple):
     todo.append(f'compiled: the train step, which unrolls {self.unroll_steps} '
                 'steps' + ' (many: this takes minutes)' * many)
     logging.info('Before the first step. %s.', '; '.join(todo))
+    if self.agent.value_prefix:
+      self.agent.value_prefix.compare(self.unroll_steps)
 
   def store(self, strategy: tf.distribute.Strategy, run_directory: str,
             service: Optional[service_lib.Service], start: checkpoints.Start,
