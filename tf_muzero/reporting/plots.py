@@ -23,9 +23,11 @@ from tf_muzero.reporting.runs import Data
 _SIZE = 4.6, 3.4  # Inches of a panel, width and height.
 _DOTS = 160  # An inch.
 # Okabe and Ito's, which those who see few colours tell apart; not the yellow.
+# Then two more, since studies have up to nine variants.
 _COLORS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00',
-           '#555555')
+           '#555555', '#6b3d0f', '#7a5fc0')
 _LETTERS = 60  # In a line of a legend.
+_ROW = 0.2  # Inches of such a line.
 _STEPS = 'learner steps'
 _RETURN = 'mean return'
 
@@ -196,6 +198,7 @@ def intervals(stem: str, aggregates: dict[str, dict[str, Interval]],
                 color=color_of(y), alpha=0.6)
       axes.plot([interval.value] * 2, [y - 0.3, y + 0.3], color='k')
     axes.set_yticks(range(len(values)), list(values), fontsize='small')
+    axes.use_sticky_edges = False  # Of bars: what is at the end would be cut.
     axes.margins(x=0.1)
     axes.invert_yaxis()
 
@@ -288,9 +291,10 @@ def panel(path: str, alternative: str, draw_fn: Callable[[Any], None], *,
   axes.spines[['top', 'right']].set_visible(False)
   lines = dict(zip(*reversed(axes.get_legend_handles_labels())))
   if len(lines) > 1:
-    figure.legend(
-        lines.values(), lines.keys(), loc='outside lower center',
-        fontsize='small', frameon=False,
-        ncols=max(1, min(len(lines), _LETTERS // (max(map(len, lines)) + 6))))
+    columns = max(1, min(len(lines), _LETTERS // (max(map(len, lines)) + 6)))
+    rows = -(-len(lines) // columns)
+    figure.set_figheight(height + _ROW * max(rows - 2, 0))
+    figure.legend(lines.values(), lines.keys(), loc='outside lower center',
+                  fontsize='small', frameon=False, ncols=columns)
   figure.savefig(f'{path}.png', dpi=_DOTS)
   return Picture(f'{os.path.basename(path)}.png', alternative)
