@@ -205,11 +205,16 @@ class _Path:
         [embedding, tf.range(embedding.shape[0])], axis=-1))
 
 
-@pytest.mark.parametrize('golden', _SEARCH['found'],
-                         ids=lambda golden: str(golden['horizon']))
-def test_rewards_of_a_path(golden):
-  agent = _agent(golden['horizon'], _SEARCH)
-  network, value = _Path(agent), _array(_SEARCH['value'])
+@pytest.fixture(name='path', params=_SEARCH['found'],
+                ids=lambda golden: str(golden['horizon']))
+def _path(request):
+  """Returns what was found for a horizon, an agent, its network, values."""
+  agent = _agent(request.param['horizon'], _SEARCH)
+  return request.param, agent, _Path(agent), _array(_SEARCH['value'])
+
+
+def test_rewards_of_a_path(path):
+  golden, agent, network, value = path
   num_steps, batch = value.shape
   embedding = tf.zeros([batch], tf.int32)
   memory, returns, total = agent.no_memory(network, batch), 0.0, 0.0
@@ -227,11 +232,8 @@ def test_rewards_of_a_path(golden):
   assert np.ptp(golden['sums']) > 1.0
 
 
-@pytest.mark.parametrize('golden', _SEARCH['found'],
-                         ids=lambda golden: str(golden['horizon']))
-def test_search_of_a_path(golden):
-  agent = _agent(golden['horizon'], _SEARCH)
-  network, value = _Path(agent), _array(_SEARCH['value'])
+def test_search_of_a_path(path):
+  golden, agent, network, value = path
   num_steps, batch = value.shape
   logits = tf.zeros([batch, 1])
 
