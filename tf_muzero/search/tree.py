@@ -246,9 +246,14 @@ def _climb(tree: Tree, roots, node, returns, q_min, q_max,
 def _view(tree: Tree, trees, node, n, q_min, q_max) -> selection.Node:
   """Returns the statistics of the nodes of the given flat numbers [G]."""
   num_candidates = tree.prior.shape[1]
-  rows = lambda x: tf.gather(tf.reshape(x, [-1, num_candidates]), node)
-  visits = rows(tree.visits)
+
+  def edges(x):
+    if node.shape[0] == 1:  # XLA sees that no more than these are read.
+      return tf.slice(x, node * num_candidates, [num_candidates])[tf.newaxis]
+    return tf.gather(tf.reshape(x, [-1, num_candidates]), node)
+
+  visits = edges(tree.visits)
   return selection.Node(
-      trees, rows(tree.prior), visits,
-      rows(tree.total) / tf.maximum(visits, 1.0), n,
+      trees, tf.gather(tree.prior, node), visits,
+      edges(tree.total) / tf.maximum(visits, 1.0), n,
       tf.gather(tree.network_value, node), q_min, q_max)
