@@ -46,3 +46,14 @@ tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
 """], check=True, capture_output=True, env={
     **os.environ, 'TF_CPP_MIN_LOG_LEVEL': '3', 'CUDA_VISIBLE_DEVICES': ''})
   assert done.stderr == b''
+
+
+@pytest.mark.parametrize('version, threads', [('2.15.1', [3]), ('2.21.0', [])])
+def test_threads_are_limited_where_compiled_searches_do_not_share_them(
+    version, threads, monkeypatch):
+  limited = []
+  monkeypatch.setattr(tf, '__version__', version)
+  monkeypatch.setattr(tf.config.threading, 'set_intra_op_parallelism_threads',
+                      limited.append)
+  devices.limit_threads(3)
+  assert limited == threads

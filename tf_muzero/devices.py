@@ -18,13 +18,19 @@ def limit_threads(intra_op_threads: int) -> None:
   """Limits the threads that one operation may use; 0 leaves it to TensorFlow.
 
   Searches side by side use the cores better than threads inside each of them.
-  Too late once TensorFlow runs, which is logged.
+  Too late once TensorFlow runs, which is logged. Not done where XLA runs all
+  that it compiled on these threads: then searches would wait for one another.
   """
   if intra_op_threads < 0:
     raise ValueError(
         f'intra_op_threads must be >= 0, got {intra_op_threads}.')
   config = tf.config.threading
   if intra_op_threads in (0, config.get_intra_op_parallelism_threads()):
+    return
+  if not tf.__version__.startswith('2.15.'):  # So it is with 2.21.
+    logging.info('intra_op_threads = %d is not kept: with TensorFlow %s '
+                 'compiled searches share these threads.', intra_op_threads,
+                 tf.__version__)
     return
   try:
     config.set_intra_op_parallelism_threads(intra_op_threads)

@@ -94,7 +94,8 @@ def train(
     seed: of everything random.
     compute_dtype: of the network that learns: `float32`, or `bfloat16` on TPU.
       Weights and losses are float32 anyway, and so are searches on the host.
-    intra_op_threads: threads of one operation; 0 leaves it to TensorFlow.
+    intra_op_threads: threads of one operation, see `devices.limit_threads`; 0
+      leaves it to TensorFlow.
     deterministic: two runs, and a run that was killed and resumed, agree bit
       for bit; slower.
     clip_targets: whether rewards and values that a support does not hold are
