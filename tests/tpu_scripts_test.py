@@ -54,12 +54,38 @@ def _remote(words):
 @pytest.mark.parametrize('accelerator, runtime', [
     ('v4-8', 'tpu-vm-tf-2.15.1-pjrt'),
     ('v5litepod-8', 'tpu-vm-tf-2.15.1-pjrt'),
-    ('v5p-32', 'tpu-vm-tf-2.15.1-pod-pjrt')])
+    ('v5p-32', 'tpu-vm-tf-2.15.1-pod-pjrt'),
+    ('v6e-8', 'v2-alpha-tpuv6e')])
 def test_create(accelerator, runtime):
   assert _dry_run('create.sh', '--spot', ACCELERATOR=accelerator) == [[
       'gcloud', 'compute', 'tpus', 'tpu-vm', 'create', 'agent',
       f'--accelerator-type={accelerator}', f'--version={runtime}', '--spot',
       '--zone=us-central2-b']]
+
+
+@pytest.mark.parametrize('accelerator, runtime', [
+    ('v4-8', 'tpu-ubuntu2204-base'), ('v5litepod-8', 'v2-alpha-tpuv5-lite'),
+    ('v5p-8', 'v2-alpha-tpuv5')])
+def test_today_s_tensorflow_has_images_of_its_own(accelerator, runtime):
+  (words,) = _dry_run('create.sh', ACCELERATOR=accelerator, TENSORFLOW='2.20')
+  assert f'--version={runtime}' in words
+  assert _remote(_dry_run('set_up.sh', TENSORFLOW='2.20')[2]).endswith(
+      'install_on_tpu.sh 2.20')
+  (words,) = _dry_run('train.sh', 'x', TENSORFLOW='2.20')
+  command = _remote(words)
+  assert 'libtpu.so) nohup .venv-tpu/bin/python -m tf_muzero.train' in command
+
+
+@pytest.mark.parametrize('accelerator, tensorflow, message', [
+    ('v6e-8', '2.15', 'knows no v6e: set TENSORFLOW=2.20'),
+    ('v6e-16', '', 'v6e-16 is a pod'), ('v5p-32', '2.20', 'v5p-32 is a pod'),
+    ('v4-8', '2.18', 'must be 2.15 or 2.20, got 2.18')])
+def test_what_cannot_run_is_refused_before_it_is_paid(
+    accelerator, tensorflow, message):
+  done = _run('create.sh', '--dry-run', ACCELERATOR=accelerator,
+              TENSORFLOW=tensorflow)
+  assert done.returncode == 2 and message in done.stderr
+  assert not done.stdout
 
 
 def test_create_queued():
@@ -70,13 +96,12 @@ def test_create_queued():
       '--project=planning']]
 
 
-def test_set_up_copies_to_all_workers_and_leaves_tensorflow_alone():
+def test_set_up_copies_to_all_workers_and_installs_there():
   archive, copy, install = _dry_run('set_up.sh')
   assert archive[:2] == ['git', 'archive']
   assert copy[3:6] == ['tpu-vm', 'scp', 'tf_muzero.tar.gz']
   assert '--worker=all' in copy and '--worker=all' in install
-  command = _remote(install)
-  assert '--no-deps' in command and 'tools/setup_venv.sh' in command
+  assert _remote(install).endswith('tools/install_on_tpu.sh 2.15')
 
 
 @pytest.mark.skipif(

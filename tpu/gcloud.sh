@@ -2,9 +2,13 @@
 # Settings, and how the scripts of this folder call gcloud; sourced by them.
 #   TPU_NAME     of the TPU; it need not be there yet.
 #   ZONE         such as us-central2-b.
-#   ACCELERATOR  v4-8, v4-32, v5litepod-8, v5p-8, ...; more than 8 is a pod.
+#   ACCELERATOR  v4-8, v4-32, v5litepod-8, v5p-8, v6e-8, ...; more than 8 is a
+#                pod.
 #   PROJECT      of the cloud; by default gcloud's own.
-#   RUNTIME      image; by default the one with TensorFlow 2.15.1.
+#   TENSORFLOW   2.15, which an image has, or 2.20, which is installed on an image
+#                without one, and not for pods; by default 2.20 for v6e, which
+#                2.15 does not know, and 2.15 for all others.
+#   RUNTIME      image; by default what these ask for.
 #   DRY_RUN      if not empty, commands are printed and not run; so is --dry-run.
 # shellcheck disable=SC2034  # What is set here is used by the scripts.
 set -euo pipefail
@@ -28,7 +32,30 @@ IS_POD=''
 if ((${ACCELERATOR##*-} > 8)); then
   IS_POD=1
 fi
-RUNTIME="${RUNTIME:-tpu-vm-tf-2.15.1${IS_POD:+-pod}-pjrt}"
+case "${ACCELERATOR}" in
+  v6e-*) image=v2-alpha-tpuv6e TENSORFLOW="${TENSORFLOW:-2.20}" ;;
+  v5p-*) image=v2-alpha-tpuv5 ;;
+  v5litepod-*) image=v2-alpha-tpuv5-lite ;;
+  *) image=tpu-ubuntu2204-base ;;
+esac
+TENSORFLOW="${TENSORFLOW:-2.15}"
+case "${TENSORFLOW} ${ACCELERATOR}" in
+  '2.15 v6e-'*)
+    echo 'TensorFlow 2.15 knows no v6e: set TENSORFLOW=2.20.' >&2
+    exit 2 ;;
+  '2.15 '*) image="tpu-vm-tf-2.15.1${IS_POD:+-pod}-pjrt" ;;
+  '2.20 '*)
+    if [[ -n "${IS_POD}" ]]; then
+      echo "${ACCELERATOR} is a pod, whose other hosts have to run a server of" \
+        'TensorFlow, as the images with TensorFlow 2.15 do: with' \
+        'TENSORFLOW=2.20 take one host.' >&2
+      exit 2
+    fi ;;
+  *)
+    echo "TENSORFLOW must be 2.15 or 2.20, got ${TENSORFLOW}." >&2
+    exit 2 ;;
+esac
+RUNTIME="${RUNTIME:-${image}}"
 WHERE=("--zone=${ZONE}" ${PROJECT:+"--project=${PROJECT}"})
 
 # Prints a command so that it can be pasted.

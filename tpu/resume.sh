@@ -7,7 +7,7 @@
 # again, and where it trains already, this fails.
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
-export TPU_NAME ZONE ACCELERATOR PROJECT RUNTIME DRY_RUN
+export TPU_NAME ZONE ACCELERATOR PROJECT TENSORFLOW RUNTIME DRY_RUN
 here="$(dirname "${BASH_SOURCE[0]}")"
 options=() queued=() reanalyse=''
 while (($# > 0)); do

@@ -15,7 +15,16 @@ if [[ -n "${IS_POD}" ]]; then
   variables="TPU_NAME=${TPU_NAME} TPU_LOAD_LIBRARY=0"
 else
   variables='TPU_NAME=local NEXT_PLUGGABLE_DEVICE_USE_C_API=true'
-  variables+=' TF_PLUGGABLE_DEVICE_LIBRARY_PATH=/lib/libtpu.so'
+  variables+=' TF_PLUGGABLE_DEVICE_LIBRARY_PATH='
+  if [[ "${TENSORFLOW}" == 2.15 ]]; then
+    variables+=/lib/libtpu.so
+  else  # It came with tensorflow-tpu.
+    variables+="\$(echo .venv-tpu/lib/python*/site-packages/libtpu/libtpu.so)"
+  fi
+fi
+python=python3
+if [[ "${TENSORFLOW}" != 2.15 ]]; then
+  python=.venv-tpu/bin/python
 fi
 # In text and not in an array, since the other side reads it again.
 arguments="${*@Q}"
@@ -26,6 +35,6 @@ on 0 "cd tf_muzero || exit
 if [ -f ../train.pid ] && kill -0 \$(cat ../train.pid) 2>/dev/null; then
   echo 'It trains already; tpu/stop.sh stops it.' >&2; exit 1
 fi
-${variables} nohup python3 -m tf_muzero.train ${arguments} \
+${variables} nohup ${python} -m tf_muzero.train ${arguments} \
   >> ../train.log 2>&1 < /dev/null &
 echo \$! > ../train.pid"
