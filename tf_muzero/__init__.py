@@ -37,8 +37,8 @@ with contextlib.suppress(metadata.PackageNotFoundError):
       # it draws. TensorFlow does without where this module is missing.
       sys.modules['tensorflow.python.pywrap_dlopen_global_flags'] = (
           None)  # type: ignore[assignment]
-    # XLA compiles a loop into one piece where a step touches less than this, by
-    # default 1,024 bytes: too little for walks through trees of many candidates.
+    # XLA compiles a loop into one piece where a step touches less than this. By
+    # default 1,024 bytes: too little for a tree of many candidates.
     flags = os.environ.get('XLA_FLAGS', '')
     if '--xla_backend_extra_options' not in flags:
       os.environ['XLA_FLAGS'] = (

@@ -31,7 +31,9 @@ assert tf.__version__.startswith("2.15."), tf.__version__'
       grep -v -i -E '^(tensorflow|tf[-_]keras|tensorboard)==' \
         >.venv-tpu/constraints.txt
     pip=(.venv-tpu/bin/python -m pip install --quiet)
-    "${pip[@]}" -c .venv-tpu/constraints.txt 'tensorflow-tpu==2.20.*'
+    # It asks for any libtpu from 0.0.14 on, and 0.0.52 lacks what it calls.
+    "${pip[@]}" -c .venv-tpu/constraints.txt 'tensorflow-tpu==2.20.*' \
+      'libtpu==0.0.24'
     # Some ask for the ordinary TensorFlow.
     "${pip[@]}" --no-deps -r .venv-tpu/constraints.txt 'tf-keras==2.20.*'
     trainer=.venv-tpu/bin/python ;;
@@ -39,4 +41,4 @@ assert tf.__version__.startswith("2.15."), tf.__version__'
     echo "Name the TensorFlow: bash $0 2.15, or 2.20." >&2
     exit 2 ;;
 esac
-"${trainer}" -c 'import ale_py.roms, tf_muzero.train'
+TPU_LOAD_LIBRARY=0 "${trainer}" -c 'import ale_py.roms, tf_muzero.train'
