@@ -83,10 +83,10 @@ _FRAMES = _View(
     np.concatenate([_frames([1, 0]), _frames([1, 1])], axis=-1))
 
 
-def _segments(view, num=200):
+def _segments(view, unroll_steps, num=200):
   """Returns segments of endless random behaviour."""
   generator = np.random.default_rng(0)
-  length = _L + _K + _N
+  length = _L + unroll_steps + _N
   action = generator.integers(2, size=[num, length]).astype(np.int32)
   first = generator.integers(2, size=[num, 1])
   where = np.concatenate([first, action[:, :-1]], axis=1)
@@ -102,7 +102,7 @@ def _segments(view, num=200):
 
 def _learn(view, improvement_fn, num_steps, directory, placement='host',
            value_target_fn=value_targets.search,  # The data is off the policy.
-           value_prefix=None):
+           value_prefix=None, unroll_steps=_K):
   tf.keras.utils.set_random_seed(3)
   support = value_transform.Support(-2.0, 3.0, 41)
   agent = agent_lib.Agent(
@@ -129,20 +129,20 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host',
   trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=10)
   strategy = trainer.distribute_strategy
   if placement == 'device':
-    segments = _segments(view).batch(8, drop_remainder=True)
+    segments = _segments(view, unroll_steps).batch(8, drop_remainder=True)
     search_fn = on_device.make_search_fn(
         strategy, reanalyse, agent, spec, planned, lambda: (
             trainer.target_network.variables, trainer.optimizer.iterations),
-        num_segments=8, unroll_steps=_K, seed=1)
+        num_segments=8, unroll_steps=unroll_steps, seed=1)
   else:
     segments, search_fn = pipeline.searched_segments(
-        _segments(view), reanalyse, agent.plan_with(planned, spec), directory,
+        _segments(view, unroll_steps), reanalyse, agent.plan_with(planned, spec), directory,
         [v.shape for v in planned.variables], seed=1, deterministic=True), None
   fed = feeding.distribute(
       strategy, lambda _: pipeline.on_demand(segments, True), 0)
   store = store_lib.Store([store_lib.Source(
       *fed, _B, reanalyse.store_windows, reanalyse.sample_reuse, search_fn)],
-                          reanalyse.cutting(agent, _K, False), seed=1)
+                          reanalyse.cutting(agent, unroll_steps, False), seed=1)
   trainer.fit(
       store, steps_per_epoch=num_steps, verbose=0, callbacks=[
           callbacks.StopOnNan(), callbacks.PublishSnapshots(
@@ -172,8 +172,9 @@ def test_rewards_may_be_told_by_their_sum(placement, tmp_path):
   policy, values = _learn(
       _VECTORS, functools.partial(
           improvement.search_improvement, injected_prior=0.25),
-      500, str(tmp_path), placement, value_prefix=value_prefix_lib.ValuePrefix(
-          num_steps=2, num_features=8, units=16))
+      400, str(tmp_path), placement, value_prefix=value_prefix_lib.ValuePrefix(
+          num_steps=2, num_features=8, units=16),
+      unroll_steps=4)  # Else nothing teaches what follows a reset.
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
 

@@ -21,7 +21,8 @@ class ValuePrefix:
   """How a sum of rewards is told.
 
   Attributes:
-    num_steps: after as many the sum and the LSTM begin anew.
+    num_steps: after as many the sum and the LSTM begin anew. What follows then
+      is learned from windows of more steps only.
     num_features: what the network gives in place of the reward's logits.
     units: of the LSTM.
   """
