@@ -18,8 +18,9 @@ def limit_threads(intra_op_threads: int) -> None:
   """Limits the threads that one operation may use; 0 leaves it to TensorFlow.
 
   Searches side by side use the cores better than threads inside each of them.
-  Too late once TensorFlow runs, which is logged. Not done where XLA runs all
-  that it compiled on these threads: then searches would wait for one another.
+  With TensorFlow after 2.15 what XLA compiled runs on these threads too: one
+  thread then runs all searches, in turn, and leaves the other cores to the
+  learner. Too late once TensorFlow runs, which is logged.
   """
   if intra_op_threads < 0:
     raise ValueError(
@@ -27,16 +28,19 @@ def limit_threads(intra_op_threads: int) -> None:
   config = tf.config.threading
   if intra_op_threads in (0, config.get_intra_op_parallelism_threads()):
     return
-  if not tf.__version__.startswith('2.15.'):  # So it is with 2.21.
-    logging.info('intra_op_threads = %d is not kept: with TensorFlow %s '
-                 'compiled searches share these threads.', intra_op_threads,
-                 tf.__version__)
-    return
   try:
     config.set_intra_op_parallelism_threads(intra_op_threads)
   except RuntimeError:
     logging.warning('TensorFlow runs already: intra_op_threads stays %d.',
                     config.get_intra_op_parallelism_threads())
+
+
+def search_threads() -> int:
+  """Returns what `limit_threads` takes where there are searches and no learner.
+
+  One, or with TensorFlow after 2.15, where all searches would share it, 0.
+  """
+  return 1 if tf.__version__.startswith('2.15.') else 0
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

@@ -27,7 +27,8 @@ _SERVICE = tf.data.experimental.service
 def reanalyse_service(
     *, role: Literal['dispatcher', 'worker'], port: int = 0,
     host: str = 'localhost', dispatcher: Optional[str] = None,
-    work_dir: Optional[str] = None, intra_op_threads: int = 1, parent: int = 0
+    work_dir: Optional[str] = None, intra_op_threads: Optional[int] = None,
+    parent: int = 0
 ) -> None:
   """Serves until a signal comes.
 
@@ -39,8 +40,8 @@ def reanalyse_service(
     dispatcher: for a worker, grpc://host:port of the dispatcher.
     work_dir: for a dispatcher, directory of its journal, from which it goes on
       when it is started again. Without one it cannot.
-    intra_op_threads: for a worker, threads of one operation; see
-      `devices.limit_threads`. How many searches run at the same time, the
+    intra_op_threads: for a worker, threads of one operation; by default
+      `devices.search_threads()`. How many searches run at the same time, the
       trainer's `parallel_searches` says.
     parent: process with whose end this one is to end; 0 for none.
   """
@@ -75,11 +76,13 @@ def _start_dispatcher(host: str, port: int, work_dir: Optional[str]
 
 
 def _start_worker(host: str, port: int, dispatcher: Optional[str],
-                  intra_op_threads: int
+                  intra_op_threads: Optional[int]
                   ) -> tf.data.experimental.service.WorkerServer:
   if not dispatcher:
     raise ValueError('A worker needs --dispatcher=grpc://host:port.')
   service_lib.wait_for_dispatcher(dispatcher)
+  if intra_op_threads is None:
+    intra_op_threads = devices.search_threads()
   devices.limit_threads(intra_op_threads)
   devices.start_compiler()
   server = _SERVICE.WorkerServer(_SERVICE.WorkerConfig(
