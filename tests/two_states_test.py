@@ -136,7 +136,8 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host',
         num_segments=8, unroll_steps=unroll_steps, seed=1)
   else:
     segments, search_fn = pipeline.searched_segments(
-        _segments(view, unroll_steps), reanalyse, agent.plan_with(planned, spec), directory,
+        _segments(view, unroll_steps), reanalyse,
+        agent.plan_with(planned, spec), directory,
         [v.shape for v in planned.variables], seed=1, deterministic=True), None
   fed = feeding.distribute(
       strategy, lambda _: pipeline.on_demand(segments, True), 0)
