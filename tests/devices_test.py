@@ -53,3 +53,12 @@ def test_searches_share_one_thread_only_where_it_is_one_for_each(
     version, threads, monkeypatch):
   monkeypatch.setattr(tf, '__version__', version)
   assert devices.search_threads() == threads
+
+
+def test_a_tensorflow_without_xla_for_the_host_starts_all_the_same(monkeypatch):
+  def compiles_nothing(*unused_args, **unused_kwargs):
+    raise tf.errors.InvalidArgumentError(
+        None, None, 'could not find registered transfer manager')
+
+  monkeypatch.setattr(tf, 'function', compiles_nothing)
+  devices.start_compiler()

@@ -1,5 +1,6 @@
 """Where training runs."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -70,8 +71,9 @@ def start_compiler() -> None:
 
   It says in two lines, one of them a warning, that it is in use, and has no
   switch for that. TensorFlow runs afterwards: `limit_threads` comes before.
+  A TensorFlow for TPUs has no XLA for the host; what needs one says so itself.
   """
-  with quiet.native(*_XLA_SAYS):
+  with quiet.native(*_XLA_SAYS), contextlib.suppress(tf.errors.OpError):
     tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
 
 
