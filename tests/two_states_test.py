@@ -173,7 +173,7 @@ def test_rewards_may_be_told_by_their_sum(placement, tmp_path):
   policy, values = _learn(
       _VECTORS, functools.partial(
           improvement.search_improvement, injected_prior=0.25),
-      400, str(tmp_path), placement, value_prefix=value_prefix_lib.ValuePrefix(
+      600, str(tmp_path), placement, value_prefix=value_prefix_lib.ValuePrefix(
           num_steps=2, num_features=8, units=16),
       unroll_steps=4)  # Else nothing teaches what follows a reset.
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
