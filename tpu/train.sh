@@ -10,21 +10,17 @@ if (($# == 0)); then
   echo 'Give the arguments of tf_muzero.train.' >&2
   exit 2
 fi
+python=python3 library=/lib/libtpu.so
+if [[ "${TENSORFLOW}" != 2.15 ]]; then  # Both are of tools/install_on_tpu.sh.
+  python=.venv-tpu/bin/python
+  library="\$(echo .venv-tpu/lib/python*/site-packages/libtpu/libtpu.so)"
+fi
 if [[ -n "${IS_POD}" ]]; then
   # The other hosts run a TensorFlow server; Python must not take the TPU.
   variables="TPU_NAME=${TPU_NAME} TPU_LOAD_LIBRARY=0"
 else
   variables='TPU_NAME=local NEXT_PLUGGABLE_DEVICE_USE_C_API=true'
-  variables+=' TF_PLUGGABLE_DEVICE_LIBRARY_PATH='
-  if [[ "${TENSORFLOW}" == 2.15 ]]; then
-    variables+=/lib/libtpu.so
-  else  # It came with tensorflow-tpu.
-    variables+="\$(echo .venv-tpu/lib/python*/site-packages/libtpu/libtpu.so)"
-  fi
-fi
-python=python3
-if [[ "${TENSORFLOW}" != 2.15 ]]; then
-  python=.venv-tpu/bin/python
+  variables+=" TF_PLUGGABLE_DEVICE_LIBRARY_PATH=${library}"
 fi
 # In text and not in an array, since the other side reads it again.
 arguments="${*@Q}"
