@@ -15,5 +15,5 @@ else
 fi
 tpus tpu-vm scp "${archive}" "${TPU_NAME}:tf_muzero.tar.gz" --worker=all
 on all "rm -rf tf_muzero && mkdir tf_muzero &&
-tar -xzf tf_muzero.tar.gz -C tf_muzero &&
-bash tf_muzero/tools/install_on_tpu.sh ${TENSORFLOW}"
+tar -xzf tf_muzero.tar.gz -C tf_muzero && cd tf_muzero &&
+bash tools/install_on_tpu.sh ${TENSORFLOW}"
