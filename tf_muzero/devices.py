@@ -74,7 +74,8 @@ def start_compiler() -> None:
   A TensorFlow for TPUs has no XLA for the host; what needs one says so itself.
   """
   with quiet.native(*_XLA_SAYS), contextlib.suppress(tf.errors.OpError):
-    tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(0.0))
+    tf.function(
+        lambda x: x + 1.0, jit_compile=True, autograph=False)(tf.constant(0.0))
 
 
 def is_chief(strategy: str) -> bool:
@@ -99,7 +100,7 @@ def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
   return bool(_total(strategy, tf.constant(float(flag))) > 0.0)
 
 
-@tf.function
+@tf.function(autograph=False)
 def _total(strategy: tf.distribute.Strategy, number: tf.Tensor) -> tf.Tensor:
   return strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(
       tf.identity, (number,)), axis=None)

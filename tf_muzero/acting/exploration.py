@@ -71,7 +71,7 @@ def make_decide_fn(
   # Called from Python, it runs where a policy does; `tf.data` is on the host.
   suited = execution.by_default(reanalyse.host_jit)
 
-  @tf.function(jit_compile=reanalyse.host_jit)
+  @tf.function(jit_compile=reanalyse.host_jit, autograph=False)
   def decide(vector, observation, noise, numbers, temperature):
 
     def noisy_search(parameters, root, *args, **kwargs):

@@ -84,7 +84,8 @@ class MuZeroPolicy(tf_policy.TFPolicy):
     # Looks at what it is given, which XLA could not refuse.
     self.act = tf.function(self._act, autograph=False)
     # Compiled once for each batch size: the search that acts.
-    self._decide = tf.function(self._decide_fn, jit_compile=jit_compile)
+    self._decide = tf.function(
+        self._decide_fn, jit_compile=jit_compile, autograph=False)
     self._any_batch_act: Optional[Callable] = None
 
   def assign(self, parameters: Parameters):
@@ -223,7 +224,7 @@ def num_simulations(search_fn: SearchFn, agent: Agent, network: Network,
   parameters = tuple(v.read_value() for v in network.variables)
   one = agent.model_input(spec)
 
-  @tf.function
+  @tf.function(autograph=False)
   def count():
     seed = rng.seed(0)
     root = model.root_fn(

@@ -151,7 +151,7 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
       policy.time_step_spec.observation)
   seed = tf.TensorSpec([2], tf.int32, 'seed')
 
-  @tf.function
+  @tf.function(autograph=False)
   def initial_inference(observation, seed):
     model_input = observations.flatten(observation)
     if num_frames > 1:
@@ -163,7 +163,8 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
           outputs['candidates'], policy.own_action)
     return outputs
 
-  @tf.function(input_signature=tf.nest.flatten(observation) + [seed])
+  @tf.function(
+      input_signature=tf.nest.flatten(observation) + [seed], autograph=False)
   def initial_signature(*flat):
     return initial_inference(
         tf.nest.pack_sequence_as(observation, flat[:-1]), flat[-1])
@@ -190,7 +191,7 @@ def _add_model(saver: policy_saver.PolicySaver, policy: MuZeroPolicy,
   # The names of the arguments are what callers see.
   recurrent_inference = tf.function(
       recurrent if 'memory' in outputs else without_memory,
-      input_signature=[*state, action, seed])
+      input_signature=[*state, action, seed], autograph=False)
   recurrent_inference.get_concrete_function()
   saver.register_concrete_function('initial_inference', initial_inference)
   saver.register_concrete_function('recurrent_inference', recurrent_inference)

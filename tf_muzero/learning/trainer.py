@@ -82,7 +82,7 @@ class Trainer(keras.Model):
     self._target_decay = target_decay
     self._global_batch_size = global_batch_size
     self._loss_and_gradients = tf.function(
-        self._loss_and_gradients_fn, jit_compile=jit_compile)
+        self._loss_and_gradients_fn, jit_compile=jit_compile, autograph=False)
     self._seed = seed
     for source, target in self._followed():
       target.assign(source)
@@ -168,13 +168,18 @@ class Trainer(keras.Model):
           **{f'time/{name}': x for name, x in seconds.items()},
           **metrics}, samples
 
-    @tf.function
+    @tf.function(autograph=False)
     def execute(iterator):
-      ended, totals, samples = one_step(iterator, tf.timestamp())
-      for _ in tf.range(self._steps_per_execution - 1):
+
+      def add_step(ended, totals, unused_samples):
         ended, metrics, samples = one_step(iterator, ended)
-        totals = tf.nest.map_structure(tf.add, totals, metrics)
-      num_steps = tf.cast(self._steps_per_execution, tf.float32)
+        return ended, tf.nest.map_structure(tf.add, totals, metrics), samples
+
+      num_steps = tf.convert_to_tensor(self._steps_per_execution)
+      _, totals, samples = tf.while_loop(
+          lambda *_: True, add_step, one_step(iterator, tf.timestamp()),
+          maximum_iterations=tf.cast(num_steps - 1, tf.int32))
+      num_steps = tf.cast(num_steps, tf.float32)
       return {name: x / num_steps for name, x in totals.items()}, samples
 
     self.execute = execute

@@ -58,7 +58,7 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
            specs: Sequence[Nest]) -> Trace:
   """Returns `fn` for inputs of these specs, as a function of parameters."""
 
-  @tf.function
+  @tf.function(autograph=False)
   def traced(*inputs):
     return fn(*inputs)
 
@@ -87,7 +87,7 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
         graph_def, input_map=mapping, return_elements=outputs, name='network')
     return tf.nest.pack_sequence_as(structure, results)
 
-  return Trace(apply, tf.function(apply))
+  return Trace(apply, tf.function(apply, autograph=False))
 
 
 def _without_variables(graph_def):

@@ -49,7 +49,7 @@ def make_search_fn(
 
   # A function of its own, traced once for all replicas: TensorFlow cannot
   # import graphs, which the planning functions are, among their operations.
-  @tf.function(jit_compile=compiles)
+  @tf.function(jit_compile=compiles, autograph=False)
   def improve(parameters, search_seed, segments):
     return reanalyse.improvement_fn(
         planning_model, search_fn, parameters, search_seed, segments)

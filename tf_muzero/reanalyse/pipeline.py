@@ -170,7 +170,7 @@ def searched_segments(
     service: that searches; None for a search in this process.
   """
 
-  @tf.function(jit_compile=reanalyse.host_jit)
+  @tf.function(jit_compile=reanalyse.host_jit, autograph=False)
   def improve(vector, segment_batch, search_seed):
     parameters = snapshots.unpack(vector, parameter_shapes)
     return reanalyse.improvement_fn(

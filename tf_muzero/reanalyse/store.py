@@ -168,7 +168,8 @@ class Store:
     """Returns the spec of what is written, which all parts have alike."""
     specs = []
     for part in self._parts:
-      search = tf.function(functools.partial(self._searched, part.source))
+      search = tf.function(
+          functools.partial(self._searched, part.source), autograph=False)
       whole = search.get_concrete_function(
           part.source.spec, tf.TensorSpec([], tf.int32)).structured_outputs
       specs.append(tf.nest.map_structure(
