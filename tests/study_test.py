@@ -173,7 +173,9 @@ def test_without_workers_it_only_reports(tmp_path, capsys):
 @pytest.mark.parametrize(
     'file', sorted(glob.glob(os.path.join(_ROOT, 'gin/study/*.gin'))))
 def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
-  cli.call(cli.configure(study.study, [], [], arguments={
+  name = os.path.basename(file)[:-4]
+  bindings = ['DATA = "datasets/mine"'] if name == 'own_data' else []
+  cli.call(cli.configure(study.study, [], bindings, arguments={
       'file': file, 'output': str(tmp_path / 'out'), 'commands': True},
                          default_files_fn=study.default_files))
   lines = capsys.readouterr().out.splitlines()
@@ -181,8 +183,8 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
   assert len(runs) == {
       'cartpole_swingup': 15, 'cartpole_fractions': 15, 'catch_fractions': 15,
       'deep_sea': 9, 'deep_sea_demonstrations': 6, 'mountain_car': 6,
-      'self_supervision': 24, 'self_supervision_online': 27, 'unroll': 15}[
-          os.path.basename(file)[:-4]]
+      'own_data': 9, 'self_supervision': 24, 'self_supervision_online': 27,
+      'unroll': 15}[name]
 
 
 @pytest.mark.slow  # Four commands in processes of their own.
