@@ -186,6 +186,15 @@ def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
       tmp_path / 'other', 'catch', [1.0]))])) is None
 
 
+def test_a_mode_of_the_end_alone_has_no_curve(tmp_path):
+  run = make(tmp_path, 'catch', [0.5, 1.0], evaluation=(20, 1.0), mode='value')
+  path = tmp_path / 'evaluation.json'
+  path.write_text(path.read_text('utf8').replace('"value"', '"mcts"'), 'utf8')
+  found = groups.group([runs.load(run)])
+  assert found[0].modes == ['value', 'mcts']
+  assert groups.modes_of_curves(found) == ['value']
+
+
 def test_data_is_not_compared_with_episodes_that_were_cut_off(tmp_path):
   directory = make(tmp_path / 'run', 'catch', [0.1], data=(-0.6, 1))
   assert not runs.load(directory).is_cut_off

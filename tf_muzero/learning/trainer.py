@@ -84,6 +84,7 @@ class Trainer(keras.Model):
     self._loss_and_gradients = tf.function(
         self._loss_and_gradients_fn, jit_compile=jit_compile, autograph=False)
     self._seed = seed
+    self._has_loop = False
     for source, target in self._followed():
       target.assign(source)
 
@@ -91,6 +92,7 @@ class Trainer(keras.Model):
               steps_per_execution: int = 1) -> None:
     """Sets what `fit` needs; call under the strategy's scope."""
     super().compile(optimizer, steps_per_execution=steps_per_execution)
+    self._has_loop = steps_per_execution > 1
     # Its variables are there before the first step, as checkpoints need them.
     self.optimizer.build(self.learned)
 
@@ -175,9 +177,13 @@ class Trainer(keras.Model):
         ended, metrics, samples = one_step(iterator, ended)
         return ended, tf.nest.map_structure(tf.add, totals, metrics), samples
 
+      first = one_step(iterator, tf.timestamp())
+      if not self._has_loop:  # Which would trace the step once more.
+        return first[1:]
+      # The last execution of a run may have fewer steps.
       num_steps = tf.convert_to_tensor(self._steps_per_execution)
       _, totals, samples = tf.while_loop(
-          lambda *_: True, add_step, one_step(iterator, tf.timestamp()),
+          lambda *_: True, add_step, first,
           maximum_iterations=tf.cast(num_steps - 1, tf.int32))
       num_steps = tf.cast(num_steps, tf.float32)
       return {name: x / num_steps for name, x in totals.items()}, samples

@@ -87,6 +87,13 @@ def best(group_: Group, mode: str) -> Optional[Summary]:
       runs_lib.best(run.curve.get(mode, ())) for run in group_.runs])
 
 
+def modes_of_curves(groups: Sequence[Group]) -> list[str]:
+  """Returns the acting modes that some run was evaluated by in training."""
+  return list(dict.fromkeys(
+      mode for group in groups for mode in group.modes
+      if any(run.curve.get(mode) for run in group.runs)))
+
+
 def curve(group_: Group, mode: str) -> np.ndarray:
   """Returns [points, 3]: learner step, mean score and its standard error.
 

@@ -34,7 +34,7 @@ _RETURN = 'mean return'
 
 def learning_curves(stem: str, groups: Sequence[Group], data: Optional[Data]
                     ) -> list[Picture]:
-  """Draws scores over learner steps, a picture for each acting mode.
+  """Draws scores over learner steps, for each mode of evaluations in training.
 
   Thin lines are seeds, thick ones their mean; a method that was evaluated only
   at its end is a dashed line.
@@ -44,19 +44,18 @@ def learning_curves(stem: str, groups: Sequence[Group], data: Optional[Data]
     groups: of one task.
     data: what they learned from, if it is known.
   """
-  modes = list(dict.fromkeys(mode for x in groups for mode in x.modes))
   ends = _range(groups, data)
   return [panel(
       f'{stem}_{mode}', f'return when acting by {words.mode(mode)}',
       functools.partial(_draw_curves, groups=groups, mode=mode, data=data),
       title=f'acting by {words.mode(mode)}', xlabel=_STEPS, ylabel=_RETURN,
       ylim=ends)
-          for mode in modes]
+          for mode in groups_lib.modes_of_curves(groups)]
 
 
 def wall_time_curve(stem: str, groups: Sequence[Group], data: Optional[Data]
                     ) -> list[Picture]:
-  """Draws scores of the last acting mode over hours or minutes of training.
+  """Draws scores of the last such mode over hours or minutes of training.
 
   Args:
     stem: path of the file, without its ending.
@@ -66,7 +65,7 @@ def wall_time_curve(stem: str, groups: Sequence[Group], data: Optional[Data]
   Returns:
     One picture, or none where no wall time was recorded.
   """
-  mode = [mode for x in groups for mode in x.modes][-1]
+  mode = groups_lib.modes_of_curves(groups)[-1]
   seconds = [x for group in groups for run in group.runs
              for x in [run.seconds] if x and run.curve.get(mode)]
   if not seconds:
