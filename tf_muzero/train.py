@@ -166,7 +166,7 @@ def train(
             snapshot_every, os.path.join(run_directory, 'snapshots'),
             lambda: searched, is_chief)]
     if is_chief:
-      _record_start(trainer, fit, run_directory, writer)
+      _record_start(trainer, fit, run_directory, writer, feed.passes(num_steps))
       callbacks += watching.reports(
           run_directory, writer, feed, service, log_every=log_every,
           num_steps=num_steps, skips=reading.skips, profiled=profiled)
@@ -188,7 +188,8 @@ def default_files(
 
 
 def _record_start(trainer: trainer_lib.Trainer, fit: fitting.Fit,
-                  run_directory: str, writer: tf.summary.SummaryWriter) -> None:
+                  run_directory: str, writer: tf.summary.SummaryWriter,
+                  passes: Optional[float]) -> None:
   """Writes down what is learned, what was fitted to it, and with what."""
   source = fit.source
   run_directory_lib.save_task(run_directory, run_directory_lib.Task(
@@ -196,7 +197,7 @@ def _record_start(trainer: trainer_lib.Trainer, fit: fitting.Fit,
   fitting.save(run_directory, fit.content)
   starts.add(
       run_directory, writer, trainer.step, task=source.task,
-      stored_episodes=source.num_episodes,
+      stored_episodes=source.num_episodes, passes_over_them=passes,
       parameters=contract.num_parameters(trainer.network),
       strategy=trainer.distribute_strategy.__class__.__name__)
 

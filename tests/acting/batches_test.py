@@ -35,3 +35,15 @@ def test_one_of_several_pipelines_does_not_count_what_a_service_sends(tmp_path):
       feed, str(tmp_path), service, checkpoints.Start('', 0, '')
       ).stored(feeding.Share((0, 2), 1, seed=0))
   assert not service.arrivals
+
+
+def test_passes_over_stored_episodes(tmp_path):
+  rng = np.random.default_rng(0)
+  data_toys.write(tmp_path / 'data', [
+      data_toys.play(rng, acting_toys.DISCRETE, n) for n in (6, 10)],
+                  acting_toys.DISCRETE)
+  dataset = episodes_lib.open_dataset(str(tmp_path / 'data'))
+  feed = batches.Feed(dataset, None, None, None, 1.0, 4, 2, False, False, 0)
+  assert dataset.num_steps == 16
+  assert feed.passes(10) == 2.5
+  assert feed._replace(fraction=0.8).passes(10) is None

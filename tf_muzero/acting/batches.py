@@ -73,6 +73,16 @@ class Feed(NamedTuple):
         **self._asdict(),  # pylint: disable=no-member
         replicas=strategy.num_replicas_in_sync)
 
+  def passes(self, num_steps: int) -> Optional[float]:
+    """Returns how often so many learner steps learn from each transition.
+
+    None where others are learned from too.
+    """
+    if self.fraction < 1.0:
+      return None
+    # A window starts at each transition.
+    return round(num_steps * self.batch_size / self.source.num_steps, 1)
+
   def tell(self) -> None:
     """Logs what happens before the first step, which may take minutes."""
     todo = []
