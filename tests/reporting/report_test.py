@@ -170,31 +170,6 @@ def test_a_run_that_was_not_evaluated_shows_what_it_learned(tmp_path):
   assert '| Learner steps | 20 |' in text
 
 
-def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
-  loaded = [runs.load(make(tmp_path / str(i), 'catch', [mean], seed=i,
-                            data=(mean, mean)))
-            for i, mean in enumerate([1.0, 2.0, 6.0])]
-  (one,), (three,) = groups.group(loaded[:1]), groups.group(loaded)
-  np.testing.assert_allclose(groups.curve(one, 'mcts'), [[10, 1.0, 0.5]])
-  np.testing.assert_allclose(
-      groups.curve(three, 'mcts'),
-      [[10, 3.0, np.std([1, 2, 6], ddof=1) / 3**0.5]])
-  assert groups.data([three]) == runs.Data(3.0, 6.0, 120, False)
-  np.testing.assert_allclose(groups.wall_times(three, np.array([5, 10])),
-                             [60.0, 130.0])
-  assert groups.data(groups.group([*loaded, runs.load(make(
-      tmp_path / 'other', 'catch', [1.0]))])) is None
-
-
-def test_a_mode_of_the_end_alone_has_no_curve(tmp_path):
-  run = make(tmp_path, 'catch', [0.5, 1.0], evaluation=(20, 1.0), mode='value')
-  path = tmp_path / 'evaluation.json'
-  path.write_text(path.read_text('utf8').replace('"value"', '"mcts"'), 'utf8')
-  found = groups.group([runs.load(run)])
-  assert found[0].modes == ['value', 'mcts']
-  assert groups.modes_of_curves(found) == ['value']
-
-
 def test_data_is_not_compared_with_episodes_that_were_cut_off(tmp_path):
   directory = make(tmp_path / 'run', 'catch', [0.1], data=(-0.6, 1))
   assert not runs.load(directory).is_cut_off

@@ -199,6 +199,11 @@ def _returns(task: str, action_repeat: int, groups: Sequence[Group],
     blocks.append(Text(
         'Evaluation episodes were cut off early and those of the data were '
         'not: the two cannot be compared, and the data is not in the curves.'))
+  below = groups_lib.below_data(groups, data) if data else []
+  if below:
+    blocks.append(Text(
+        f'{" and ".join(below)}: every way of acting ends below the mean of '
+        'the data. docs/own_data.md, "Planning", says what to try.'))
   paper = scores_lib.control_scores().get(task)
   if paper and action_repeat == 1:
     blocks.append(Text(
