@@ -10,7 +10,7 @@ from tf_muzero.reporting import runs
 def test_bands_are_over_episodes_of_one_seed_and_over_several_seeds(tmp_path):
   loaded = [runs.load(report_test.make(
       tmp_path / str(i), 'catch', [mean], seed=i, data=(mean, mean)))
-            for i, mean in enumerate([1.0, 2.0, 6.0])]
+      for i, mean in enumerate([1.0, 2.0, 6.0])]
   (one,), (three,) = groups.group(loaded[:1]), groups.group(loaded)
   np.testing.assert_allclose(groups.curve(one, 'mcts'), [[10, 1.0, 0.5]])
   np.testing.assert_allclose(
