@@ -112,6 +112,8 @@ def test_the_policy_itself_has_none_of_the_gain(cartpole):
     operators.every(functools.partial(mcts.search, num_simulations=4))[0],
     operators.Operator('Gumbel', functools.partial(
         gumbel.search, num_simulations=4), 6),
+    operators.Operator('regularised', functools.partial(
+        operators.regularised_search, num_simulations=4), 6),
     *operators.every(None)[-2:]], ids=lambda x: x.name)
 def test_a_table_of_all_kinds(operator, cartpole):
   row = judge_targets.measure(cartpole, operator)
@@ -123,6 +125,23 @@ def test_a_table_of_all_kinds(operator, cartpole):
                               'error', 'Q', 'error', 'calls', 'ms']
   assert lines[1].startswith(operator.name) and len(lines) == 3
   assert len(lines[0]) == len(lines[1])
+
+
+def test_a_regularised_policy_is_where_its_gradient_is_level():
+  rng = np.random.default_rng(0)
+  logits, q_values = rng.normal(size=[2, 5, 7]).astype(np.float32)
+  weights = operators.regularised(logits, q_values, 50).numpy()
+  np.testing.assert_allclose(weights.sum(-1), 1.0, rtol=1e-6)
+  low, high = (f(q_values, axis=-1, keepdims=True) for f in (np.min, np.max))
+  factor = 1.25 * 50**0.5 / 57
+  # Of y Q - factor sum(prior log(prior / y)), by y.
+  gradient = (q_values - low) / (high - low) + factor * tf.nn.softmax(
+      logits) / weights
+  np.testing.assert_allclose(
+      gradient, np.tile(gradient[:, :1], [1, 7]), rtol=1e-4)
+  # Where nothing is better it is the prior.
+  np.testing.assert_allclose(operators.regularised(
+      logits, np.ones_like(logits), 50), tf.nn.softmax(logits), rtol=1e-4)
 
 
 def test_the_gain_and_its_error_by_hand():

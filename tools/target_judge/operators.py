@@ -12,6 +12,8 @@ from tf_muzero.types import SearchFn
 from tf_muzero.types import SearchOutput
 
 _CLIP = 1.0  # Of an advantage; ROSMO (Liu et al. 2023, recalled).
+_PB_C = 1.25  # PUCT's c1; its c2 adds less than 1% at so few simulations.
+_HALVINGS = 30  # Of an interval of at most _PB_C.
 
 
 class Operator(NamedTuple):
@@ -34,6 +36,8 @@ def every(shipped: SearchFn) -> list[Operator]:
       Operator("the run's own", shipped),
       Operator('PUCT, 50, paper', functools.partial(
           mcts.search, num_simulations=50), 20),
+      Operator('regularised, 50', functools.partial(
+          regularised_search, num_simulations=50), 20),
       *(Operator(f'Gumbel, {n}', functools.partial(
           gumbel.search, num_simulations=n)) for n in (8, 16, 32)),
       Operator('one step, clipped', one_step_search),
@@ -68,3 +72,51 @@ def one_step_search(parameters, root, recurrent_fn, seed, *, draw_fn=None,
       improve_fn(root.prior_logits, q_values, root.value), q_values,
       tf.reduce_sum(tf.nn.softmax(root.prior_logits) * q_values, axis=-1),
       root.value, ones[:, 0])
+
+
+def regularised_search(parameters, root, recurrent_fn, seed, *,
+                       num_simulations: int, **settings) -> SearchOutput:
+  """Returns PUCT's tree, with the policy that its visits tend to as weights.
+
+  Args:
+    parameters: see `mcts.search`.
+    root: likewise.
+    recurrent_fn: likewise.
+    seed: likewise.
+    num_simulations: likewise.
+    **settings: likewise.
+  """
+  output = mcts.search(parameters, root, recurrent_fn, seed,
+                       num_simulations=num_simulations, **settings)
+  return output._replace(weights=regularised(
+      root.prior_logits, output.q_values, num_simulations))
+
+
+def regularised(prior_logits: tf.Tensor, q_values: tf.Tensor,
+                num_simulations: int) -> tf.Tensor:
+  """Returns the y that maximises y Q - lambda KL(prior, y), [B, A].
+
+  Q is scaled to [0, 1] by the candidates' own, and lambda is what PUCT's visits
+  imply, c1 sqrt(n) / (A + n) (Grill et al. 2020, recalled). Then y is lambda
+  prior / (alpha - Q), with the alpha for which it sums to one.
+
+  Args:
+    prior_logits: [B, A] of the policy.
+    q_values: [B, A] of the tree.
+    num_simulations: n.
+  """
+  lowest = tf.reduce_min(q_values, axis=-1, keepdims=True)
+  span = tf.reduce_max(q_values, axis=-1, keepdims=True) - lowest
+  q_values = tf.math.divide_no_nan(q_values - lowest, span)
+  share = _PB_C * num_simulations**0.5 / (
+      q_values.shape[1] + num_simulations) * tf.nn.softmax(prior_logits)
+  low = tf.reduce_max(q_values + share, axis=-1, keepdims=True)
+  high = tf.reduce_max(q_values, axis=-1, keepdims=True) + tf.reduce_sum(
+      share, axis=-1, keepdims=True)
+  for _ in range(_HALVINGS):
+    alpha = (low + high) / 2
+    is_low = tf.reduce_sum(
+        share / (alpha - q_values), axis=-1, keepdims=True) > 1.0
+    low, high = tf.where(is_low, alpha, low), tf.where(is_low, high, alpha)
+  weights = share / (high - q_values)
+  return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
