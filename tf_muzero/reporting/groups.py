@@ -112,12 +112,12 @@ def curve(group_: Group, mode: str) -> np.ndarray:
   return np.array(points).reshape(-1, 3)
 
 
-def below_data(groups: Sequence[Group], data: runs_lib.Data) -> list[str]:
+def below_data(groups: Sequence[Group], data_: runs_lib.Data) -> list[str]:
   """Returns the methods that end below the data's mean in all that they do."""
   scores = {group.method: [final(group, mode) for mode in group.modes]
             for group in groups}
   return [method for method, summaries in scores.items() if summaries and all(
-      summary and summary.mean < data.mean for summary in summaries)]
+      summary and summary.mean < data_.mean for summary in summaries)]
 
 
 def wall_times(group_: Group, steps: np.ndarray) -> np.ndarray:
