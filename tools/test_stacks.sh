@@ -7,8 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 CORE=(tests/actions_test.py tests/keras2_test.py
   tests/data/episodes_test.py tests/networks tests/search/candidates_test.py
-  tests/learning/losses_test.py tests/learning/trainer_test.py
-  tests/acting/policy_test.py
+  tests/learning/losses_test.py tests/acting/policy_test.py
+  tests/learning/trainer_test.py::test_several_steps_in_one_execution_are_those_steps
   'tests/two_states_test.py::test_muzero_finds_the_best_policy_and_its_values[vectors]')
 
 # Those of pyenv are often there and not on the path.
