@@ -225,7 +225,7 @@ def during_training(
     if not source.task:
       logging.warning('The data names no environment: nothing is played to '
                       'evaluate what is learned.')
-      return lambda parameters, poll_fn: {}
+      return best.NOTHING
     make_fn = functools.partial(
         evaluation.make_environment_fn, source.task,
         action_repeat=source.action_repeat,

@@ -177,6 +177,14 @@ _TABLE = {
         'spread of returns', 'return',
         'Error of saying the mean discounted return of the held-out '
         'episodes.'),
+    'validation/fitted_value': Metric(
+        'fitted value of the policy', 'return',
+        "Discounted return of the policy's mode from the first states of stored "
+        'episodes, by fitted Q evaluation; nothing is played.'),
+    'validation/own_value': Metric(
+        "network's own value", 'return',
+        'Mean value that the network tells of the first states of stored '
+        'episodes, in units of discounted return.'),
     'distribution/value_target': Metric(
         'value targets', 'return',
         'Value targets of the first states of the last batch, in units of '

@@ -22,9 +22,13 @@ def test_the_metric_that_decides():
   assert best.choose({
       'validation/value_error_2': 0.1, 'validation/reward_error_2': 0.1,
       'validation/reward_error_10': 0.1}) == 'validation/reward_error_10'
+  assert best.choose({
+      'validation/own_value': 2.0, 'validation/fitted_value': 1.0,
+      'validation/reward_error_5': 0.1}) == 'validation/fitted_value'
   assert best.choose({'step': 3}) == ''
   assert best.is_better('evaluation/mcts', -1.0, -2.0)
   assert best.is_better('validation/agreement_0', 0.6, 0.5)
+  assert best.is_better('validation/fitted_value', 0.6, 0.5)
   assert best.is_better('validation/reward_error_5', 0.5, 0.6)
   assert best.is_better('validation/action_distance_0', 0.5, 0.6)
 

@@ -19,6 +19,7 @@ from tf_muzero.learning import evaluations
 from tf_muzero.types import Parameters
 
 _DEVIATION = '_standard_error'
+_WORTH = 'validation/fitted_value'
 _REWARD_ERROR = re.compile(r'validation/reward_error_(\d+)')
 _LOWER = re.compile(r'validation/.*(error|distance)')
 
@@ -29,28 +30,31 @@ class Measure:
 
   Attributes:
     measure_fn: see `evaluate.MeasureFn`.
-    names: of its metrics, nothing where they are not known beforehand.
+    names: of its metrics, None where they are not known beforehand.
   """
   measure_fn: Callable[..., dict[str, Any]]
-  names: tuple[str, ...]
+  names: Optional[tuple[str, ...]]
 
   def __call__(self, parameters: Parameters, poll_fn: Callable[[], None]
                ) -> dict[str, Any]:
     return self.measure_fn(parameters, poll_fn)
 
 
-def names_of(measure_fns: Sequence[Any]) -> tuple[str, ...]:
-  """Returns the metrics of all, nothing where one of them does not say."""
-  if not all(isinstance(x, Measure) and x.names for x in measure_fns):
-    return ()
-  return tuple(name for x in measure_fns for name in x.names)
+# Where there is nothing to measure.
+NOTHING = Measure(lambda parameters, poll_fn: {}, ())
+
+
+def names_of(measure_fns: Sequence[Any]) -> Optional[tuple[str, ...]]:
+  """Returns the metrics of all, None where one of them does not say."""
+  names = [getattr(x, 'names', None) for x in measure_fns]
+  return None if None in names else sum(names, ())
 
 
 def checked(best_by: str, measure_fn: Optional[Callable]
             ) -> Optional[Callable]:
   """Returns what measures, if there will be a metric of this name."""
   names = names_of([measure_fn])
-  if best_by and names and best_by not in names:
+  if best_by and names is not None and best_by not in names:
     raise ValueError(f'best_by must be a metric of the evaluations, one of '
                      f'{sorted(names)}, got {best_by!r}.')
   return measure_fn
@@ -59,14 +63,17 @@ def checked(best_by: str, measure_fn: Optional[Callable]
 def choose(metrics: Mapping[str, float]) -> str:
   """Returns the metric that tells which weights are best, or ''.
 
-  It is the return of the last mode that was played; where none was, the
-  held-out error of the reward after most unrolled steps. The policy and the
-  values are not meant to be the data's, but rewards are.
+  It is the return of the last mode that was played; where none was, what the
+  policy is worth by the stored episodes, see `fitted_q`; or else the held-out
+  error of the reward after most unrolled steps. The policy and the values are
+  not meant to be the data's, but rewards are.
   """
   played = [name for name in metrics if name.startswith('evaluation/')
             and not name.endswith(_DEVIATION)]
   if played:
     return played[-1]
+  if _WORTH in metrics:
+    return _WORTH
   errors = [(int(match[1]), match[0])
             for match in map(_REWARD_ERROR.fullmatch, metrics) if match]
   return max(errors)[1] if errors else ''

@@ -84,7 +84,7 @@ def held_out(
     if not other.num_episodes:
       logging.warning('%s has a single episode: nothing is held out to compare '
                       'the model with.', source.place)
-      return lambda parameters, poll_fn: {}
+      return best.NOTHING
     windows = cut(
         list(itertools.islice(episodes_lib.iterate(other), num_episodes)),
         windows_per_episode=windows_per_episode, unroll_steps=unroll_steps,

@@ -178,8 +178,15 @@ def _task(task: str, action_repeat: int, groups: Sequence[Group],
         Pictures(errors, 'Errors on episodes that were not trained on, after '
                  'the fewest and the most unrolled steps. Saying the mean is '
                  'what a model without knowledge would do.')]
-  names = sorted({name for x in groups for run in x.runs
-                  for name in run.metrics if name.startswith('loss/')})
+  recorded = {name for x in groups for run in x.runs for name in run.metrics}
+  worth = sorted(recorded & {
+      'validation/fitted_value', 'validation/own_value'})
+  if worth:
+    blocks += [Heading(level, 'What the policy is worth by the stored episodes'),
+               Pictures(plots.training(stem, groups, worth),
+                        'Without playing, by fitted Q evaluation; and what the '
+                        'network says itself, which is often too much.')]
+  names = sorted(name for name in recorded if name.startswith('loss/'))
   if names:
     blocks += [Heading(level, 'Losses'), Pictures(
         plots.training(f'{stem}_training', groups, names),
