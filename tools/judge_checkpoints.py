@@ -97,8 +97,10 @@ def _mean(values: Sequence[float], digits: int) -> str:
   known = [x for x in values if np.isfinite(x)]
   if not known:
     return ''
-  error = np.std(known, ddof=1) / len(known)**0.5 if len(known) > 1 else np.nan
-  return f'{np.mean(known):.{digits}g} +- {error:.1g}'
+  mean = f'{np.mean(known):.{digits}g}'
+  if len(known) == 1:
+    return mean
+  return f'{mean} +- {np.std(known, ddof=1) / len(known)**0.5:.1g}'
 
 
 def main(argv: Sequence[str]) -> None:

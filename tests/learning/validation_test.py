@@ -22,7 +22,9 @@ from tf_muzero.acting import modes
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data.reading import Reading
 from tf_muzero.envs import behaviours
+from tf_muzero.learning import best
 from tf_muzero.learning import checkpoint_files
+from tf_muzero.learning import fitted_q
 from tf_muzero.learning import validation
 from tf_muzero.search import mcts
 from tf_muzero.types import Episode
@@ -211,20 +213,40 @@ def test_the_gin_file_holds_a_tenth_out():
   assert "\nreading.Reading.split = 'train[:90%]'" in text
 
 
-def test_own_data_without_an_environment_is_validated_alone(dataset):
+@pytest.mark.parametrize('task', ['', 'catch'])
+def test_own_data_without_an_environment_is_judged_by_itself(dataset, task):
   source = dataclasses.replace(episodes_lib.open_dataset(
-      dataset, Reading(held_out=0.2)), task='')
+      dataset, Reading(held_out=0.2)), task=task)
   evaluate_fn = evaluate.together(evaluate_fns=[
       evaluate.during_training(
           modes=[modes.policy()], search_fn=None, num_episodes=1,
           num_environments=1, seed=0, random_start_steps=0),
       validation.held_out(num_episodes=2, windows_per_episode=3,
-                          unroll_steps=2, seed=0)])
+                          unroll_steps=2, seed=0),
+      fitted_q.evaluation(num_transitions=20, num_steps=30, batch_size=8,
+                          seed=0, where_played=False)])
   agent = acting_toys.make_agent()
-  metrics = evaluate_fn(agent, source)(
-      agent.make_network(source.spec).variables, lambda: None)
+  measure = evaluate_fn(agent, source)
+  metrics = measure(agent.make_network(source.spec).variables, lambda: None)
+  assert set(measure.names) <= set(metrics)
   assert 'validation/value_error_0' in metrics
-  assert not any(name.startswith('evaluation/') for name in metrics)
+  assert ('evaluation/policy' in metrics) == bool(task)
+  assert ('validation/fitted_value' in metrics) == (not task)
+  assert best.choose(metrics) == (
+      'evaluation/policy' if task else 'validation/fitted_value')
+  with pytest.raises(ValueError, match='best_by must be'):
+    best.checked('evaluation/mcts', measure)
+
+
+def test_a_fit_begins_anew_at_each_measurement(dataset):
+  source = episodes_lib.open_dataset(dataset)
+  agent = acting_toys.make_agent()
+  measure = fitted_q.evaluation(
+      num_transitions=20, num_steps=30, batch_size=8, seed=0)(agent, source)
+  networks = [agent.make_network(source.spec).variables for _ in range(2)]
+  first, other, again = (
+      measure(networks[i], lambda: None) for i in (0, 1, 0))
+  assert first == again != other
 
 
 def test_nothing_held_out_is_told(dataset):

@@ -128,6 +128,20 @@ def test_pictures_are_there_and_the_page_needs_nothing_else(output):
   assert '<meta name="viewport" content="width=device-width' in page
 
 
+def test_what_a_policy_is_worth_without_playing_is_drawn(tmp_path):
+  directory = make(tmp_path / 'run', 'catch', [0.1, 0.9])
+  path = tmp_path / 'run' / 'evaluations.jsonl'
+  path.write_text(''.join(
+      json.dumps({'step': step, 'validation/fitted_value': 0.5 * step,
+                  'validation/own_value': 9.0}) + '\n' for step in (10, 20)))
+  report.report([directory], str(tmp_path / 'report'))
+  text = (tmp_path / 'report' / 'report.md').read_text('utf8')
+  assert 'What the policy is worth by the stored episodes' in text
+  assert 'no returns' in text
+  assert len(re.findall(r'!\[.*?\]\(.*?_validation_(?:fitted|own)_value.png', text)
+             ) == 2
+
+
 def test_one_run_tells_of_its_data_its_time_and_what_made_it(tmp_path):
   directory = make(tmp_path / 'run', 'catch', [0.1, 0.9, 0.5], data=(-0.6, 1))
   best = tmp_path / 'run' / 'checkpoints' / 'best'

@@ -199,6 +199,7 @@ def intervals(stem: str, aggregates: dict[str, dict[str, Interval]],
     axes.set_yticks(range(len(values)), list(values), fontsize='small')
     axes.use_sticky_edges = False  # Of bars: what is at the end would be cut.
     axes.margins(x=0.1)
+    axes.locator_params(axis='x', nbins=4)  # Beside long names is little room.
     axes.invert_yaxis()
 
   return [panel(
