@@ -106,14 +106,14 @@ def test_the_train_step_lowers_for_a_tpu_and_sums_gradients_alone(window):
   assert 'AllToAll' not in names
 
 
-def test_heads_sums_and_statistics_that_follow_lower_for_a_tpu():
+def test_heads_sums_dropout_and_statistics_that_follow_lower_for_a_tpu():
   settings = _with_prefix(_settings())
   settings['agent'] = dataclasses.replace(
       settings['agent'], network_fn=functools.partial(
           state.StateNetwork, num_blocks=1, width=8, observation_horizon=5))
   settings['loss_weights'] = losses.LossWeights(
       1.0, 0.25, 1.0, 0.01, 0.5, auxiliary=[consistency.simsiam(
-          weight=2.0, projector=[8, 4], predictor=[3, 4])])
+          weight=2.0, projector=[8, 4], predictor=[3, 4])], dropout=0.1)
   concrete = programs.train_step(
       settings, _TASKS['continuous'], made_up_tpu.strategy(2))
   _assert_fit_for_tpu(concrete)

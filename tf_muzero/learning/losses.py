@@ -8,6 +8,7 @@ from dm_env import specs
 import tensorflow as tf
 
 from tf_muzero import ranges
+from tf_muzero import rng
 from tf_muzero.data import observations
 from tf_muzero.learning import augmentation
 from tf_muzero.learning.terms import policy as policy_terms
@@ -20,6 +21,8 @@ from tf_muzero.networks.heads import PolicyHead
 from tf_muzero.types import Window
 
 _PAPERS = ('policy', 'value', 'reward', 'entropy', 'reconstruction')
+# Folded into the seed of what is dropped out; augmentation has the seed itself.
+_DROPOUT = 7919
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +40,12 @@ class LossWeights:
     auxiliary: further terms, such as `consistency.simsiam`.
     augment_fn: of the frames that the network sees while it learns, see
       `augmentation`; None for none, and never of vectors.
+    dropout: share of the elements of each embedding, vectors and frames alike,
+      that are zero where the heads of policy and value see it, in [0, 1); the
+      others are divided by 1 - dropout. The loss alone has it: no search,
+      target, evaluation or export. The dynamics and all other terms see whole
+      embeddings, as a search does; dropped out, their noise would add up over
+      the unrolled steps.
   """
   policy: float
   value: float
@@ -45,9 +54,11 @@ class LossWeights:
   reconstruction: float
   auxiliary: Sequence[term_lib.Term] = ()
   augment_fn: Optional[augmentation.AugmentFn] = None
+  dropout: float = 0.0
 
   def __post_init__(self):
     ranges.at_least(0, **{name: getattr(self, name) for name in _PAPERS})
+    ranges.from_to(0, 1, dropout=self.dropout)
     names = collections.Counter([*_PAPERS, *(x.name for x in self.auxiliary)])
     for name, count in names.items():
       if count > 1:
@@ -113,7 +124,8 @@ def muzero_loss(
     window: B windows of T = K + 1 states.
     global_batch_size: windows over all replicas.
     auxiliary: what terms have beside the network, see `make_heads`.
-    seed: [2] int32, of what is random; needed where frames are augmented.
+    seed: [2] int32, of what is random; needed where frames are augmented or
+      embeddings dropped out.
 
   Returns:
     The loss, and its terms by the names in `metrics`. Those that are called
@@ -146,10 +158,11 @@ def _unroll(network: contract.Network, agent: Agent, head: PolicyHead,
   "The gradient at the start of the dynamics function is scaled by 1/2" (MuZero,
   appendix G).
   """
+  if seed is None and (weights.augment_fn or weights.dropout):
+    raise ValueError('seed must be given where frames are augmented or '
+                     'embeddings dropped out.')
   observation = seen = observations.stack(window.observation, agent.frame_stack)
   if weights.augment_fn:
-    if seed is None:
-      raise ValueError('seed must be given where frames are augmented.')
     seen = augmentation.of_windows(weights.augment_fn, seed, observation)
   embedding = network.represent(seen[:, 0])
   embeddings, reward_logits = [embedding], []
@@ -161,13 +174,31 @@ def _unroll(network: contract.Network, agent: Agent, head: PolicyHead,
     reward_logits.append(logits)
   # All states go through the heads at once.
   embedding = tf.stack(embeddings, axis=1)
-  policy, value_logits = network.predict_heads(
-      tf.reshape(embedding, [-1, *embedding.shape[2:]]))
+  head_input = tf.reshape(embedding, [-1, *embedding.shape[2:]])
+  if weights.dropout:
+    head_input = dropped_out(
+        rng.fold_in(seed, _DROPOUT), head_input, weights.dropout)
+  policy, value_logits = network.predict_heads(head_input)
   of_windows = lambda x: tf.reshape(x, [-1, len(embeddings), x.shape[-1]])
   return term_lib.Unrolled(
       network, agent, head, auxiliary, observation, seen, embedding,
       of_windows(policy), of_windows(value_logits),
       tf.stack(reward_logits, axis=1) if reward_logits else ())
+
+
+def dropped_out(seed: tf.Tensor, x: tf.Tensor, rate: float) -> tf.Tensor:
+  """Returns `x` with some elements zero, and the same mean (dropout).
+
+  Not `stateless_dropout`, which draws other numbers where XLA compiles it.
+
+  Args:
+    seed: [2] int32.
+    x: of any shape and floating type.
+    rate: share of the elements that are zero, in [0, 1); the others are
+      multiplied by 1 / (1 - rate).
+  """
+  is_kept = rng.uniform(seed, tf.shape(x)) >= rate
+  return tf.where(is_kept, x / (1.0 - rate), tf.zeros_like(x))
 
 
 def _clipped(agent: Agent, window: Window, global_batch_size: int

@@ -57,6 +57,7 @@ _TABLE = (
     ('losses.LossWeights.reward', 'Weight of the reward loss'),
     ('losses.LossWeights.reconstruction', 'Weight of the reconstruction'),
     ('losses.LossWeights.entropy', 'Weight of the entropy'),
+    ('losses.LossWeights.dropout', 'Dropout before policy and value'),
     ('agent.Agent.network_fn', 'Network'),
     ('state.StateNetwork.width', 'Width of the network'),
     ('state.StateNetwork.num_blocks', 'Residual blocks'),

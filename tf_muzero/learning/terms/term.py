@@ -46,8 +46,9 @@ class Unrolled(NamedTuple):
       those after the first.
     seen: the same as the network sees them: augmented, or not.
     embedding: [B, T, D...] of the first state, and of those unrolled from it.
-    policy: [B, T, P] the policy's parameters.
-    value_logits: [B, T, Z].
+    policy: [B, T, P] the policy's parameters, of embeddings of which the loss
+      may have dropped out elements.
+    value_logits: [B, T, Z], likewise.
     reward_logits: [B, K, Z] of the agent's `reward_targets`; `()` for K = 0.
   """
   network: Network
