@@ -13,7 +13,9 @@ from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.types import EnvironmentSpec
+from tools import operations
 from tools import plan
+from tools import run_flags
 
 _WIDTH, _BINS = 8, 11
 
@@ -34,7 +36,7 @@ def test_operations_are_two_for_each_multiplication():
   layers = keras.Sequential([
       keras.layers.Conv2D(5, 3, 2, 'same', input_shape=[8, 8, 3]),
       keras.layers.Flatten(), keras.layers.Dense(7)])
-  assert plan.count_flops(layers, tf.TensorSpec([1, 8, 8, 3])) == (
+  assert operations.count_flops(layers, tf.TensorSpec([1, 8, 8, 3])) == (
       2 * 4 * 4 * 5 * (3 * 3 * 3) + 2 * (4 * 4 * 5) * 7)
 
 
@@ -50,6 +52,16 @@ def test_a_run_is_counted_by_hand():
   assert run.searches == pytest.approx(36 * 13 / 9)
   assert run.search_flops == run.initial + 4 * run.recurrent
   assert run.step_flops == 3 * 36 * (run.initial + 2 * run.recurrent)
+
+
+def test_passes_need_the_number_of_transitions():
+  settings = {'num_steps': '3 passes', 'batch_size': 36,
+              'reanalyse_fraction': 1.0}
+  assert run_flags.num_steps(settings, 120) == 10
+  assert run_flags.num_steps(settings, 0) is None
+  plan._print_run(_run()._replace(num_steps=None))  # pylint: disable=protected-access
+  plan._print_plan(  # pylint: disable=protected-access
+      'v4-8', _run()._replace(num_steps=None), plan.Rates())
 
 
 def test_large_networks_are_for_the_device():

@@ -10,8 +10,10 @@ import pytest
 
 from tf_muzero import cli
 from tf_muzero import envs
+from tf_muzero import progress
 from tf_muzero import study
 from tf_muzero import train
+from tf_muzero.acting import fitting
 from tf_muzero.acting import run_directory
 from tf_muzero.studies import grid
 from tf_muzero.studies import workers
@@ -117,6 +119,60 @@ def test_an_evaluation_with_other_numbers_is_made_again(tmp_path):
   _study(output, [_variant('a', evaluate_bindings=[
       *_EVALUATION, 'evaluate.evaluate.num_episodes = 3'])])
   assert json.loads(path.read_text())['num_episodes'] == 3
+
+
+@pytest.mark.parametrize('num_workers', [1, 2])
+@pytest.mark.usefixtures('allowed')
+def test_a_length_in_passes_is_known_when_a_run_has_begun(
+    tmp_path, capsys, num_workers):
+  # What the fake leaves of a run: 2 steps of 4 windows are half a pass.
+  length, config = "train.train.num_steps = '0.5 passes'", (
+      tmp_path / 'template' / 'config.gin')
+  config.write_text(config.read_text().replace(
+      'train.train.num_steps = 2', length))
+  fitting.save(str(tmp_path / 'template'), {
+      'num_datapoints': 15, 'survey': {
+          'is_sample': False, 'num_episodes': 3, 'mean_return': -1.0,
+          'best_return': 1.0}})
+  output, totals = tmp_path / 'out', []
+
+  class Bar:
+    """In place of the real one."""
+
+    def __init__(self, **kwargs):
+      self.n = kwargs['initial']
+      totals.append(kwargs['total'])
+
+    def __enter__(self):
+      return self
+
+    def __exit__(self, *_):
+      totals.append(self.total)
+
+    total, said = None, []
+
+    def set_postfix_str(self, text, **_):
+      self.said.append(text)
+
+    def update(self, number):
+      self.n += number
+
+  variants = [_variant(name, length) for name in ('a', 'b')]
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(progress, 'bar', Bar)
+    _study(output, variants, workers=num_workers)
+  assert totals == [None, 4]
+  assert '0 of 2 runs done; 2 of unknown length until they begin; now ' in (
+      Bar.said[0])
+  assert Bar.said[-1] == '2 of 2 runs done; now none'
+  text = (output / 'report.md').read_text('utf8')
+  assert text.startswith('# Some grid: 2 runs of 2\n')
+  capsys.readouterr()
+  _study(output, variants, commands=True)
+  assert capsys.readouterr().out == '# All is done.\n'
+  with pytest.raises(ValueError, match=r"new, few, seed 0 \(train\): num_steps "
+                     "must be .*got '5'"):
+    _study(output, [_variant('new', "train.train.num_steps = '5'")])
 
 
 @pytest.mark.usefixtures('allowed')

@@ -3,13 +3,16 @@
 import json
 import os
 import shutil
+import signal
 
 import pytest
 
 from tests import train_runs
 from tf_muzero import collect
+from tf_muzero import train
 from tf_muzero.envs import behaviours
 from tf_muzero.learning import checkpoint_files
+from tf_muzero.learning import interruption
 from tf_muzero.learning import run_lock
 
 
@@ -88,3 +91,56 @@ def test_a_run_in_use_and_a_pattern_in_its_name_are_refused(dataset, tmp_path):
   with pytest.raises(ValueError, match='run_directory must have none of'):
     train_runs.run(dataset, str(tmp_path / 'run[1]'), 4)
   assert os.listdir(tmp_path) == ['run']
+
+
+def _is_done(directory, num_steps):
+  """Returns whether the command would do nothing; no dataset is at hand."""
+  value = {'strategy': 'cpu', 'num_steps': num_steps, 'resume_from': 'last',
+           'reanalyse_fraction': 1.0, 'batch_size': 4}
+  return train._is_done(directory, value.__getitem__)  # pylint: disable=protected-access
+
+
+def test_passes_are_of_what_a_run_began_with(tmp_path, caplog):
+  data, directory = str(tmp_path / 'data'), str(tmp_path / 'run')
+
+  def write(num_episodes):
+    shutil.rmtree(data, ignore_errors=True)
+    collect.collect(
+        task='catch', directory=data, num_episodes=num_episodes,
+        behaviour=behaviours.uniform(), seed=1, action_repeat=1)
+
+  def stop(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return {}
+
+  write(12)  # Episodes of 9 transitions.
+  assert not _is_done(directory, '0.2 passes')
+  with caplog.at_level('INFO', logger='absl'), pytest.raises(
+      SystemExit) as stopped:
+    train_runs.run(data, directory, '0.2 passes', evaluate_every=2,
+                   evaluate_fn=lambda *_: stop)
+  assert stopped.value.code == interruption.EXIT_CODE
+  assert '0.2 passes over 108 transitions: 6 learner steps' in caplog.text
+  assert not _is_done(directory, '0.2 passes')
+  write(24)
+  trainer = train_runs.run(data, directory, '0.2 passes')
+  assert trainer.step == 6
+  assert 'not what this run began with' in caplog.text
+  shutil.rmtree(data)
+  assert _is_done(directory, '0.2 passes')
+  assert not _is_done(directory, '0.3 passes')
+  with pytest.raises(ValueError, match="got 'some passes'"):
+    _is_done(directory, 'some passes')
+
+
+def test_a_length_that_is_wrong_is_refused_before_anything_is_written(
+    dataset, tmp_path):
+  for num_steps, changes, message in (
+      ('2', {}, "such as '200 passes'; got '2'"),
+      ('0 passes', {}, '> 0 passes'),
+      ('2 passes', {'reanalyse_fraction': 0.0}, 'of 0 learns from no stored'),
+      ('0.2 passes', {'profile': '6:7'}, 'START < 6'),
+      ('0.2 passes', {'profile': '7:6'}, 'START < END, got')):
+    with pytest.raises(ValueError, match=message):
+      train_runs.run(dataset, str(tmp_path / 'run'), num_steps, **changes)
+  assert not (tmp_path / 'run').exists()

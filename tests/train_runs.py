@@ -12,6 +12,7 @@ from absl import logging
 
 from tests import reanalyse_toys
 from tf_muzero import train
+from tf_muzero.acting import passes
 from tf_muzero.acting import sources
 from tf_muzero.keras2 import keras
 from tf_muzero.learning import losses
@@ -28,9 +29,9 @@ def make_agent(frame_stack: int = 1) -> agent_lib.Agent:
       support, support, 0.9, 2, frame_stack)
 
 
-def run(dataset: sources.Stored, run_directory: str, num_steps: int,
-        kill_at: int = 0, frame_stack: int = 1, placement: str = 'host',
-        service: str = '', **changes):
+def run(dataset: sources.Stored, run_directory: str,
+        num_steps: passes.Length, kill_at: int = 0, frame_stack: int = 1,
+        placement: str = 'host', service: str = '', **changes):
   """Trains a tiny network, deterministically; see `train.train`."""
   def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -8,12 +8,13 @@ on with a study that was interrupted: what is done is not done again. It ends in
 report.html and report.md, also where some of the runs failed.
 """
 
+import ast
 import functools
 import json
 import os
 import shutil
 import sys
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from absl import logging
 
@@ -21,10 +22,10 @@ from tf_muzero import cli
 from tf_muzero import collect
 from tf_muzero import evaluate
 from tf_muzero import paths
-from tf_muzero import progress
 from tf_muzero import ranges
 from tf_muzero import train
 from tf_muzero import whole_files
+from tf_muzero.acting import passes
 from tf_muzero.learning import interruption
 from tf_muzero.learning import resuming
 from tf_muzero.reporting import document
@@ -33,6 +34,7 @@ from tf_muzero.reporting import words
 from tf_muzero.studies import grid
 from tf_muzero.studies import summary
 from tf_muzero.studies import workers as workers_lib
+from tf_muzero.studies import working
 
 # Settings that say where a run and its data are, not what they are.
 _PLACES = ('RUN_DIRECTORY', 'DATASET', 'train.train.run_directory',
@@ -77,15 +79,18 @@ def study(file: str, *, output: str, variants: Sequence[grid.Variant],
     print('\n'.join(_listing(output, datasets, jobs)))
     return
   paths.check_writable(output + '/', 'output')
-  total = {run.name: _num_steps(settings[run.name]) for run in runs}
+  total_fn = lambda run: _num_steps(run, settings[run.name])
   try:
-    failures = _work([*made, *jobs], runs, total, workers) if workers else {}
+    failures = working.work(
+        [*made, *jobs], runs, total_fn, workers) if workers else {}
   except workers_lib.Interrupted as signal:
     logging.info('%s: the same command goes on; exit code %d.', signal,
                  interruption.EXIT_CODE)
     sys.exit(interruption.EXIT_CODE)
   title = os.path.splitext(os.path.basename(file))[0].replace('_', ' ')
-  blocks = summary.blocks(title, runs, total, output, seed=report_seed)
+  blocks = summary.blocks(
+      title, runs, {run.name: total_fn(run) for run in runs}, output,
+      seed=report_seed)
   if blocks:
     print(f'written: {document.write(blocks, output)}, and report.md with its '
           'pictures beside it')
@@ -123,6 +128,10 @@ def _checked_settings(runs: Sequence[grid.Planned]
         **({'dataset': run.data} if run.data else {}))
     _check_same(os.path.join(run.directory, 'config.gin'), found[run.name],
                 run.name, run.directory)
+    try:
+      _num_steps(run, found[run.name])
+    except ValueError as error:
+      raise ValueError(f'{run.name} (train): {error}') from error
   return found
 
 
@@ -155,8 +164,18 @@ def _check_same(path: str, settings: Mapping[str, str], name: str,
         f'them back, remove {directory} to begin anew, or give another output.')
 
 
-def _num_steps(settings: Mapping[str, str]) -> int:
-  return int(words.resolve(settings, 'train.train.num_steps') or 0)
+def _num_steps(run: grid.Planned, settings: Mapping[str, str]
+               ) -> Optional[int]:
+  """Returns a run's learner steps; None for passes of one that has not begun.
+
+  Raises ValueError where they are neither steps nor passes.
+  """
+  value = lambda name: ast.literal_eval(
+      words.resolve(settings, f'train.train.{name}') or '0')
+  num_steps = value('num_steps')
+  return num_steps if not isinstance(num_steps, str) else passes.of_run(
+      run.directory, num_steps, value('reanalyse_fraction'),
+      value('batch_size'))
 
 
 def _datasets(output: str, datasets: Sequence[grid.Dataset]
@@ -203,16 +222,23 @@ def _job(output: str, run: grid.Planned, settings: Mapping[str, str]
   return workers_lib.Job(
       run.name, grid.log_of(output, run),
       [workers_lib.Stage(grid.train_command(run), functools.partial(
-          resuming.has_all_steps, run.directory, _num_steps(settings))),
+          _is_trained, run, settings)),
        workers_lib.Stage(grid.evaluate_command(run), functools.partial(
-           _is_evaluated, run, _num_steps(settings)))],
+           _is_evaluated, run, settings))],
       after=_job_of(run.dataset) if run.dataset else '')
 
 
-def _is_evaluated(run: grid.Planned, num_steps: int) -> bool:
+def _is_trained(run: grid.Planned, settings: Mapping[str, str]) -> bool:
+  num_steps = _num_steps(run, settings)
+  return num_steps is not None and resuming.has_all_steps(
+      run.directory, num_steps)
+
+
+def _is_evaluated(run: grid.Planned, trained: Mapping[str, str]) -> bool:
   """Returns whether a run's last weights were evaluated as the study says."""
   path = os.path.join(run.directory, 'evaluation.json')
-  if not os.path.exists(path):
+  num_steps = _num_steps(run, trained)
+  if num_steps is None or not os.path.exists(path):
     return False
   with open(path, encoding='utf8') as file:
     content = json.load(file)
@@ -240,27 +266,6 @@ def _listing(output: str, datasets: Sequence[grid.Dataset],
   return [*(['# First:', *first] if first else []),
           *(['# In any order:', *others] if others else []),
           *([] if first or others else ['# All is done.'])]
-
-
-def _work(jobs: Sequence[workers_lib.Job], runs: Sequence[grid.Planned],
-          total: Mapping[str, int], num_workers: int) -> dict[str, str]:
-  """Returns why jobs failed, by their names, when all have ended."""
-  learned = {run.name: min(summary.step_of(run.directory), total[run.name])
-             for run in runs}
-  directories = {run.name: run.directory for run in runs}
-  with progress.bar(total=sum(total.values()), initial=sum(learned.values()),
-                    unit='step', desc='learner steps') as shown:
-
-    def show(running: Sequence[str], done: Sequence[str]) -> None:
-      for name in [x for x in running if x in directories]:
-        learned[name] = min(summary.step_of(directories[name]), total[name])
-      learned.update({name: total[name] for name in done if name in total})
-      shown.set_postfix_str(
-          f'{sum(name in total for name in done)} of {len(runs)} runs done; '
-          f'now {" | ".join(running) or "none"}', refresh=False)
-      shown.update(sum(learned.values()) - shown.n)
-
-    return workers_lib.run(jobs, num_workers, show)
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
   tf-muzero train runs/1 datasets/cartpole \\
       --gin_file=gin/experiment/cartpole_swingup.gin
   tf-muzero train runs/2 datasets/mine --num_steps=20000 --seed=1
+  tf-muzero train runs/3 datasets/mine --num_steps='200 passes'
 
 Without a gin file, settings come from the run's own config.gin if it has one,
 else from gin/experiment/own_data.gin. The same command resumes a run that was
@@ -10,7 +11,6 @@ interrupted, and so does `tf-muzero train runs/1`. SIGTERM and SIGINT save
 first; the exit code is then 75.
 """
 
-import os
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from absl import logging
@@ -26,6 +26,7 @@ from tf_muzero.acting import actor_processes
 from tf_muzero.acting import batches
 from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import passes as passes_lib
 from tf_muzero.acting import rehearsal
 from tf_muzero.acting import run_directory as run_directory_lib
 from tf_muzero.acting import sources
@@ -53,7 +54,7 @@ def train(
     *, run_directory: str, agent: Agent,
     reanalyse: pipeline.Reanalyse, loss_weights: losses.LossWeights,
     optimizer_fn: Callable[[int], keras.optimizers.Optimizer],
-    num_steps: int, batch_size: int, unroll_steps: int,
+    num_steps: Union[int, str], batch_size: int, unroll_steps: int,
     reanalyse_fraction: float, target_period: int, target_decay: float,
     search_with_target: bool, snapshot_every: int, checkpoint_every: int,
     log_every: int, steps_per_execution: int, strategy: str, jit_compile: bool,
@@ -65,7 +66,7 @@ def train(
     evaluate_every: int = 0, best_by: str = '',
     resume_from: Union[str, int] = checkpoint_files.LAST, profile: str = ''
     ) -> trainer_lib.Trainer:
-  """Returns the trainer after `num_steps` learner steps.
+  """Returns the trainer after `num_steps`.
 
   Args:
     run_directory: everything about the run; an interrupted run in it resumes.
@@ -73,7 +74,9 @@ def train(
     reanalyse: how stored data becomes targets.
     loss_weights: of the terms of the loss, and which there are.
     optimizer_fn: total number of steps -> optimiser.
-    num_steps: learner steps.
+    num_steps: learner steps, or as many as make some passes over the stored
+      transitions, such as '200 passes': see `passes`. A run that resumes makes
+      passes over as many transitions as it began with.
     batch_size: windows per learner step, over all replicas.
     unroll_steps: steps that the model is unrolled in a window, K.
     reanalyse_fraction: share of the windows that come from stored data, the
@@ -115,7 +118,7 @@ def train(
     profile: START:END, learner steps whose trace TensorBoard shows; see
       `profiling`. Empty for none.
   """
-  profiled = rehearsal.arguments(profile, locals())
+  rehearsal.arguments(locals())
   run_directory = run_directory_lib.checked(run_directory)
   devices.limit_threads(intra_op_threads)
   strategy_ = devices.make_strategy(strategy)
@@ -125,6 +128,7 @@ def train(
       reanalyse_fraction, dataset, reading, interaction)
   fit = fitting.fit(run_directory, opened, agent, clip_targets)
   source, agent = fit.source, fit.agent
+  num_steps = rehearsal.length(locals(), fit.content)
   reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
   on_signal = interruption.StopOnSignal()
   measure_fn = best.checked(best_by, evaluate_fn(agent, source) if (
@@ -161,15 +165,13 @@ def train(
     store = feed.store(
         strategy_, run_directory, service, start, compute_dtype,
         lambda: (searched.variables, trainer.optimizer.iterations))
-    callbacks = [] if reanalyse.placement == 'device' else [
-        callbacks_lib.PublishSnapshots(
-            snapshot_every, os.path.join(run_directory, 'snapshots'),
-            lambda: searched, is_chief)]
+    callbacks = feed.publishing(
+        snapshot_every, run_directory, searched, is_chief)
     if is_chief:
       _record_start(trainer, fit, run_directory, writer, feed.passes(num_steps))
       callbacks += watching.reports(
           run_directory, writer, feed, service, log_every=log_every,
-          num_steps=num_steps, skips=reading.skips, profiled=profiled)
+          num_steps=num_steps, skips=reading.skips, profile=profile)
     # The checkpoint of a step comes after all else that is written of it.
     with interruption.exiting(on_signal):
       trainer.fit(
@@ -261,8 +263,12 @@ def _is_done(directory: str, value_fn: Callable[[str], Any]) -> bool:
     return True
   directory = run_directory_lib.checked(directory)
   run_lock.check(directory)
-  if resuming.has_all_steps(
-      directory, value_fn('num_steps'), value_fn('resume_from')):
+  num_steps = passes_lib.of_run(
+      directory, value_fn('num_steps'), value_fn('reanalyse_fraction'),
+      value_fn('batch_size'))
+  # What is not known yet has not begun.
+  if num_steps is not None and resuming.has_all_steps(
+      directory, num_steps, value_fn('resume_from')):
     return True
   paths.check_writable(directory + '/', 'run_directory')
   return False

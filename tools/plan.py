@@ -13,7 +13,7 @@ from, which of them were measured, and what is only assumed. Nothing is run.
 
 import math
 import sys
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Optional
 
 from absl import app
 from absl import flags
@@ -23,6 +23,7 @@ from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import contract
 from tf_muzero.reanalyse import pipeline
 from tf_muzero.types import EnvironmentSpec
+from tools import operations
 from tools import run_flags
 
 _MACHINE = flags.DEFINE_list('machine', ['v4-8', 'v5e-8'], 'TPU hosts.')
@@ -89,7 +90,8 @@ class Run(NamedTuple):
     reanalyse: how stored data becomes targets.
     batch_size: B.
     unroll_steps: K.
-    num_steps: learner steps.
+    num_steps: learner steps; None for passes over an unknown number of
+      transitions.
     parameters: of the network.
     state_bytes: of one stored state.
     searched_bytes: of what a search adds to it.
@@ -104,7 +106,7 @@ class Run(NamedTuple):
   reanalyse: pipeline.Reanalyse
   batch_size: int
   unroll_steps: int
-  num_steps: int
+  num_steps: Optional[int]
   parameters: int
   state_bytes: int
   searched_bytes: int
@@ -134,23 +136,6 @@ class Run(NamedTuple):
         self.initial + self.unroll_steps * self.recurrent)
 
 
-def count_flops(fn: Callable, *inputs: tf.TensorSpec) -> float:
-  """Returns the operations in the products and convolutions of a function."""
-  flops = 0.0
-  graph = tf.function(fn).get_concrete_function(*inputs).graph
-  for op in graph.get_operations():
-    if op.type not in ('MatMul', 'BatchMatMulV2', 'Conv2D'):
-      continue
-    weights = op.inputs[1].shape.as_list()
-    if op.type == 'Conv2D':  # [h, w, in, out]
-      depth = math.prod(weights[:3])
-    else:
-      name = 'transpose_b' if op.type == 'MatMul' else 'adj_y'
-      depth = weights[-1 if op.get_attr(name) else -2]
-    flops += 2.0 * depth * op.outputs[0].shape.num_elements()
-  return flops
-
-
 def make_run(settings: Mapping[str, Any], simulations: int,
              spec: EnvironmentSpec, num_datapoints: int) -> Run:
   """Returns what a configuration of training asks for.
@@ -159,7 +144,8 @@ def make_run(settings: Mapping[str, Any], simulations: int,
     settings: arguments of `train.train` by name.
     simulations: of a search.
     spec: what the agent sees and does.
-    num_datapoints: stored states, for networks as wide as these are many.
+    num_datapoints: stored states, for networks as wide as these are many, and
+      for passes over them; 0 where it is not known.
   """
   agent: agent_lib.Agent = settings['agent']
   reanalyse = settings['reanalyse'].fitted((), settings['unroll_steps'])
@@ -182,14 +168,15 @@ def make_run(settings: Mapping[str, Any], simulations: int,
   action_bytes = 4 * math.prod(spec.action.shape)
   return Run(
       is_frames=len(one.shape) > 1,
-      initial=count_flops(initial, observation),
-      recurrent=count_flops(
+      initial=operations.count_flops(initial, observation),
+      recurrent=operations.count_flops(
           recurrent, tf.TensorSpec(embedding.shape, embedding.dtype),
           tf.TensorSpec([1, *spec.action.shape], spec.action.dtype)),
       simulations=simulations,
       length=reanalyse.windows_per_segment + unroll_steps + reanalyse.td_steps,
       reanalyse=reanalyse, batch_size=settings['batch_size'],
-      unroll_steps=unroll_steps, num_steps=settings['num_steps'],
+      unroll_steps=unroll_steps,
+      num_steps=run_flags.num_steps(settings, num_datapoints),
       parameters=contract.num_parameters(network),
       state_bytes=frame_bytes + action_bytes + 8,
       # Candidates and weights, two values, five diagnostics.
@@ -247,6 +234,13 @@ def _print_run(run: Run) -> None:
   print(f'{run.searches:,.0f} searches for a step of {run.batch_size} windows; '
         f'{run.state_bytes:,} bytes a stored state, {run.window_bytes:,} a '
         f'window, {4 * run.parameters / 1e6:,.1f} MB a snapshot')
+  if run.num_steps is None:
+    print('How many learner steps the passes are is not known without '
+          '--num_datapoints, nor the hours.')
+
+
+def _hours(num_steps: Optional[int], rate: float) -> str:
+  return '?' if num_steps is None else f'{num_steps / rate / 3600:,.1f}'
 
 
 def _print_plan(name: str, run: Run, rates: Rates) -> None:
@@ -265,7 +259,7 @@ def _print_plan(name: str, run: Run, rates: Rates) -> None:
     searched = is_host * searches * (run.state_bytes + run.searched_bytes)
     snapshots = is_host * 4.0 * run.parameters * searches / run.search_size
     print(f'{placement:9} {rate:9,.2f}  {rate * run.batch_size:9,.0f}  '
-          f'{searches:10,.0f}  {run.num_steps / rate / 3600:16,.1f}'
+          f'{searches:10,.0f}  {_hours(run.num_steps, rate):>16}'
           f'  {1e-6 * searches * run.state_bytes:17,.1f}'
           f'  {1e-6 * searched:8,.1f}  {1e-6 * snapshots:9,.1f}')
   better = 'host' if found['on_host'] <= found['on_device'] else 'device'
@@ -285,11 +279,11 @@ def main(argv):
                          f'{", ".join(sorted(unknown))}.')
   try:
     settings = run_flags.settings()
+    run = make_run(
+        settings, run_flags.num_simulations(settings['reanalyse'].search_fn),
+        run_flags.environment_spec(), run_flags.num_datapoints())
   except ValueError as error:
     sys.exit(f'Error: {error}')
-  run = make_run(
-      settings, run_flags.num_simulations(settings['reanalyse'].search_fn),
-      run_flags.environment_spec(), run_flags.num_datapoints())
   _print_run(run)
   for name in _MACHINE.value:
     _print_plan(name, run, Rates(

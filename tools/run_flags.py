@@ -1,6 +1,6 @@
 """Flags of tools that look at a run without its data: what it would be."""
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 from absl import app
 from absl import flags
@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_muzero import cli
 from tf_muzero import train
+from tf_muzero.acting import passes
 from tf_muzero.types import EnvironmentSpec
 
 _OBSERVATION = flags.DEFINE_string(
@@ -19,7 +20,8 @@ _NUM_ACTIONS = flags.DEFINE_integer(
 _ACTION_SIZE = flags.DEFINE_integer(
     'action_size', 0, 'Length of a continuous action.')
 _NUM_DATAPOINTS = flags.DEFINE_integer(
-    'num_datapoints', 0, "Stored states, for the paper's rule of the width.")
+    'num_datapoints', 0, "Stored states, for the paper's rule of the width and "
+    'for passes.')
 
 cli.define_gin_flags(flags.FLAGS)
 
@@ -54,3 +56,18 @@ def environment_spec() -> EnvironmentSpec:
 def num_datapoints() -> int:
   """Returns the number of stored states, 0 where it does not matter."""
   return _NUM_DATAPOINTS.value
+
+
+def num_steps(given: Mapping[str, Any], transitions: int) -> Optional[int]:
+  """Returns the learner steps, None for passes over an unknown number.
+
+  Args:
+    given: arguments of `train.train` by name.
+    transitions: that are stored, 0 where it is not known.
+  """
+  if not isinstance(given['num_steps'], str):
+    return given['num_steps']
+  passes.parse(given['num_steps'])
+  return passes.steps(
+      given['num_steps'], transitions, given['reanalyse_fraction'],
+      given['batch_size']) if transitions else None

@@ -14,11 +14,14 @@ from tf_muzero.acting import rehearsal
 from tf_muzero.acting import replay
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import skipping
+from tf_muzero.keras2 import keras
+from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import feeding
 from tf_muzero.learning import positions
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.agent import PlanningModel
+from tf_muzero.networks.contract import Network
 from tf_muzero.reanalyse import mixing
 from tf_muzero.reanalyse import offline
 from tf_muzero.reanalyse import on_device
@@ -101,6 +104,20 @@ class Feed(NamedTuple):
     logging.info('Before the first step. %s.', '; '.join(todo))
     if self.agent.value_prefix:
       self.agent.value_prefix.compare(self.unroll_steps)
+
+  def publishing(self, every: int, run_directory: str, network: Network,
+                 is_chief: bool) -> list[keras.callbacks.Callback]:
+    """Returns what gives the searches on hosts their weights, if there are any.
+
+    Args:
+      every: learner steps.
+      run_directory: of the run.
+      network: that searches.
+      is_chief: whether this process writes the run's files.
+    """
+    return [] if self.reanalyse.placement == 'device' else [
+        callbacks_lib.PublishSnapshots(
+            every, _snapshots_in(run_directory), lambda: network, is_chief)]
 
   def store(self, strategy: tf.distribute.Strategy, run_directory: str,
             service: Optional[service_lib.Service], start: checkpoints.Start,
@@ -225,8 +242,12 @@ class _Makers:
     source, agent = self._feed.source, self._feed.agent
     network = agent.make_network(source.spec, source.num_steps)
     return (agent.plan_with(network, source.spec),
-            os.path.join(self._directory, 'snapshots'),
+            _snapshots_in(self._directory),
             [v.shape for v in network.variables])
+
+
+def _snapshots_in(run_directory: str) -> str:
+  return os.path.join(run_directory, 'snapshots')
 
 
 def _own(share: feeding.Share) -> str:

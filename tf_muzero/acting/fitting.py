@@ -80,7 +80,8 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
   elif content['data'] != data:
     logging.warning(
         'The data is not what this run began with: %s then, %s now. Supports, '
-        'width and normalisation stay as they were fitted to that.',
+        'width, normalisation and the number of transitions that a pass is of '
+        'stay as they were fitted to that.',
         content['data'], data)
   survey = content['survey']
   if isinstance(source, episodes_lib.Dataset) and content['data'] == data:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf_muzero.keras2 import keras
 from tf_muzero import ranges
 from tf_muzero.acting import interaction as interaction_lib
+from tf_muzero.acting import passes
 from tf_muzero.learning import profiling
 from tf_muzero.networks import precision
 from tf_muzero.networks.agent import Agent
@@ -28,25 +29,24 @@ _SEED = (0, 0)
 _STATES = 2
 # The least that arguments of `train.train` can be.
 _LOWEST = {
-    'num_steps': 1, 'batch_size': 1, 'unroll_steps': 0, 'target_period': 1,
-    'snapshot_every': 1, 'checkpoint_every': 1, 'log_every': 1,
-    'evaluate_every': 0, 'steps_per_execution': 1, 'seed': 0,
-    'intra_op_threads': 0}
+    'batch_size': 1, 'unroll_steps': 0, 'target_period': 1, 'snapshot_every': 1,
+    'checkpoint_every': 1, 'log_every': 1, 'evaluate_every': 0,
+    'steps_per_execution': 1, 'seed': 0, 'intra_op_threads': 0}
 MANY_STEPS = 50  # To unroll: more than so many take minutes to compile.
 
 
-def arguments(profile: str, given: Mapping[str, Any]
-              ) -> Optional[tuple[int, int]]:
-  """Returns the steps to profile, if what `train` is given can be done.
+def arguments(given: Mapping[str, Any]) -> None:
+  """Raises ValueError where what `train` is given cannot be done.
 
   Args:
-    profile: which steps, see `profiling.parse`; empty for none.
     given: all arguments of `train.train` by name.
   """
   on_device.check(given['reanalyse'], given['reanalyse_fraction'])
   for name, low in _LOWEST.items():
     ranges.at_least(low, **{name: given[name]})
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
+  passes.check(given['num_steps'], given['reanalyse_fraction'],
+               given['interaction'])
   _check_sources(given['interaction'], given['deterministic'])
   ranges.from_to(0, 1, target_decay=given['target_decay'])
   precision.policy(given['compute_dtype'])
@@ -63,7 +63,21 @@ def arguments(profile: str, given: Mapping[str, Any]
         'unroll_steps is %d: a learner step holds as many states of each of '
         'the %d windows in memory, and minutes pass before the first one, '
         'while its graph is made.', given['unroll_steps'], given['batch_size'])
-  return profiling.parse(profile, given['num_steps']) if profile else None
+  profiling.parse(given['profile'], None if isinstance(
+      given['num_steps'], str) else given['num_steps'])
+
+
+def length(given: Mapping[str, Any], content: Mapping[str, Any]) -> int:
+  """Returns the learner steps, if what depends on their number can be done.
+
+  Args:
+    given: all arguments of `train.train` by name.
+    content: of the run's `fitted.json`.
+  """
+  num_steps = passes.settle(given['num_steps'], content,
+                            given['reanalyse_fraction'], given['batch_size'])
+  profiling.parse(given['profile'], num_steps)
+  return num_steps
 
 
 def _check_sources(interaction: Optional[interaction_lib.Interaction],
@@ -76,13 +90,13 @@ def _check_sources(interaction: Optional[interaction_lib.Interaction],
 
 def functions(
     reanalyse: pipeline.Reanalyse, agent: Agent,
-    optimizer_fn: Callable[[int], keras.optimizers.Optimizer], num_steps: int
-    ) -> None:
+    optimizer_fn: Callable[[int], keras.optimizers.Optimizer],
+    num_steps: passes.Length) -> None:
   """Raises ValueError where what training calls has wrong settings.
 
   To be called when the strategy is there, which has to come first.
   """
-  optimizer_fn(num_steps)
+  optimizer_fn(passes.imagined(num_steps))
   targets(reanalyse, agent.num_candidates)
 
 

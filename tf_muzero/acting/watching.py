@@ -28,7 +28,7 @@ def writer_of(run_directory: str, is_chief: bool) -> tf.summary.SummaryWriter:
 def reports(
     run_directory: str, writer: tf.summary.SummaryWriter, feed: batches.Feed,
     service: Optional[service_lib.Service], *, log_every: int, num_steps: int,
-    skips: bool, profiled: Optional[tuple[int, int]]
+    skips: bool, profile: str
     ) -> list[keras.callbacks.Callback]:
   """Returns what tells how training goes.
 
@@ -40,7 +40,7 @@ def reports(
     log_every: learner steps.
     num_steps: of the whole run.
     skips: whether bad episodes are skipped, and counted.
-    profiled: learner steps that are profiled, if any.
+    profile: learner steps to profile, see `profiling.parse`.
   """
   feed.tell()
   reanalyse = feed.reanalyse
@@ -54,6 +54,7 @@ def reports(
     callbacks.append(service_watch.WatchService(
         log_every, run_directory, writer, service,
         reanalyse.states_per_search(feed.unroll_steps)))
+  profiled = profiling.parse(profile, num_steps)
   if profiled:
     callbacks.append(profiling.Profile(
         *profiled, os.path.join(run_directory, 'tensorboard')))

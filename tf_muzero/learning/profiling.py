@@ -1,6 +1,7 @@
 """Traces of some learner steps, for TensorBoard's profile page."""
 
 import re
+from typing import Optional
 
 from absl import logging
 import tensorflow as tf
@@ -8,19 +9,22 @@ import tensorflow as tf
 from tf_muzero.keras2 import keras
 
 
-def parse(text: str, num_steps: int) -> tuple[int, int]:
+def parse(text: str, num_steps: Optional[int]) -> Optional[tuple[int, int]]:
   """Returns the learner steps START and END of 'START:END'.
 
   Args:
-    text: such as '100:120'.
-    num_steps: of the whole run.
+    text: such as '100:120'; empty for none.
+    num_steps: of the whole run; None where they are not known yet.
   """
+  if not text:
+    return None
   match = re.fullmatch(r'(\d+):(\d+)', text)
   start, end = map(int, match.groups()) if match else (0, 0)
-  if start >= end or start >= num_steps:
-    raise ValueError(
-        f'profile must be START:END in learner steps, with START < END and '
-        f'START < {num_steps}, the steps of the run, got {text!r}.')
+  if start >= end or num_steps is not None and start >= num_steps:
+    most = '' if num_steps is None else (
+        f' and START < {num_steps}, the steps of the run')
+    raise ValueError(f'profile must be START:END in learner steps, with START '
+                     f'< END{most}, got {text!r}.')
   return start, end
 
 

@@ -19,14 +19,16 @@ from tf_muzero.studies.grid import Planned
 _TAIL = 1 << 15  # Bytes of a file in which the last step is looked for.
 
 
-def blocks(title: str, planned: Sequence[Planned], num_steps: Mapping[str, int],
-           directory: str, *, seed: int) -> list[Block]:
+def blocks(title: str, planned: Sequence[Planned],
+           num_steps: Mapping[str, Optional[int]], directory: str, *, seed: int
+           ) -> list[Block]:
   """Returns the report of the runs that are done; empty if none is.
 
   Args:
     title: of the study.
     planned: the runs of the grid.
-    num_steps: learner steps of each that is done, by its name.
+    num_steps: learner steps of each that is done, by its name; None where they
+      are not known, of one that has not begun.
     directory: of the pictures.
     seed: of the confidence intervals.
   """
@@ -70,9 +72,11 @@ def step_of(directory: str) -> int:
   return int(steps[-1]) if steps else 0
 
 
-def _load(planned: Planned, num_steps: int) -> Optional[runs_lib.Run]:
+def _load(planned: Planned, num_steps: Optional[int]
+          ) -> Optional[runs_lib.Run]:
   """Returns a run that has all its steps and was evaluated, else None."""
-  if not os.path.exists(os.path.join(planned.directory, 'evaluation.json')):
+  path = os.path.join(planned.directory, 'evaluation.json')
+  if num_steps is None or not os.path.exists(path):
     return None
   run = runs_lib.load(planned.directory)
   return run if run.evaluation.get('step', 0) >= num_steps else None

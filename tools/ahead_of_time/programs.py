@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_muzero import train
 from tf_muzero.acting import interaction
+from tf_muzero.acting import passes
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.learning import trainer as trainer_lib
 from tf_muzero.reanalyse import pipeline
@@ -41,8 +42,9 @@ def make_trainer(settings: Settings, task: Task) -> trainer_lib.Trainer:
       settings['agent'], settings['loss_weights'], settings['batch_size'],
       jit_compile=False, **{name: settings[name] for name in (
           'target_period', 'target_decay', 'compute_dtype')})
-  trainer.compile(settings['optimizer_fn'](settings['num_steps']),
-                  steps_per_execution=settings['steps_per_execution'])
+  trainer.compile(
+      settings['optimizer_fn'](passes.imagined(settings['num_steps'])),
+      steps_per_execution=settings['steps_per_execution'])
   return trainer
 
 
