@@ -179,8 +179,8 @@ _TABLE = {
         'episodes.'),
     'validation/fitted_value': Metric(
         'fitted value of the policy', 'return',
-        "Discounted return of the policy's mode from the first states of stored "
-        'episodes, by fitted Q evaluation; nothing is played.'),
+        "Discounted return of the policy's mode from the first states of "
+        'stored episodes, by fitted Q evaluation; nothing is played.'),
     'validation/own_value': Metric(
         "network's own value", 'return',
         'Mean value that the network tells of the first states of stored '

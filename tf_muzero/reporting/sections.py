@@ -182,10 +182,10 @@ def _task(task: str, action_repeat: int, groups: Sequence[Group],
   worth = sorted(recorded & {
       'validation/fitted_value', 'validation/own_value'})
   if worth:
-    blocks += [Heading(level, 'What the policy is worth by the stored episodes'),
-               Pictures(plots.training(stem, groups, worth),
-                        'Without playing, by fitted Q evaluation; and what the '
-                        'network says itself, which is often too much.')]
+    blocks += [
+        Heading(level, 'What the policy is worth by the stored episodes'),
+        Pictures(plots.training(stem, groups, worth), 'Without playing, by '
+                 'fitted Q evaluation; and what the network says itself.')]
   names = sorted(name for name in recorded if name.startswith('loss/'))
   if names:
     blocks += [Heading(level, 'Losses'), Pictures(
