@@ -44,10 +44,10 @@ def test_too_little_to_judge_by_is_refused(lines):
 
 
 def test_the_best_rule_comes_first():
-  table = judge_checkpoints.format_table([judge_checkpoints.judge(_lines(
-      [1.0, 4.0, 3.0 + run / 2], fitted_value=[0, 2, 1], value_error_0=[0, 2, 1]),
-                                                                  _BY)
-                                          for run in range(2)]).splitlines()
+  runs = [judge_checkpoints.judge(_lines(
+      [1.0, 4.0, 3.0 + run / 2], fitted_value=[0, 2, 1],
+      value_error_0=[0, 2, 1]), _BY) for run in range(2)]
+  table = judge_checkpoints.format_table(runs).splitlines()
   assert [line.split()[0] for line in table[1:]] == [
       'validation/fitted_value', 'the', 'at', 'validation/value_error_0']
   assert table[1].split() == [

@@ -192,8 +192,8 @@ def test_replicas_are_evaluated_and_validated_at_the_end_too(
             encoding='utf8') as file:
     lines = [json.loads(line) for line in file]
   assert [line['step'] for line in lines] == [2, 4, 5]
-  best = checkpoint_files.read_best(str(tmp_path / 'checkpoints'))
-  assert best.metric == 'evaluation/mcts' and best.value == max(
+  kept = checkpoint_files.read_best(str(tmp_path / 'checkpoints'))
+  assert kept.metric == 'evaluation/mcts' and kept.value == max(
       line['evaluation/mcts'] for line in lines)
   for line in lines:
     for mode in ('policy', 'mcts'):

@@ -46,8 +46,12 @@ NOTHING = Measure(lambda parameters, poll_fn: {}, ())
 
 def names_of(measure_fns: Sequence[Any]) -> Optional[tuple[str, ...]]:
   """Returns the metrics of all, None where one of them does not say."""
-  names = [getattr(x, 'names', None) for x in measure_fns]
-  return None if None in names else sum(names, ())
+  names: list[str] = []
+  for each in measure_fns:
+    if not isinstance(each, Measure) or each.names is None:
+      return None
+    names += each.names
+  return tuple(names)
 
 
 def checked(best_by: str, measure_fn: Optional[Callable]
