@@ -20,11 +20,9 @@ def test_the_metric_that_decides():
       'evaluation/mcts': 0.5, 'evaluation/mcts_standard_error': 0.1,
       }) == 'evaluation/mcts'
   assert best.choose({
-      'validation/value_error_2': 0.1, 'validation/reward_error_2': 0.1,
-      'validation/reward_error_10': 0.1}) == 'validation/reward_error_10'
-  assert best.choose({
-      'validation/own_value': 2.0, 'validation/fitted_value': 1.0,
-      'validation/reward_error_5': 0.1}) == 'validation/fitted_value'
+      'validation/value_error_1': 0.1, 'validation/reward_error_10': 0.1,
+      'validation/reward_error_2': 0.1, 'validation/fitted_value': 1.0,
+      }) == 'validation/reward_error_2'
   assert best.choose({'step': 3}) == ''
   assert best.is_better('evaluation/mcts', -1.0, -2.0)
   assert best.is_better('validation/agreement_0', 0.6, 0.5)

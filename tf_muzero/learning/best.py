@@ -19,7 +19,6 @@ from tf_muzero.learning import evaluations
 from tf_muzero.types import Parameters
 
 _DEVIATION = '_standard_error'
-_WORTH = 'validation/fitted_value'
 _REWARD_ERROR = re.compile(r'validation/reward_error_(\d+)')
 _LOWER = re.compile(r'validation/.*(error|distance)')
 
@@ -67,20 +66,18 @@ def checked(best_by: str, measure_fn: Optional[Callable]
 def choose(metrics: Mapping[str, float]) -> str:
   """Returns the metric that tells which weights are best, or ''.
 
-  It is the return of the last mode that was played; where none was, what the
-  policy is worth by the stored episodes, see `fitted_q`; or else the held-out
-  error of the reward after most unrolled steps. The policy and the values are
-  not meant to be the data's, but rewards are.
+  It is the return of the last mode that was played; where none was, the
+  held-out error of the reward after one unrolled step. The policy and the
+  values are not meant to be the data's, but rewards are; docs/learning.md
+  compares it with other rules.
   """
   played = [name for name in metrics if name.startswith('evaluation/')
             and not name.endswith(_DEVIATION)]
   if played:
     return played[-1]
-  if _WORTH in metrics:
-    return _WORTH
   errors = [(int(match[1]), match[0])
             for match in map(_REWARD_ERROR.fullmatch, metrics) if match]
-  return max(errors)[1] if errors else ''
+  return min(errors)[1] if errors else ''
 
 
 def is_better(metric: str, value: float, other: float) -> bool:

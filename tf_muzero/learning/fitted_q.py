@@ -6,8 +6,8 @@ states and actions can be fitted to what is stored,
   Q(s, a) = r + discount * Q(s', a'), where a' is the policy's mode at s',
 
 and what it says of the policy's mode at the episodes' first states, in the
-mean, is what the policy is worth (Le et al. 2019). Of the checkpoints of a run
-the one with the greatest is chosen (Paine et al. 2020). Both are recalled.
+mean, is what the policy is worth (Le et al. 2019). Paine et al. 2020 choose among
+policies by it; docs/learning.md tells how well that went here. Both are recalled.
 """
 
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
@@ -134,8 +134,7 @@ class FittedQ:
 
 
 def evaluation(
-    *, num_transitions: int, num_steps: int, batch_size: int, seed: int,
-    where_played: bool = True
+    *, num_transitions: int, num_steps: int, batch_size: int, seed: int
     ) -> Callable[[Agent, Any], Callable[..., dict[str, float]]]:
   """Returns what evaluates the weights of a running training without playing.
 
@@ -152,8 +151,6 @@ def evaluation(
       steps look a decision further.
     batch_size: transitions of each.
     seed: of the episodes, and of the fit.
-    where_played: whether it is made where the data names an environment, too,
-      whose returns tell more.
   """
   ranges.at_least(1, num_transitions=num_transitions, num_steps=num_steps,
                   batch_size=batch_size)
@@ -162,8 +159,6 @@ def evaluation(
     if not isinstance(source, episodes_lib.Dataset):
       raise ValueError('Fitted Q evaluation needs stored episodes; this '
                        'training has an environment alone.')
-    if source.task and not where_played:
-      return best.NOTHING
     episodes = _draw(source, num_transitions, seed)
     network = agent.make_network(source.spec, source.num_steps)
     look = lambda: see(network, agent, source.spec.action, episodes)
