@@ -1,5 +1,6 @@
 """Fitted Q evaluation, where the values of policies are known."""
 
+import functools
 import types
 
 from dm_env import specs
@@ -9,7 +10,10 @@ import tensorflow as tf
 
 from tf_muzero import rng
 from tf_muzero.learning import fitted_q
+from tf_muzero.networks import agent as agent_lib
+from tf_muzero.networks import pixels
 from tf_muzero.networks import value_transform
+from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 
 _DISCOUNT = 0.8
@@ -126,3 +130,24 @@ def test_many_records_are_seen_in_parts(monkeypatch):
   assert seen == [35, *[4, 3] * 5]
   # Zeros stand for what is before an episode.
   assert (together.embedding.numpy()[::7, :2] == 0.0).all()
+
+
+def test_frames_are_seen_by_their_embeddings():
+  spec = EnvironmentSpec(
+      specs.Array([8, 8, 1], np.uint8), specs.DiscreteArray(2, np.int32))
+  agent = agent_lib.Agent(
+      functools.partial(
+          pixels.PixelNetwork, num_blocks=1, planes=8, head_planes=4,
+          downsampling=[('convolution', 8, 0), ('pool', 8, 0)]),
+      _SUPPORT, _SUPPORT, _DISCOUNT, 2, frame_stack=2)
+  frames = np.random.default_rng(0).integers(
+      256, size=[5, 8, 8, 1]).astype(np.uint8)
+  episode = Episode(frames, np.int32([0, 1, 1, 0, 0]), np.zeros([5], 'f'),
+                    np.ones([5], 'f'))
+  network = agent.make_network(spec)
+  records = fitted_q.see(network, agent, spec.action, [episode])
+  embedding = network.represent(np.concatenate(
+      [np.concatenate([np.zeros_like(frames[:1]), frames[:-1]]), frames], -1))
+  np.testing.assert_allclose(
+      records.embedding, np.reshape(embedding, [5, -1]), atol=1e-5)
+  assert records.chosen.shape == [5, 2]

@@ -6,8 +6,9 @@ states and actions can be fitted to what is stored,
   Q(s, a) = r + discount * Q(s', a'), where a' is the policy's mode at s',
 
 and what it says of the policy's mode at the episodes' first states, in the
-mean, is what the policy is worth (Le et al. 2019). Paine et al. 2020 choose among
-policies by it; docs/learning.md tells how well that went here. Both are recalled.
+mean, is what the policy is worth (Le et al. 2019). Paine et al. 2020 choose
+among policies by it; docs/learning.md tells how well that went here. Both are
+recalled.
 """
 
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
