@@ -79,7 +79,7 @@ def _compiled(model):
     return model.recurrent(
         (), None, model.draw(None, embedding, number), embedding)
 
-  return tf.function(step)
+  return tf.function(step, autograph=False)
 
 
 def _imagine(model, node, action, number):

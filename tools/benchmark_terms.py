@@ -123,7 +123,7 @@ def main(_):
     trainer = _make_trainer(
         source, reconstruction, terms, is_augmented, prefix)
     window = _window(source, keeps)
-    step = tf.function(trainer.train_step)
+    step = tf.function(trainer.train_step, autograph=False)
     step(window)
     seconds = []
     for _ in range(_STEPS.value):

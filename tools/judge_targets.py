@@ -99,8 +99,9 @@ def look(agent: Agent, network: Network, spec: EnvironmentSpec,
     return agent.plan_with(network, spec)
 
   model = plan_fn(0)
-  act_fn = tf.function(functools.partial(model.sample_fn, parameters))
-  value_fn = tf.function(lambda x: model.root_fn(
+  function = functools.partial(tf.function, autograph=False)
+  act_fn = function(functools.partial(model.sample_fn, parameters))
+  value_fn = function(lambda x: model.root_fn(
       parameters, rng.seed(0), x).value, reduce_retracing=True)
   states = simulator.visit(
       environment_fn, act_fn, value_fn, spec, discount=agent.discount,

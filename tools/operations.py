@@ -9,7 +9,7 @@ import tensorflow as tf
 def count_flops(fn: Callable, *inputs: tf.TensorSpec) -> float:
   """Returns the operations in the products and convolutions of a function."""
   flops = 0.0
-  graph = tf.function(fn).get_concrete_function(*inputs).graph
+  graph = tf.function(fn, autograph=False).get_concrete_function(*inputs).graph
   for op in graph.get_operations():
     if op.type not in ('MatMul', 'BatchMatMulV2', 'Conv2D'):
       continue

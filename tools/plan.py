@@ -162,7 +162,7 @@ def make_run(settings: Mapping[str, Any], simulations: int,
     return step, network.predict_heads(step[0])
 
   observation = tf.TensorSpec([1, *one.shape], one.dtype)
-  embedding, _ = tf.function(initial).get_concrete_function(
+  embedding, _ = tf.function(initial, autograph=False).get_concrete_function(
       observation).structured_outputs
   unroll_steps = settings['unroll_steps']
   action_bytes = 4 * math.prod(spec.action.shape)

@@ -171,7 +171,7 @@ def test_planning_model_agrees_with_the_keras_network(spec, jit_compile):
   observation = tf.random.stateless_normal([6, 5], [0, 1])
   action = _actions(spec, 6)
 
-  @tf.function(jit_compile=jit_compile)
+  @tf.function(autograph=False, jit_compile=jit_compile)
   def plan(parameters):
     root = model.root_fn(parameters, rng.seed(1), observation)
     step = model.recurrent_fn(parameters, rng.seed(2), action, root.embedding)
@@ -200,7 +200,7 @@ def test_planning_model_works_for_any_batch_size_in_one_trace():
   model = agent.plan_with(network, spec)
   plan = tf.function(
       lambda x: model.root_fn(parameters_of(network), rng.seed(1), x),
-      input_signature=[tf.TensorSpec([None, 5])])
+      input_signature=[tf.TensorSpec([None, 5])], autograph=False)
   assert [plan(tf.zeros([n, 5])).candidates.shape for n in (1, 4)] == [
       [1, 3, 2], [4, 3, 2]]
   assert plan.experimental_get_tracing_count() == 1

@@ -15,6 +15,7 @@ from tf_muzero.search.execution import Execution
 from tf_muzero.types import RootOutput, StepOutput
 
 _BATCH, _SIZE, _CANDIDATES = 6, 8, 5
+_function = functools.partial(tf.function, autograph=False)
 
 
 def _parameters():
@@ -77,8 +78,8 @@ def test_same_eagerly_compiled_and_in_a_dataset():
   expected = _plan(parameters, *_inputs())
   plain = functools.partial(_plan, execution=Execution.PLAIN_GRAPH)
   one_by_one = functools.partial(_plan, execution=Execution.XLA_CPU)
-  ways = [tf.function(_plan), tf.function(_plan, jit_compile=True),
-          tf.function(plain), tf.function(one_by_one, jit_compile=True)]
+  ways = [_function(_plan), _function(_plan, jit_compile=True),
+          _function(plain), _function(one_by_one, jit_compile=True)]
   _assert_same(expected, plain(parameters, *_inputs()))
   for way in ways:
     _assert_same(expected, way(parameters, *_inputs()))
@@ -115,7 +116,7 @@ def test_seed_decides():
 
 @pytest.mark.parametrize('jit', [False, True])
 def test_one_trace_for_all_batches(jit):
-  compiled = tf.function(_plan, jit_compile=jit)
+  compiled = _function(_plan, jit_compile=jit)
   for i in range(3):
     compiled(_parameters(), *_inputs(i))
   assert compiled.experimental_get_tracing_count() == 1
@@ -124,7 +125,7 @@ def test_one_trace_for_all_batches(jit):
 def test_same_in_a_saved_model_of_any_batch_size(tmp_path):
   parameters = _parameters()
   module = tf.Module()
-  module.plan = tf.function(
+  module.plan = _function(
       lambda x, s: _plan(parameters, x, s)._asdict(),
       input_signature=[tf.TensorSpec([None, _SIZE], tf.float32),
                        tf.TensorSpec([2], tf.int32)])
@@ -138,7 +139,7 @@ def test_same_in_a_saved_model_of_any_batch_size(tmp_path):
 
 
 def test_outputs_have_static_shapes():
-  concrete = tf.function(_plan).get_concrete_function(_parameters(), *_inputs())
+  concrete = _function(_plan).get_concrete_function(_parameters(), *_inputs())
   output = concrete.structured_outputs
   assert output.candidates.shape == [_BATCH, _CANDIDATES, 2]
   assert output.visit_counts.shape == [_BATCH, _CANDIDATES]

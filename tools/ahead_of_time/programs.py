@@ -66,7 +66,7 @@ def train_step(settings: Settings, task: Task,
     raise ValueError(f'batch_size must be a multiple of {num_replicas} '
                      f'replicas, got {settings["batch_size"]}.')
 
-  @tf.function
+  @tf.function(autograph=False)
   def step(window):
     return strategy.run(trainer.train_step, (window,))
 
@@ -116,8 +116,8 @@ def window_spec(settings: Settings, task: Task) -> Window:
       [store_lib.Source(searched, searched.element_spec, 1, 1, 1)],
       reanalyse.cutting(agent, settings['unroll_steps'],
                         settings['loss_weights'].needs_observations), seed=0)
-  windows, _ = tf.function(
-      store.next_windows).get_concrete_function().structured_outputs
+  next_windows = tf.function(store.next_windows, autograph=False)
+  windows, _ = next_windows.get_concrete_function().structured_outputs
   return tf.nest.map_structure(
       lambda x: tf.TensorSpec(x.shape[1:], x.dtype), windows)
 
@@ -133,12 +133,12 @@ def _plan(settings, task, strategy, improvement_fn):
 
   # A function of its own, as in the pipeline: TensorFlow cannot import graphs,
   # which the planning functions are, among the operations of a replica.
-  @tf.function
+  @tf.function(autograph=False)
   def improve(parameters, seed, segments):
     return improvement_fn(
         planning_model, search_fn, parameters, seed, segments)
 
-  @tf.function
+  @tf.function(autograph=False)
   def search_step(*arguments):
     return strategy.run(improve, arguments)
 
