@@ -20,6 +20,7 @@ from tf_muzero import rng
 from tf_muzero.acting import inputs
 from tf_muzero.acting import modes
 from tf_muzero.data import observations
+from tf_muzero.networks import functional
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.contract import Network
 from tf_muzero.search import execution
@@ -94,8 +95,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
       raise ValueError(
           f'parameters must be {len(self._parameters)} tensors, got '
           f'{len(parameters)}.')
-    for variable, value in zip(self._parameters, parameters):
-      variable.assign(value)
+    functional.assign(self._parameters, parameters)
 
   @property
   def parameters(self) -> Parameters:

@@ -23,6 +23,7 @@ from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import observations
 from tf_muzero.keras2 import keras
 from tf_muzero.learning import best
+from tf_muzero.networks import functional
 from tf_muzero.networks import heads
 from tf_muzero.networks.agent import Agent
 from tf_muzero.networks.value_transform import Support
@@ -84,8 +85,7 @@ class FittedQ:
 
   def reset(self) -> None:
     """Forgets what was fitted."""
-    for variable, value in zip(self._variables, self._first):
-      variable.assign(value)
+    functional.assign(self._variables, self._first)
 
   def __call__(self, embedding: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
     """Returns Q [B] in reward units of embeddings [B, D], actions [B, n]."""
@@ -175,8 +175,7 @@ def evaluation(
     def evaluate(parameters: Parameters, poll_fn: Callable[[], None]
                  ) -> dict[str, float]:
       poll_fn()
-      for variable, value in zip(network.variables, parameters):
-        variable.assign(value)
+      functional.assign(network.variables, parameters)
       records = look()
       q.reset()
       fit(records, num_steps)

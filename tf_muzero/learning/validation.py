@@ -20,6 +20,7 @@ from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import observations
 from tf_muzero.data.reading import Reading
 from tf_muzero.learning import best
+from tf_muzero.networks import functional
 from tf_muzero.networks import heads
 from tf_muzero.networks.agent import Agent
 from tf_muzero.types import Episode
@@ -92,8 +93,7 @@ def held_out(
     network = agent.make_network(source.spec, source.num_steps)
 
     def validate(parameters: Parameters, _) -> dict[str, float]:
-      for variable, value in zip(network.variables, parameters):
-        variable.assign(value)
+      functional.assign(network.variables, parameters)
       return measure(network, agent, source.spec.action, windows)
 
     return best.Measure(validate, tuple(

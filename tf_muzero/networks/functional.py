@@ -27,6 +27,12 @@ class Trace(NamedTuple):
 Traces = dict[tuple, Trace]
 
 
+def assign(variables: Sequence[tf.Variable], values: Parameters) -> None:
+  """Gives each variable its value; both are in the same order."""
+  for variable, value in zip(variables, values):
+    variable.assign(value)
+
+
 def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
                   traces: Optional[Traces] = None) -> Callable[..., Nest]:
   """Returns `apply(parameters, *inputs)`, which is `fn(*inputs)` with them.
