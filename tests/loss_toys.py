@@ -58,6 +58,7 @@ def make(kind):
     observation = observation.astype(np.uint8)
     action = 2 * uniform(B, K, 2) - 1
     candidates = 2 * uniform(B, K + 1, A, 2) - 1
+  action = np.concatenate([action, action[:, :1]], axis=1)
   window = Window(
       observation=observation, action=action, reward=uniform(B, K),
       candidates=candidates, weights=weights / weights.sum(-1, keepdims=True),

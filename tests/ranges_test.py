@@ -98,6 +98,20 @@ def test_what_is_right_is_let_through(changes):
       reanalyse_toys.reanalyse(num_simulations=2, **changes), 3)
 
 
+@pytest.mark.parametrize('value_target_fn, td_steps, is_right', [
+    (value_targets.td, 1, True), (value_targets.td_search, 3, True),
+    (value_targets.td, 0, False), (value_targets.search, 5, False),
+    (functools.partial(value_targets.lambda_search, decay=0.9), 5, True)])
+def test_values_of_actions_need_returns(value_target_fn, td_steps, is_right):
+  reanalyse = reanalyse_toys.reanalyse(
+      num_simulations=2, value_target_fn=value_target_fn, td_steps=td_steps)
+  if is_right:
+    rehearsal.returns(reanalyse)
+  else:
+    with pytest.raises(ValueError, match='begin with the action'):
+      rehearsal.returns(reanalyse)
+
+
 def test_the_search_of_an_evaluation_is_tried():
   with pytest.raises(ValueError, match='num_simulations must be '):
     rehearsal.search(functools.partial(mcts.search, num_simulations=0), 3)

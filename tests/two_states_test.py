@@ -21,6 +21,7 @@ from tf_muzero.learning import callbacks
 from tf_muzero.learning import feeding
 from tf_muzero.learning import losses
 from tf_muzero.learning import trainer as trainer_lib
+from tf_muzero.learning.terms import action_value
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import pixels
 from tf_muzero.networks import state
@@ -102,12 +103,12 @@ def _segments(view, unroll_steps, num=200):
 
 def _learn(view, improvement_fn, num_steps, directory, placement='host',
            value_target_fn=value_targets.search,  # The data is off the policy.
-           value_prefix=None, unroll_steps=_K):
+           value_prefix=None, unroll_steps=_K, terms=()):
   tf.keras.utils.set_random_seed(3)
   support = value_transform.Support(-2.0, 3.0, 41)
   agent = agent_lib.Agent(
       view.network_fn, support, support, _DISCOUNT, 2, view.frame_stack,
-      value_prefix=value_prefix)
+      value_prefix=value_prefix, action_values=bool(terms))
   spec = EnvironmentSpec(view.observation, specs.DiscreteArray(2, np.int32))
   make_network = lambda: agent.make_network(spec)
   planned = make_network()
@@ -123,7 +124,7 @@ def _learn(view, improvement_fn, num_steps, directory, placement='host',
       make_network(), trainer_lib.make_target_network(make_network),
       lambda network, window, seed: losses.muzero_loss(
           network, agent, agent.make_head(spec),
-          losses.LossWeights(1.0, 1.0, 1.0, 1e-3, 0.0), window, _B),
+          losses.LossWeights(1.0, 1.0, 1.0, 1e-3, 0.0, terms), window, _B),
       target_period=10, target_decay=0.0, global_batch_size=_B,
       jit_compile=False)
   trainer.compile(keras.optimizers.Adam(5e-3), steps_per_execution=10)
@@ -186,6 +187,15 @@ def test_q_learning_finds_them_without_a_tree(tmp_path):
       300, str(tmp_path))
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
+
+
+def test_values_of_actions_need_no_model(tmp_path):
+  policy, _ = _learn(
+      _VECTORS, functools.partial(improvement.q_improvement, epsilon=0.05),
+      300, str(tmp_path), value_target_fn=value_targets.td_search,
+      unroll_steps=0,
+      terms=[action_value.action_value(weight=1.0)])
+  assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy
 
 
 def test_cloning_learns_the_random_behaviour_instead(tmp_path):

@@ -184,7 +184,8 @@ class Window(NamedTuple):
   Attributes:
     observation: [B, T + F - 1, ...] observations of stacks of F, or [B, F, ...]
       where only the first state's stack is needed.
-    action: [B, K] int32 or [B, K, n] float32, the stored actions.
+    action: [B, T] int32 or [B, T, n] float32, the stored actions; the K first
+      ones are unrolled along.
     reward: [B, K] reward that follows each action.
     candidates: [B, T, A, ...] actions that the search considered.
     weights: [B, T, A] their improved probabilities.

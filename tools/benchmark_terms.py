@@ -99,7 +99,7 @@ def _window(source, keeps_observations):
   fields = {
       'observation': tf.cast(
           255 * uniform(num_frames, *spec.shape), spec.dtype),
-      'action': tf.cast(_ACTIONS * uniform(_UNROLL_STEPS), tf.int32),
+      'action': tf.cast(_ACTIONS * uniform(num_states), tf.int32),
       'reward': uniform(_UNROLL_STEPS),
       'candidates': tf.cast(
           _ACTIONS * uniform(num_states, _ACTIONS), tf.int32),

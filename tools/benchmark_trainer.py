@@ -104,7 +104,7 @@ def _random_window():
   normal = lambda *shape: rng.normal(rng.seed(len(shape)), [batch, *shape])
   return Window(
       observation=normal(1, _OBSERVATION),
-      action=tf.zeros([batch, _UNROLL_STEPS], tf.int32),
+      action=tf.zeros([batch, num_states], tf.int32),
       reward=normal(_UNROLL_STEPS),
       candidates=tf.broadcast_to(
           tf.range(_ACTIONS), [batch, num_states, _ACTIONS]),

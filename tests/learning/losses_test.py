@@ -36,7 +36,7 @@ def _window(unroll_steps=_K, seed=0):
   mask = lambda *shape: (generator.uniform(size=shape) < 0.7).astype('f')
   return Window(
       observation=uniform(_B, num_states, 2),
-      action=generator.integers(_A, size=[_B, unroll_steps]).astype('i'),
+      action=generator.integers(_A, size=[_B, num_states]).astype('i'),
       reward=uniform(_B, unroll_steps),
       candidates=np.broadcast_to(
           np.arange(_A, dtype=np.int32), [_B, num_states, _A]),

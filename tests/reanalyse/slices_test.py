@@ -35,7 +35,7 @@ def expected(episode, start, *, unroll_steps, frame_stack, is_terminal):
   return {
       'observation': frames,
       'action': [episode.action[t] if t < num_transitions else None
-                 for t in states[:-1]],
+                 for t in states],
       'reward': [episode.reward[t] if t < num_transitions else past
                  for t in states[:-1]],
       # What is searched is told by the record: its number and a bit.
@@ -51,7 +51,7 @@ def shown(window):
   return {
       'observation': list(window.observation),
       # The action of a step counts where its reward is of the episode.
-      'action': masked(window.action, window.policy_mask[:-1]),
+      'action': masked(window.action, window.policy_mask),
       'reward': masked(window.reward, window.reward_mask),
       'value': masked(window.value, window.value_mask),
       'weights': masked(window.weights[:, 0], window.policy_mask)}

@@ -53,7 +53,7 @@ def test_windows_are_slices(num_transitions, terminal):
     states, steps = slice(start, start + _K + 1), slice(start, start + _K)
     np.testing.assert_array_equal(
         window.observation[i], segment.observation[0, states])
-    np.testing.assert_array_equal(window.action[i], segment.action[0, steps])
+    np.testing.assert_array_equal(window.action[i], segment.action[0, states])
     np.testing.assert_array_equal(window.reward[i], segment.reward[0, steps])
     np.testing.assert_array_equal(window.value[i], value[0, states])
     np.testing.assert_array_equal(

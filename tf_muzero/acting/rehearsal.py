@@ -14,6 +14,7 @@ from tf_muzero.keras2 import keras
 from tf_muzero import ranges
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import passes
+from tf_muzero.learning import losses
 from tf_muzero.learning import profiling
 from tf_muzero.networks import precision
 from tf_muzero.networks.agent import Agent
@@ -55,7 +56,9 @@ def arguments(given: Mapping[str, Any]) -> None:
         'checkpoint_every must be a multiple of snapshot_every, so that a '
         'resumed run starts from the snapshot that it had; got '
         f'{given["checkpoint_every"]} and {given["snapshot_every"]}.')
-  if not given['unroll_steps']:
+  losses.check_action_values(
+      given['agent'], given['loss_weights'], given['unroll_steps'])
+  if not given['unroll_steps'] and not given['agent'].action_values:
     logging.warning('unroll_steps is 0: rewards and what follows an action are '
                     'not learned, and a search imagines them untrained.')
   if given['unroll_steps'] > MANY_STEPS:
@@ -98,6 +101,22 @@ def functions(
   """
   optimizer_fn(passes.imagined(num_steps))
   targets(reanalyse, agent.num_candidates)
+  if agent.action_values:
+    returns(reanalyse)
+
+
+def returns(reanalyse: pipeline.Reanalyse) -> None:
+  """Raises ValueError where value targets do not tell actions apart."""
+  zero = tf.zeros([1, _STATES])
+  one = tf.ones_like(zero)
+  target = reanalyse.value_target_fn(
+      one, zero, one > 0.0, zero, zero, reanalyse.td_steps)
+  if target[0, 0] != 1.0:
+    raise ValueError(
+        'Values of actions are learned from returns, which begin with the '
+        "action's reward: with agent.Agent.action_values, set "
+        'pipeline.Reanalyse.value_target_fn to value_targets.td or another of '
+        'them, and td_steps to 1 or more.')
 
 
 def targets(reanalyse: pipeline.Reanalyse, num_candidates: int) -> None:

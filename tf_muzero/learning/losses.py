@@ -11,6 +11,7 @@ from tf_muzero import ranges
 from tf_muzero import rng
 from tf_muzero.data import observations
 from tf_muzero.learning import augmentation
+from tf_muzero.learning.terms import action_value
 from tf_muzero.learning.terms import policy as policy_terms
 from tf_muzero.learning.terms import reconstruction as reconstruction_terms
 from tf_muzero.learning.terms import term as term_lib
@@ -84,6 +85,19 @@ class LossWeights:
     return any(each.needs_observations for each in self.terms)
 
 
+def check_action_values(agent: Agent, weights: LossWeights, unroll_steps: int
+                        ) -> None:
+  """Raises ValueError where action values would not be learned as such."""
+  is_learned = action_value.NAME in {each.name for each in weights.terms}
+  if agent.action_values != is_learned or is_learned and unroll_steps:
+    raise ValueError(
+        'agent.Agent.action_values, a term action_value.action_value in '
+        'losses.LossWeights.auxiliary and train.train.unroll_steps = 0 go '
+        'together, as in gin/algorithm/action_values.gin; got '
+        f'{agent.action_values}, {"one" if is_learned else "none"} and '
+        f'{unroll_steps}.')
+
+
 def make_heads(network: contract.Network, weights: LossWeights,
                model_input: specs.Array) -> dict[str, tf.Module]:
   """Returns what terms have of their own to learn, by their names.
@@ -132,7 +146,7 @@ def muzero_loss(
     `distribution/` have a number of each window, or of each component of its
     action, at the first state.
   """
-  unroll_steps = window.action.shape[1]
+  unroll_steps = window.reward.shape[1]
   unrolled = _unroll(network, agent, head, weights, window, auxiliary, seed)
   loss, metrics = tf.zeros([]), {}
   for term in weights.terms:
@@ -167,7 +181,7 @@ def _unroll(network: contract.Network, agent: Agent, head: PolicyHead,
   embedding = network.represent(seen[:, 0])
   embeddings, reward_logits = [embedding], []
   memory = agent.no_memory(network, tf.shape(embedding)[0])
-  for k in range(window.action.shape[1]):
+  for k in range(window.reward.shape[1]):
     embedding, logits, _, memory = agent.step(
         network, scale_gradient(embedding, 0.5), window.action[:, k], memory)
     embeddings.append(embedding)
@@ -207,7 +221,7 @@ def _clipped(agent: Agent, window: Window, global_batch_size: int
   share = tf.cast(tf.shape(window.value)[0], tf.float32) / global_batch_size
   metrics = {'target/value_clipped': share * _share_of(
       agent.value_support.clips(window.value), window.value_mask)}
-  if window.action.shape[1]:
+  if window.reward.shape[1]:
     metrics['target/reward_clipped'] = share * _share_of(
         agent.reward_support.clips(agent.reward_targets(window.reward)),
         window.reward_mask)

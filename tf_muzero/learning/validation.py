@@ -204,6 +204,8 @@ def measure(network: Any, agent: Agent, action_spec: specs.Array,
   memory = agent.no_memory(network, len(last))
   for k in range(windows.action.shape[1]):
     if k:
+      if agent.action_values:
+        break  # Nothing is imagined.
       embedding, _, reward, memory = agent.step(
           network, embedding, tf.constant(windows.action[:, k - 1]), memory)
       metrics[f'validation/reward_error_{k}'] = _distance(

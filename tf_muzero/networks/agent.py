@@ -83,6 +83,8 @@ class Agent:
       it is given.
     value_prefix: how sums of rewards are told, of which `reward_support` has
       the bins then; None to tell each reward.
+    action_values: whether `step` tells the action's value, and leads nowhere,
+      for its reward: K = 0 of MuZero Unplugged, table 2; see `action_value`.
   """
   network_fn: Callable[..., Network]  # See `contract.NetworkFn`.
   value_support: Union[Support, FittedSupport]
@@ -92,8 +94,11 @@ class Agent:
   frame_stack: int = 1
   num_datapoints: int = 0
   value_prefix: Optional[value_prefix_lib.ValuePrefix] = None
+  action_values: bool = False
 
   def __post_init__(self):
+    if self.value_prefix and self.action_values:
+      raise ValueError('value_prefix is of rewards; action_values has none.')
     ranges.within(0.0, 1.0, discount=self.discount)
     ranges.at_least(1, num_candidates=self.num_candidates,
                     frame_stack=self.frame_stack)
@@ -132,6 +137,7 @@ class Agent:
     """Makes a fresh network say what the supports have it start with."""
     if self.has_start and isinstance(network, contract.Starter):
       value, reward = (support.start_logits() for support in self.supports)
+      reward = value if self.action_values else reward
       if self.value_prefix:
         _head_of(network).start(reward)
         reward = np.zeros([self.value_prefix.num_features], np.float32)
@@ -174,7 +180,12 @@ class Agent:
   def _num_reward_outputs(self) -> int:
     """How many numbers the network itself says of a reward."""
     return (self.value_prefix.num_features if self.value_prefix
-            else self.reward_support.num_bins)
+            else self._told_support.num_bins)
+
+  @property
+  def _told_support(self) -> Union[Support, FittedSupport]:
+    """The bins of what is told of a step."""
+    return self.value_support if self.action_values else self.reward_support
 
   def no_memory(self, network: Network, batch_size: Any) -> Nest:
     """Returns what a search, or an unroll, begins with: [B, M] or `()`."""
@@ -193,15 +204,17 @@ class Agent:
     Returns:
       The next embedding [B, D...], the logits [B, Z] of the reward or of the
       sum of rewards, the reward [B] that they stand for, and the next memory.
+      Of `action_values` the same embedding, and the value for the reward.
     """
-    embedding, told = network.step(embedding, action)
+    following, told = network.step(embedding, action)
     if not self.value_prefix:
-      return embedding, told, self.reward_support.decode(told), ()
+      return (embedding if self.action_values else following, told,
+              self._told_support.decode(told), ())
     head = _head_of(network)
     memory = head.remembered(memory)
     logits, state = head.tell(told, memory)
     total, before = self.reward_support.decode(logits), memory[:, -2]
-    return embedding, logits, total - before, tf.concat(
+    return following, logits, total - before, tf.concat(
         [*state, total[:, tf.newaxis], memory[:, -1:] + 1.0], axis=-1)
 
   def reward_targets(self, reward: tf.Tensor) -> tf.Tensor:
@@ -222,7 +235,7 @@ class Agent:
                  ) -> tuple[functional.Traces, functional.Traces]:
     """Returns traces, shared by the planning models that they are right for."""
     return _TRACES.setdefault(network, {}).setdefault(
-        (self.reward_support, self.value_prefix), ({}, {}))
+        (self._told_support, self.value_prefix, self.action_values), ({}, {}))
 
   def plan_with(self, network: Network, spec: EnvironmentSpec,
                 max_scale: float = np.inf) -> PlanningModel:
@@ -235,6 +248,7 @@ class Agent:
       max_scale: see `heads.squashed_gaussian`.
     """
     head = self.make_head(spec, max_scale)
+    discount = 0.0 if self.action_values else self.discount
 
     def initial(observation):
       embedding = network.represent(observation)
@@ -266,7 +280,7 @@ class Agent:
           parameters, embedding, action, memory)
       value = self.value_support.decode(value_logits)
       return StepOutput(
-          reward, tf.zeros_like(value) + self.discount, head.prior_fn(policy),
+          reward, tf.zeros_like(value) + discount, head.prior_fn(policy),
           value, (embedding, () if head.is_discrete else policy, memory))
 
     def draw_fn(seed, embedding, number):

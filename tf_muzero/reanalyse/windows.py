@@ -130,7 +130,7 @@ def cut(rows: Window, segment: tf.Tensor, start: tf.Tensor, *, length: int,
       rows.observation, frame_stack + keep_observations * unroll_steps,
       frame_stack - 1)
   return Window(
-      observation=observation, action=take(rows.action, unroll_steps),
+      observation=observation, action=take(rows.action, num_states),
       reward=take(rows.reward, unroll_steps),
       candidates=take(rows.candidates, num_states),
       weights=take(rows.weights, num_states),

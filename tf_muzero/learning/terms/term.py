@@ -108,7 +108,7 @@ class Term(NamedTuple):
     """
     loss, mask = self.loss_fn(unrolled, window), self.mask_fn(window)
     # pylint: disable-next=too-many-function-args  # It is no method.
-    scale = tf.constant(self.scale_fn(window.action.shape[1]))
+    scale = tf.constant(self.scale_fn(window.reward.shape[1]))
     of_windows = tf.reduce_sum(loss * mask * scale[-loss.shape[1]:], axis=1)
     return tf.reduce_sum(of_windows * window.importance) / global_batch_size
 
