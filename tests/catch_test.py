@@ -17,7 +17,9 @@ def test_catch_is_learned_from_random_actions(tmp_path):
   assert sum(collected.returns) / 500 < -0.4
   cli.call(cli.configure(
       train.train, ['gin/experiment/catch.gin'],
-      [f'RUN_DIRECTORY = "{run_directory}"', f'DATASET = "{dataset}"'],
+      [f'RUN_DIRECTORY = "{run_directory}"', f'DATASET = "{dataset}"',
+       'train.train.evaluate_every = 1500',
+       'evaluate.during_training.modes = [@modes.policy(), @modes.mcts()]'],
       record_in='run_directory'))
   with open(os.path.join(run_directory, 'evaluations.jsonl'),
             encoding='utf8') as file:

@@ -240,8 +240,9 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
       'cartpole_swingup': 15, 'cartpole_fractions': 15, 'catch_fractions': 15,
       'checkpoint_choice': 3,
       'deep_sea': 9, 'deep_sea_demonstrations': 6, 'dropout': 9,
-      'losses_catch': 15, 'mountain_car': 6, 'own_data': 9,
-      'self_supervision': 24, 'self_supervision_online': 27, 'unroll': 15}[name]
+      'losses_breakout': 15, 'losses_catch': 15, 'mountain_car': 6,
+      'own_data': 9, 'self_supervision': 24, 'self_supervision_online': 27,
+      'unroll': 15}[name]
 
 
 @pytest.mark.slow  # Four commands in processes of their own.
