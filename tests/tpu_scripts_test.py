@@ -63,6 +63,13 @@ def test_create(accelerator, runtime):
       '--zone=us-central2-b']]
 
 
+def test_a_dry_run_may_be_asked_for_anywhere():
+  first, last = (_run('create.sh', *options) for options in (
+      ('--dry-run', '--spot'), ('--spot', '--dry-run')))
+  assert first.stdout == last.stdout != ''
+  assert not last.returncode
+
+
 @pytest.mark.parametrize('accelerator, runtime', [
     ('v4-8', 'tpu-ubuntu2204-base'), ('v5litepod-8', 'v2-alpha-tpuv5-lite'),
     ('v5p-8', 'v2-alpha-tpuv5')])

@@ -173,6 +173,7 @@ def _settings(agent: Agent, search_fn: Optional[SearchFn], jit_compile: bool
       'num_candidates': agent.num_candidates,
       'value_support': dataclasses.asdict(agent.value_support),
       'reward_support': dataclasses.asdict(agent.reward_support),
+      'action_values': agent.action_values,
       'network': _name(agent.network_fn),
       'search': _name(search_fn) if search_fn else '',
   }

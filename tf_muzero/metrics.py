@@ -37,6 +37,10 @@ _TABLE = {
     'loss/reward': Metric(
         'reward loss', 'nats',
         'Cross-entropy of the unrolled rewards to the stored ones, in nats.'),
+    'loss/action_value': Metric(
+        'action value loss', 'nats',
+        "Cross-entropy of the stored action's value to the value target, in "
+        'nats.'),
     'loss/reconstruction': Metric(
         'reconstruction loss', '',
         'Squared error of the decoded observation, summed over the normalised '
@@ -158,6 +162,10 @@ _TABLE = {
         'error of rewards after {k} steps', 'reward',
         'Mean absolute error of the reward after {k} unrolled steps, on '
         'held-out episodes, in units of reward.'),
+    'validation/action_value_error_{k}': Metric(
+        'error of action values after {k} steps', 'return',
+        'Mean absolute error of what the network says of stored actions, against '
+        'the discounted return that followed, on held-out episodes.'),
     'validation/value_error_{k}': Metric(
         'error of values after {k} steps', 'return',
         "Mean absolute difference to the data's discounted return after {k} "

@@ -133,7 +133,7 @@ class Run(NamedTuple):
   def step_flops(self) -> float:
     """Returns those of a learner step: forward once, backward twice that."""
     return 3.0 * self.batch_size * (
-        self.initial + self.unroll_steps * self.recurrent)
+        self.initial + max(self.unroll_steps, 1) * self.recurrent)
 
 
 def make_run(settings: Mapping[str, Any], simulations: int,
@@ -181,11 +181,12 @@ def make_run(settings: Mapping[str, Any], simulations: int,
       state_bytes=frame_bytes + action_bytes + 8,
       # Candidates and weights, two values, five diagnostics.
       searched_bytes=head.num_candidates * (action_bytes + 4) + 28,
-      # Frames of the first state; candidates, weights, value and two masks of
-      # each; action, reward and mask of each but the last.
+      # Frames of the first state; candidates, weights, value, two masks and
+      # action of each; reward and mask of each but the last.
       window_bytes=agent.frame_stack * frame_bytes
-      + (unroll_steps + 1) * (head.num_candidates * (action_bytes + 4) + 12)
-      + unroll_steps * (action_bytes + 8),
+      + (unroll_steps + 1) * (
+          head.num_candidates * (action_bytes + 4) + action_bytes + 12)
+      + unroll_steps * 8,
       embedding_bytes=4 * math.prod(embedding.shape))
 
 

@@ -9,7 +9,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 queued='' spot=()
 for option in "$@"; do
   case "${option}" in
-    --dry-run) ;;  # gcloud.sh knows.
     --queued) queued=1 ;;
     --spot) spot=(--spot) ;;
     *) echo "Unknown option ${option}." >&2; exit 2 ;;

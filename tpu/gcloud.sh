@@ -13,10 +13,15 @@
 # shellcheck disable=SC2034  # What is set here is used by the scripts.
 set -euo pipefail
 
-if [[ "${1:-}" == --dry-run ]]; then
-  DRY_RUN=1
-  shift
-fi
+others=()
+for each in "$@"; do
+  if [[ "${each}" == --dry-run ]]; then
+    DRY_RUN=1
+  else
+    others+=("${each}")
+  fi
+done
+set -- ${others[@]+"${others[@]}"}
 for setting in TPU_NAME ZONE ACCELERATOR; do
   if [[ -z "${!setting:-}" ]]; then
     echo "Set ${setting}; see tpu/README.md." >&2

@@ -133,6 +133,16 @@ def test_other_supports_than_recorded_are_refused(directory, tmp_path):
         dataclasses.replace(wide, maximum=90.0), wide))
 
 
+def test_values_of_actions_need_no_support_of_rewards(directory, tmp_path):
+  agent = dataclasses.replace(_agent(_FITTED, _SMALL), action_values=True)
+  run, dataset = str(tmp_path), episodes_lib.open_dataset(directory)
+  fitting.save(run, fitting.fit(run, dataset, agent).content)
+  assert fitting.load(run, agent).action_values
+  # Shapes would let a head of rewards go on as one of values.
+  with pytest.raises(ValueError, match='action_values must be True'):
+    fitting.load(run, dataclasses.replace(agent, action_values=False))
+
+
 def test_without_data_nothing_can_be_fitted(tmp_path):
   source = interaction.Source(data_toys.STATE_SPEC, 'catch', 1)
   with pytest.raises(ValueError, match='no dataset to fit them to'):

@@ -27,12 +27,13 @@ def _episode(name, num_steps, return_=0.0):
       np.zeros(num_steps + 1, np.int32), reward, np.ones_like(reward))
 
 
-def _replay(recent_steps=100, best_steps=100, shared_directory='', **weights):
+def _replay(recent_steps=100, best_steps=100, shared_directory='',
+            keep_episodes=1000, **weights):
   return replay.Replay(
       replay.Sources(recent_steps=recent_steps, best_steps=best_steps, **{
           'dataset': 0.0, 'recent': 1.0, 'best': 0.0, **weights}),
       stride=_L, length=_S, frame_stack=1, spec=_SPEC, seed=3,
-      shared_directory=shared_directory)
+      shared_directory=shared_directory, keep_episodes=keep_episodes)
 
 
 def _names(memory, name, num=200):
@@ -51,6 +52,32 @@ def test_recent_and_best_are_what_they_say():
   assert set(_names(memory, 'best')) == {4, 1}  # 3 + 4 steps.
   memory.add(2, 0, [_episode(5, 20, 9.0)])  # One there is always.
   assert set(_names(memory, 'recent')) == set(_names(memory, 'best')) == {5}
+
+
+@pytest.mark.parametrize('keep_episodes, is_lost', [(2, True), (3, False)])
+def test_what_a_resumed_run_would_lack_is_told_once(
+    keep_episodes, is_lost, caplog):
+  memory = _replay(recent_steps=4, best_steps=4, keep_episodes=keep_episodes)
+  with caplog.at_level('WARNING'):
+    for number, return_ in enumerate([5.0, 1.0, 1.0]):  # The first is the best.
+      memory.add(number, 0, [_episode(number, 4, return_)])
+  assert set(_names(memory, 'best')) == {0}
+  assert ('keep_episodes' in caplog.text) == is_lost
+  caplog.clear()
+  memory.add(3, 0, [_episode(3, 3, 0.0)])
+  assert ('keep_episodes' in caplog.text) != is_lost
+
+
+def test_what_is_drawn_meanwhile_is_of_one_state():
+  memory = _replay(recent_steps=8)
+  memory.add(0, 0, [_episode(1, 1), _episode(2, 7)])
+  held = memory._held  # pylint: disable=protected-access
+  memory.add(1, 0, [_episode(3, 3)])
+  now = memory._held  # pylint: disable=protected-access
+  assert held is not now
+  for each in (*held.values(), *now.values()):
+    assert each.ends[-1] == sum(
+        len(x.segments.reward) for x in each.entries)
 
 
 def test_segments_are_those_of_the_episodes_and_equally_probable():

@@ -35,7 +35,17 @@ def test_what_is_not_said_is_as_in_the_dataset(dataset):
   source, interaction = _open(0.5, dataset)
   assert source.num_episodes == 2
   assert (interaction.task, interaction.action_repeat) == ('catch', 2)
-  assert _open(1.0, dataset)[1] is None  # Nothing is played.
+
+
+def test_that_nothing_is_played_is_said(dataset, caplog):
+  with caplog.at_level('WARNING'):
+    assert _open(1.0, dataset)[1] is None
+  assert 'Nothing is played' in caplog.text
+
+
+def test_what_is_learned_from_again_is_kept():
+  with pytest.raises(ValueError, match='keep_episodes must be >= 1'):
+    dataclasses.replace(_INTERACTION, sources=_PLAYED, keep_episodes=0)
 
 
 def test_without_a_dataset_all_is_played():

@@ -203,7 +203,8 @@ class _Makers:
           length=feed.reanalyse.segment_length(feed.unroll_steps),
           frame_stack=feed.agent.frame_stack, spec=feed.source.spec,
           seed=share.seed, shared_directory=os.path.join(
-              self._directory, 'replay' + _own(share)) if service else '')
+              self._directory, 'replay' + _own(share)) if service else '',
+          keep_episodes=feed.interaction.keep_episodes)
       segments = self._memory.segments(segments)
     if feed.reanalyse.placement == 'device':
       segments = segments.batch(

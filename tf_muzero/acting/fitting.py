@@ -74,6 +74,7 @@ def fit(run_directory: str, source: sources.Source, agent: Agent,
         'data': data, 'num_datapoints': fitted.num_datapoints,
         'value_support': dataclasses.asdict(value),
         'reward_support': dataclasses.asdict(reward),
+        'action_values': agent.action_values,
         'stored': (stored.dtypes(source.features, source.spec.observation)
                    if isinstance(source, episodes_lib.Dataset) else ()),
         'survey': survey}
@@ -138,6 +139,10 @@ def _identity(source: sources.Source) -> dict[str, Any]:
 
 def _with(agent: Agent, content: dict[str, Any], run_directory: str) -> Agent:
   """Returns the agent with what `fitted.json` says, if that is its own."""
+  if agent.action_values != content.get('action_values', False):
+    raise ValueError(
+        f'agent.Agent.action_values must be {not agent.action_values}, with '
+        f'which {run_directory!r} was trained.')
   recorded = {name: Support(**content[name])
               for name in ('value_support', 'reward_support')}
   for name, support in recorded.items():
@@ -205,6 +210,8 @@ def _check(agent: Agent, survey: dict[str, Any],
   for what, name, found, scope in (
       ('discounted returns', 'value_support', survey['returns'], scopes[0]),
       (_told(agent), 'reward_support', survey['reward_sums'], scopes[1])):
+    if agent.action_values and name == 'reward_support':
+      continue  # Rewards are not told.
     support = getattr(agent, name)
     if not support.clips(tf.constant(found, tf.float32)).numpy().any():
       continue

@@ -61,7 +61,8 @@ class Interaction:
     max_steps: decisions after which an episode is cut off; None for the task's
       own limit, which is 27,000 in games of Atari.
     keep_episodes: how many played episodes, the newest, are kept as a dataset
-      in the run's directory; 0 for none.
+      in the run's directory, where a resumed run finds what it is to learn
+      from again; 0 for none, which `sources` refuse.
     sources: where stored states come from; None for the dataset alone.
     num_processes: processes that step the environments, at the same time, for
       slow ones; 0 for this one, which steps one after the other. They see no
@@ -89,6 +90,8 @@ class Interaction:
                     keep_episodes=self.keep_episodes,
                     temperature=schedules.at(self.temperature, 0))
     ranges.within(0, self.num_environments, num_processes=self.num_processes)
+    if self.sources:
+      ranges.at_least(1, keep_episodes=self.keep_episodes)
     if not 0.0 <= self.root_noise_fraction <= 1.0:
       raise ValueError('root_noise_fraction must be in [0, 1], got '
                        f'{self.root_noise_fraction}.')

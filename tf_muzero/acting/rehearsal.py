@@ -60,7 +60,9 @@ def arguments(given: Mapping[str, Any]) -> None:
       given['agent'], given['loss_weights'], given['unroll_steps'])
   if not given['unroll_steps'] and not given['agent'].action_values:
     logging.warning('unroll_steps is 0: rewards and what follows an action are '
-                    'not learned, and a search imagines them untrained.')
+                    'not learned. A search imagines them untrained, and the '
+                    'best checkpoint must not go by them: set best_by. '
+                    'gin/algorithm/action_values.gin needs no model.')
   if given['unroll_steps'] > MANY_STEPS:
     logging.warning(
         'unroll_steps is %d: a learner step holds as many states of each of '

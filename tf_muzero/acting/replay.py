@@ -8,6 +8,7 @@ as demonstrations.
 
 import dataclasses
 import functools
+import math
 from typing import NamedTuple, Optional, Sequence
 
 from absl import logging
@@ -87,12 +88,23 @@ class _Entry(NamedTuple):
   segments: Segment
 
 
+class _Held(NamedTuple):
+  """Episodes, the most wanted first.
+
+  Attributes:
+    entries: of each.
+    ends: [number of episodes] segments up to each one's end.
+  """
+  entries: Sequence[_Entry] = ()
+  ends: Sequence[int] = ()
+
+
 class Replay:
   """Episodes that were played, and segments that are drawn from them."""
 
   def __init__(self, sources: Sources, *, stride: int, length: int,
                frame_stack: int, spec: EnvironmentSpec, seed: int,
-               shared_directory: str = ''):
+               shared_directory: str = '', keep_episodes: float = math.inf):
     """Creates an empty one.
 
     Args:
@@ -104,6 +116,7 @@ class Replay:
       seed: of what is drawn.
       shared_directory: where other processes, which search, draw from it; ''
         for none.
+      keep_episodes: how many of the newest a resumed run finds again.
     """
     self._sources = sources
     self._cut_fn = functools.partial(
@@ -114,8 +127,9 @@ class Replay:
         shared_directory, self._specs, seed) if shared_directory else None
     self._num_added = 0
     self._step = 0  # Learner step of the newest round.
-    self._kept: dict[str, list[_Entry]] = {'recent': [], 'best': []}
-    self._ends: dict[str, np.ndarray] = {}  # Segments up to each episode's end.
+    self._keep_episodes = keep_episodes
+    # Replaced as a whole: another thread draws from it meanwhile.
+    self._held = {'recent': _Held(), 'best': _Held()}
 
   def add(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
     """Adds a round.
@@ -137,22 +151,32 @@ class Replay:
             episode, played_step=played_step)))
                for i, (played_step, episode) in enumerate(played)]
     self._num_added += len(entries)
-    newest_first = entries[::-1] + self._kept['recent']
+    newest_first = [*entries[::-1], *self._held['recent'].entries]
     # Of equal returns the newest is the better one: sorting is stable.
-    best_first = sorted(entries[::-1] + self._kept['best'],
+    best_first = sorted([*entries[::-1], *self._held['best'].entries],
                         key=lambda entry: -entry.return_)
-    self._kept = {
+    self._held = {
         'recent': _first(newest_first, self._sources.recent_steps),
         'best': _first(best_first, self._sources.best_steps)}
-    self._ends = {
-        name: np.cumsum([len(entry.segments.reward) for entry in kept])
-        for name, kept in self._kept.items()}
+    self._warn_of_loss()
     self._publish()
     logging.log_every_n_seconds(
         logging.INFO, 'stored: the %d most recent steps, mean return %.4g; the '
         '%d best, %.4g', _LOG_EVERY, *(
-            fn(self._kept[name]) for name in ('recent', 'best')
+            fn(self._held[name].entries) for name in ('recent', 'best')
             for fn in (_steps, _mean_return)))
+
+  def _warn_of_loss(self) -> None:
+    """Tells once that a resumed run would not have all that is held."""
+    oldest = min(entry.number for held in self._held.values()
+                 for entry in held.entries)
+    if self._num_added - oldest > self._keep_episodes:
+      logging.warning(
+          'Of the last %d episodes some are learned from, and the newest %d are '
+          'kept in the run: resumed, it would go on without the others. Set '
+          'interaction.Interaction.keep_episodes to more.',
+          self._num_added - oldest, self._keep_episodes)
+      self._keep_episodes = math.inf
 
   def restore(self, step: int, played: Sequence[tuple[int, Episode]]) -> None:
     """Takes what an earlier start of the run left.
@@ -175,10 +199,9 @@ class Replay:
       name: 'recent' or 'best'.
       number: of what is drawn; with the seed it determines it.
     """
-    entries = self._kept[name]
+    entries, ends = self._held[name]
     if not entries:
       raise ValueError('Nothing was played yet, and is to be learned from.')
-    ends = self._ends[name]
     generator = np.random.default_rng(
         [self._seed, name == 'best', int(number)])
     index = int(generator.integers(ends[-1]))
@@ -210,23 +233,26 @@ class Replay:
 
   def _publish(self) -> None:
     """Tells other processes what is kept, and how probable it is."""
-    if not self._shared or not self._kept['recent']:
+    if not self._shared or not self._held['recent'].entries:
       return
     found: dict[int, Stored] = {}
     shares = self._sources.at(self._step)[1:]
     for name, share in zip(('recent', 'best'), shares):
-      for entry in self._kept[name]:
-        part = share * len(entry.segments.reward) / self._ends[name][-1]
+      entries, ends = self._held[name]
+      for entry in entries:
+        part = share * len(entry.segments.reward) / ends[-1]
         before = found[entry.number].weight if entry.number in found else 0.0
         found[entry.number] = Stored(entry.segments, before + part)
     self._shared.publish(found)
 
 
-def _first(entries: Sequence[_Entry], num_steps: int) -> list[_Entry]:
+def _first(entries: Sequence[_Entry], num_steps: int) -> _Held:
   """Returns as many as have so many steps in all, at least one."""
   totals = np.cumsum([entry.steps for entry in entries])
   number = int(np.searchsorted(totals, num_steps, side='right'))
-  return list(entries[:max(number, 1)])
+  entries = entries[:max(number, 1)]
+  return _Held(entries, np.cumsum(
+      [len(entry.segments.reward) for entry in entries]))
 
 
 def _steps(entries: Sequence[_Entry]) -> int:

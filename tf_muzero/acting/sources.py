@@ -31,6 +31,9 @@ def open_source(
     The source, and the interaction with what it leaves to the dataset.
   """
   if fraction == 1.0:
+    if interaction:
+      logging.warning('Nothing is played, and interaction is not used: the '
+                      'reanalyse_fraction is 1.')
     interaction = None
   elif not interaction:
     raise ValueError(

@@ -203,15 +203,20 @@ def measure(network: Any, agent: Agent, action_spec: specs.Array,
   head = heads.make_head(action_spec, num_candidates=1)
   memory = agent.no_memory(network, len(last))
   for k in range(windows.action.shape[1]):
+    if k and agent.action_values:
+      break  # Nothing is imagined.
     if k:
-      if agent.action_values:
-        break  # Nothing is imagined.
       embedding, _, reward, memory = agent.step(
           network, embedding, tf.constant(windows.action[:, k - 1]), memory)
       metrics[f'validation/reward_error_{k}'] = _distance(
           reward.numpy(), windows.reward[:, k - 1])
     metrics[f'validation/value_error_{k}'] = _distance(
         value(embedding).numpy(), returns[:, k])
+    if agent.action_values:
+      _, _, told, _ = agent.step(
+          network, embedding, tf.constant(windows.action[:, k]), memory)
+      metrics[f'validation/action_value_error_{k}'] = _distance(
+          told.numpy(), returns[:, k])
     if k + 1 == windows.action.shape[1]:
       break  # Its action may be after the episode.
     action = head.mode_fn(network.predict_heads(embedding)[0]).numpy()

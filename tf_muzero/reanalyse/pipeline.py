@@ -60,7 +60,7 @@ class Reanalyse:
       targets that are the search's values themselves have no such difference.
     importance_exponent: beta. The loss of a window is multiplied by
       (N P)^-beta, where there are N of probability P, over the largest one of
-      the batch.
+      the replica's batch.
     shorten_every: learner steps of age for which a value target looks ahead one
       step less, down to one: the older an episode is, the less its actions are
       the present policy's (EfficientZero, section 4.3, recalled). 0 for never.

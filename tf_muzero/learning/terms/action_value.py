@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_muzero import ranges
 from tf_muzero.learning.terms.term import Term
 from tf_muzero.learning.terms.term import Unrolled
 from tf_muzero.types import Window
@@ -15,6 +16,7 @@ def action_value(*, weight: float) -> Term:
   Of the first state and its stored action: for `Agent.action_values`, windows
   of no unrolled steps, and targets that are returns.
   """
+  ranges.above(0, weight=weight)
 
   def loss(unrolled: Unrolled, window: Window) -> tf.Tensor:
     _, logits, _, _ = unrolled.agent.step(
