@@ -164,8 +164,8 @@ _TABLE = {
         'held-out episodes, in units of reward.'),
     'validation/action_value_error_{k}': Metric(
         'error of action values after {k} steps', 'return',
-        'Mean absolute error of what the network says of stored actions, against '
-        'the discounted return that followed, on held-out episodes.'),
+        'Mean absolute error of the values of stored actions, against the '
+        'discounted return that followed, on held-out episodes.'),
     'validation/value_error_{k}': Metric(
         'error of values after {k} steps', 'return',
         "Mean absolute difference to the data's discounted return after {k} "

@@ -96,7 +96,7 @@ class _Held(NamedTuple):
     ends: [number of episodes] segments up to each one's end.
   """
   entries: Sequence[_Entry] = ()
-  ends: Sequence[int] = ()
+  ends: np.ndarray = np.array([], np.int64)
 
 
 class Replay:
@@ -172,9 +172,9 @@ class Replay:
                  for entry in held.entries)
     if self._num_added - oldest > self._keep_episodes:
       logging.warning(
-          'Of the last %d episodes some are learned from, and the newest %d are '
-          'kept in the run: resumed, it would go on without the others. Set '
-          'interaction.Interaction.keep_episodes to more.',
+          'Of the last %d episodes some are learned from, and the newest %d '
+          'are kept in the run: resumed, it would go on without the others. '
+          'Set interaction.Interaction.keep_episodes to more.',
           self._num_added - oldest, self._keep_episodes)
       self._keep_episodes = math.inf
 
