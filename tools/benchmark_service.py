@@ -41,7 +41,7 @@ from tf_muzero.search import mcts
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Segment
 
-# Sizes of gin/experiment/cartpole_swingup.gin, but for fewer roots of a search.
+# Sizes near those of gin/experiment/cartpole_swingup.gin.
 _OBSERVATION, _CANDIDATES, _SIMULATIONS = 5, 8, 32
 _STRIDE, _UNROLL, _TD_STEPS, _SEGMENTS, _REUSE = 125, 5, 20, 2, 4
 _LENGTH = _STRIDE + _UNROLL + _TD_STEPS

@@ -63,7 +63,7 @@ _SPEC = EnvironmentSpec(specs.Array([_OBSERVATION], np.float32),
 # Scheme -> (windows per segment, td_steps).
 _SCHEMES = {'segments of 64': (64, 0), 'windows': (1, 0),
             'segments of 64, td 5': (64, 5),
-            'segments of 125, td 5': (125, 5),  # As in cartpole_swingup.gin.
+            'segments of 125, td 5': (125, 5),
             'windows, td 5': (1, 5)}
 
 
