@@ -27,7 +27,9 @@ def make_windows(num=64, seed=0, **changes):
   num_states = UNROLL_STEPS + 1
   uniform = lambda *shape: generator.uniform(-1, 1, shape).astype(np.float32)
   window = Window(
-      observation=uniform(num, 1, 2), action=uniform(num, num_states, 1),
+      observation=uniform(num, 1, 2),
+      # The last one is of the state after the unrolled steps.
+      action=np.pad(uniform(num, UNROLL_STEPS, 1), [(0, 0), (0, 1), (0, 0)]),
       reward=uniform(num, UNROLL_STEPS), candidates=uniform(
           num, num_states, 3, 1),
       weights=np.full([num, num_states, 3], 1 / 3, np.float32),
