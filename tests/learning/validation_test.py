@@ -60,7 +60,8 @@ class _Network:
 
 _IDENTITY = types.SimpleNamespace(decode=lambda logits: logits)
 _AGENT = _Agent(
-    frame_stack=1, value_support=_IDENTITY, reward_support=_IDENTITY)
+    frame_stack=1, value_support=_IDENTITY, reward_support=_IDENTITY,
+    action_values=False)
 
 
 def _episode(discount_at_end):
@@ -116,6 +117,20 @@ def test_measures_by_hand():
       'validation/reward_spread': np.mean(np.abs(np.array([1, 2, 4]) - 7 / 3)),
       'validation/value_spread': np.mean(np.abs(
           np.array(returns) - np.mean(returns)))})
+
+
+def test_of_values_of_actions_nothing_is_imagined():
+  windows = validation.cut(
+      [_episode(1.0)], windows_per_episode=1, unroll_steps=3, frame_stack=1,
+      discount=0.5, seed=0)
+  metrics = validation.measure(
+      _Network(), _Agent(**{**vars(_AGENT), 'action_values': True}),
+      specs.DiscreteArray(3), windows)
+  assert {name for name in metrics if not name.endswith('spread')} == {
+      'validation/value_error_0', 'validation/action_value_error_0',
+      'validation/agreement_0'}
+  # The action's value is said to be 10, and 3 + 103 / 8 followed.
+  assert metrics['validation/action_value_error_0'] == 3 + 103 / 8 - 10.0
 
 
 def test_episodes_that_are_too_short_are_left_out():
