@@ -94,7 +94,7 @@ def test_windows_are_slices_of_what_was_searched():
     np.testing.assert_array_equal(batch.observation[i, :, 1], -states)
     np.testing.assert_array_equal(batch.reward[i], states[:-1])
     np.testing.assert_array_equal(batch.value[i], states)
-    np.testing.assert_array_equal(batch.action[i], states[:-1] % 10)
+    np.testing.assert_array_equal(batch.action[i], states % 10)
     assert batch.diagnostics['depth'][i] == name
   np.testing.assert_array_equal(batch.importance, np.ones(8))
 
