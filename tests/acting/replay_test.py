@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_muzero.acting import replay
 from tf_muzero.acting import schedules
 from tf_muzero.data import segments as segments_lib
+from tf_muzero.data.growing import Played
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 
@@ -80,10 +81,24 @@ def test_what_is_drawn_meanwhile_is_of_one_state():
         len(x.segments.reward) for x in each.entries)
 
 
+def test_what_is_played_again_takes_the_place_of_what_was_played():
+  """As a run does that was killed some rounds after its checkpoint."""
+  memory = _replay()
+  memory.restore(9, [Played(number, 5, _episode(10 * number + i, 4))
+                     for number in range(3) for i in range(2)])
+  memory.add(1, 9, [_episode(13, 4), _episode(14, 4)])
+  for name in ('recent', 'best'):
+    assert set(_names(memory, name)) == {0, 1, 13, 14, 20, 21}
+  memory.add(2, 9, [_episode(23, 4)])
+  memory.add(3, 9, [_episode(33, 4)])
+  for name in ('recent', 'best'):
+    assert set(_names(memory, name)) == {0, 1, 13, 14, 23, 33}
+
+
 def test_segments_are_those_of_the_episodes_and_equally_probable():
   memory = _replay()
   episodes = [_episode(1, 1), _episode(2, 6), _episode(3, 4)]
-  memory.restore(9, [(5, x) for x in episodes])
+  memory.restore(9, [Played(0, 5, x) for x in episodes])
   expected = [tf.nest.map_structure(lambda x, i=i: x[i].numpy(), cut)
               for cut in (segments_lib.cut(x, _L, _S, played_step=5)
                           for x in episodes)

@@ -1,5 +1,7 @@
 """Datasets that grow: readable at any moment, and never larger than asked."""
 
+import os
+
 from dm_env import specs
 import numpy as np
 import pytest
@@ -25,10 +27,10 @@ def _open(directory, spec, max_episodes=100):
       metadata={'task': 'toy:1', 'action_repeat': 2})
 
 
-def _round(spec, number, num_episodes=2):
+def _round(spec, number, num_episodes=2, num_steps=2):
   """Returns the records of a round; its rewards tell its number."""
   rng = np.random.default_rng(number)
-  episodes = [writing.played(*data_toys.play(rng, spec, 2 + i), spec)
+  episodes = [writing.played(*data_toys.play(rng, spec, num_steps + i), spec)
               for i in range(num_episodes)]
   for steps in episodes:
     steps['reward'][:-1] = number
@@ -50,8 +52,8 @@ def test_what_is_written_is_read(kind, tmp_path):
   spec = _SPECS[kind]
   _open(tmp_path / 'x', spec).write(0, 10, _round(spec, 0))
   _open(tmp_path / 'x', spec).write(1, 20, _round(spec, 1))  # Opened again.
-  assert [step for step, _ in _open(tmp_path / 'x', spec).episodes()] == [
-      10, 10, 20, 20]
+  assert [x[:2] for x in _open(tmp_path / 'x', spec).episodes()] == [
+      (0, 10), (0, 10), (1, 20), (1, 20)]
   dataset = episodes_lib.open_dataset(str(tmp_path / 'x'))
   assert dataset.task == 'toy:1' and dataset.action_repeat == 2
   assert dataset.spec == spec
@@ -76,12 +78,14 @@ def test_the_newest_are_kept_and_what_is_played_again_replaced(tmp_path):
     assert _rounds(tmp_path) == expected
 
 
-@pytest.mark.parametrize('is_full', [False, True])
-def test_whatever_stops_it_leaves_a_dataset(is_full, tmp_path, monkeypatch):
+@pytest.mark.parametrize('num_before, is_full, num_steps', [
+    (0, False, 2), (2, False, 2), (2, True, 1), (2, True, 9)])
+def test_whatever_stops_it_leaves_a_dataset(
+    num_before, is_full, num_steps, tmp_path, monkeypatch):
   """Each write and each change of a name is the last one, one after another."""
   spec = data_toys.BOARD_SPEC
   dataset = _open(tmp_path, spec, max_episodes=4 if is_full else 100)
-  for number in range(2):
+  for number in range(num_before):
     dataset.write(number, 0, _round(spec, number))
   rename, left = tf.io.gfile.rename, 0
 
@@ -97,16 +101,18 @@ def test_whatever_stops_it_leaves_a_dataset(is_full, tmp_path, monkeypatch):
   for tried in range(20):
     left = tried
     try:
-      _open(tmp_path, spec, 4 if is_full else 100).write(2, 0, _round(spec, 2))
+      _open(tmp_path, spec, 4 if is_full else 100).write(
+          2, 0, _round(spec, 2, num_steps=num_steps))
       break
     except OSError as error:
-      assert 'it is as before: No space left.' in str(error)
-    seen.add(tuple(_rounds(tmp_path)))
+      assert 'what it has is whole: No space left.' in str(error)
     resumed = _open(tmp_path, spec).episodes()
-    assert sorted(int(x.reward[0]) for _, x in resumed) == sorted(
-        _rounds(tmp_path))
+    found = _rounds(tmp_path) if os.path.exists(
+        tmp_path / 'dataset_info.json') else []
+    assert sorted(int(x.episode.reward[0]) for x in resumed) == sorted(found)
+    seen.add(tuple(found))
   assert tried > 3
-  before, after = ((0, 0, 1, 1), (2, 2, 1, 1)) if is_full else (
-      (0, 0, 1, 1), (0, 0, 1, 1, 2, 2))
+  before = (0, 0, 1, 1)[:2 * num_before]
+  after = (2, 2, 1, 1) if is_full else (*before, 2, 2)
   assert seen <= {before, after} and before in seen
   assert tuple(_rounds(tmp_path)) == after

@@ -40,6 +40,6 @@ class Kept:
         actions.to_environment(x.action[:-1], self._spec.action),
         x.reward[:-1], x.discount[:-1], self._spec) for x in episodes])
 
-  def episodes(self) -> list[tuple[int, Episode]]:
+  def episodes(self) -> list[growing.Played]:
     """Returns them, the oldest first; see `GrowingDataset.episodes`."""
     return self._dataset.episodes()

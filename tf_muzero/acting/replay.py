@@ -23,6 +23,7 @@ from tf_muzero.acting.schedules import Schedule
 from tf_muzero.acting.shared_replay import SharedReplay
 from tf_muzero.acting.shared_replay import Stored
 from tf_muzero.data import segments as segments_lib
+from tf_muzero.data.growing import Played
 from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Episode
 from tf_muzero.types import Segment
@@ -78,11 +79,13 @@ class _Entry(NamedTuple):
 
   Attributes:
     number: of the episode, its own.
+    round: that it was played in.
     return_: sum of its rewards.
     steps: transitions.
     segments: leading [number of segments]; NumPy.
   """
   number: int
+  round: int
   return_: float
   steps: int
   segments: Segment
@@ -132,32 +135,35 @@ class Replay:
     self._held = {'recent': _Held(), 'best': _Held()}
 
   def add(self, number: int, step: int, episodes: Sequence[Episode]) -> None:
-    """Adds a round.
+    """Adds a round, in place of what is held of an earlier one of this number.
+
+    A resumed run plays again what came after its checkpoint.
 
     Args:
       number: of the round.
       step: learner step of the weights that played.
       episodes: NumPy.
     """
-    del number
-    self._add(step, [(step, episode) for episode in episodes])
+    self._add(step, [Played(number, step, episode) for episode in episodes])
 
-  def _add(self, step: int, played: Sequence[tuple[int, Episode]]) -> None:
+  def _add(self, step: int, played: Sequence[Played]) -> None:
     self._step = step
     entries = [_Entry(
-        self._num_added + i, float(np.sum(episode.reward, dtype=np.float64)),
-        len(episode.reward) - 1,
+        self._num_added + i, each.round,
+        float(np.sum(each.episode.reward, dtype=np.float64)),
+        len(each.episode.reward) - 1,
         tree.map_structure(np.asarray, self._cut_fn(
-            episode, played_step=played_step)))
-               for i, (played_step, episode) in enumerate(played)]
+            each.episode, played_step=each.learner_step)))
+               for i, each in enumerate(played)]
     self._num_added += len(entries)
-    newest_first = [*entries[::-1], *self._held['recent'].entries]
+    rounds = {entry.round for entry in entries}
+    recent, best = ([*entries[::-1], *(
+        entry for entry in self._held[name].entries
+        if entry.round not in rounds)] for name in ('recent', 'best'))
     # Of equal returns the newest is the better one: sorting is stable.
-    best_first = sorted([*entries[::-1], *self._held['best'].entries],
-                        key=lambda entry: -entry.return_)
-    self._held = {
-        'recent': _first(newest_first, self._sources.recent_steps),
-        'best': _first(best_first, self._sources.best_steps)}
+    best.sort(key=lambda entry: -entry.return_)
+    self._held = {'recent': _first(recent, self._sources.recent_steps),
+                  'best': _first(best, self._sources.best_steps)}
     self._warn_of_loss()
     self._publish()
     logging.log_every_n_seconds(
@@ -178,13 +184,12 @@ class Replay:
           self._num_added - oldest, self._keep_episodes)
       self._keep_episodes = math.inf
 
-  def restore(self, step: int, played: Sequence[tuple[int, Episode]]) -> None:
+  def restore(self, step: int, played: Sequence[Played]) -> None:
     """Takes what an earlier start of the run left.
 
     Args:
       step: of the learner.
-      played: episodes, NumPy, the oldest first, and the learner steps of the
-        weights that played them.
+      played: the oldest first.
     """
     self._step = step
     if played:

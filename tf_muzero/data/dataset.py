@@ -85,7 +85,8 @@ class Dataset:
 
     Not exact for Atari of RL Unplugged, where counting would take hours.
     """
-    if self.num_episodes == self.metadata.get('num_episodes'):
+    if ('num_steps' in self.metadata
+        and self.num_episodes == self.metadata.get('num_episodes')):
       return self.metadata['num_steps']
     return (self.approximate_steps or self.counted_steps
             or int(lengths(self).sum()))

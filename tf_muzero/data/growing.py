@@ -1,8 +1,9 @@
 """An RLDS dataset that grows while episodes are played: whole at any moment.
 
 Each file holds a round of episodes. It gets its name when it is whole, and then
-the dataset's description is replaced by one that lists it. So what kills the
-program leaves the dataset of the round before, or that of this round.
+the dataset's description is replaced by one that lists it. While a file takes
+the place of another, the description holds of both. So what kills the program
+leaves the dataset of the round before, or that of this round.
 """
 
 import json
@@ -24,6 +25,7 @@ from tf_muzero.types import Episode
 from tf_muzero.types import Nest
 
 _ROUNDS = 'rounds.json'
+_INFO = 'dataset_info.json'
 _SPLIT = 'train'
 
 
@@ -33,7 +35,7 @@ class _File(NamedTuple):
   Attributes:
     round: its number.
     episodes: number of them.
-    steps: transitions of these.
+    steps: transitions of these; -1 where they have to be counted.
     size: bytes of their records.
     learner_step: of the weights that played them; -1 where it was not kept.
   """
@@ -42,6 +44,19 @@ class _File(NamedTuple):
   steps: int
   size: int
   learner_step: int = -1
+
+
+class Played(NamedTuple):
+  """An episode, and where it comes from.
+
+  Attributes:
+    round: its number.
+    learner_step: of the weights that played it.
+    episode: NumPy.
+  """
+  round: int
+  learner_step: int
+  episode: Episode
 
 
 class GrowingDataset:
@@ -82,24 +97,28 @@ class GrowingDataset:
       episodes: see `writing.records`.
 
     Raises:
-      OSError: nothing could be written; the dataset is as it was.
+      OSError: it could not be written; the dataset is whole, without the round
+        or with it.
     """
     index = self._place(number, len(episodes))
-    with writing.telling(self._directory, 'it is as before'):
+    path = os.path.join(
+        self._directory, f'{self._name}-{_SPLIT}.tfrecord-{index:05d}')
+    with writing.telling(self._directory, 'what it has is whole'):
       tf.io.gfile.makedirs(self._directory)
-      size = self._write_file(index, number, episodes)
+      size = self._write_records(path + '.partial', number, episodes)
       added = _File(number, len(episodes), sum(
           len(steps['reward']) - 1 for steps in episodes), size, learner_step)
+      if index < len(self._files):
+        self._files[index] = _common(self._files[index], added)
+        self._describe()
+      tf.io.gfile.rename(path + '.partial', path, overwrite=True)
       self._files[index:index + 1] = [added]
       self._describe()
 
-  def episodes(self) -> list[tuple[int, Episode]]:
-    """Returns what the dataset has, as `load_episodes` does, by round.
-
-    With each episode comes the learner step of the weights that played it.
-    """
-    if not self._files:
-      return []
+  def episodes(self) -> list[Played]:
+    """Returns what the dataset has, as `load_episodes` does, by round."""
+    if not tf.io.gfile.exists(os.path.join(self._directory, _INFO)):
+      return []  # Nor is there one where the first write was stopped.
     stored = episodes_lib.load_episodes(
         episodes_lib.open_dataset(self._directory))
     # What stopped a write may have left a round that is not described yet.
@@ -107,7 +126,7 @@ class GrowingDataset:
         [getattr(file, name) for file in self._files],
         [file.episodes for file in self._files])[:len(stored)]
                      for name in ('round', 'learner_step'))
-    return [(int(steps[i]), stored[i])
+    return [Played(int(rounds[i]), int(steps[i]), stored[i])
             for i in np.argsort(rounds, kind='stable')]
 
   def _place(self, number: int, num_episodes: int) -> int:
@@ -120,13 +139,11 @@ class GrowingDataset:
       return len(rounds)
     return int(np.argmin(rounds))
 
-  def _write_file(self, index: int, number: int,
-                  episodes: Sequence[Mapping[str, Nest]]) -> int:
+  def _write_records(self, path: str, number: int,
+                     episodes: Sequence[Mapping[str, Nest]]) -> int:
     """Returns the bytes of the records."""
-    path = os.path.join(
-        self._directory, f'{self._name}-{_SPLIT}.tfrecord-{index:05d}')
     size = 0
-    with tf.io.TFRecordWriter(path + '.partial') as writer:
+    with tf.io.TFRecordWriter(path) as writer:
       for i, steps in enumerate(episodes):
         record = self._features.serialize_example({
             'steps': steps, **layout.episode_metadata(
@@ -135,18 +152,18 @@ class GrowingDataset:
                 episode_return=steps['reward'].sum(dtype=np.float64))})
         writer.write(record)
         size += len(record)
-    tf.io.gfile.rename(path + '.partial', path, overwrite=True)
     return size
 
   def _describe(self) -> None:
     """Replaces what tells of the files."""
+    steps = [file.steps for file in self._files]
+    counted = {} if -1 in steps else {'num_steps': sum(steps)}
     whole_files.write_json(
         os.path.join(self._directory, _ROUNDS),
         [file._asdict() for file in self._files])
     info = writing.make_info(
         self._directory, self._name, self._spec, tfds.core.MetadataDict(
-            num_steps=sum(file.steps for file in self._files),
-            num_episodes=sum(file.episodes for file in self._files),
+            **counted, num_episodes=sum(file.episodes for file in self._files),
             reward_alignment='aligned', **self._metadata))
     info.set_splits(tfds.core.SplitDict([tfds.core.SplitInfo(
         name=_SPLIT, shard_lengths=[file.episodes for file in self._files],
@@ -159,7 +176,15 @@ class GrowingDataset:
     tf.io.gfile.makedirs(partial)
     info.write_to_directory(partial)
     for name in sorted(  # What lists the files comes last.
-        tf.io.gfile.listdir(partial), key='dataset_info.json'.__eq__):
+        tf.io.gfile.listdir(partial), key=_INFO.__eq__):
       tf.io.gfile.rename(os.path.join(partial, name),
                          os.path.join(self._directory, name), overwrite=True)
     tf.io.gfile.rmtree(partial)
+
+
+def _common(before: _File, after: _File) -> _File:
+  """Returns what holds of a file while another one takes its place."""
+  return after._replace(
+      steps=before.steps if before.steps == after.steps else -1,
+      episodes=min(before.episodes, after.episodes),
+      size=min(before.size, after.size))
