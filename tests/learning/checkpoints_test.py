@@ -51,3 +51,27 @@ def test_another_way_to_read_is_told(start):
   trainer = _trainer(3, 4)
   with pytest.raises(ValueError, match='data-4 cannot.*how it is read'):
     checkpoints.restore_position(trainer.store, start)
+
+
+def test_a_position_that_tensorflow_cannot_save_is_told_once(tmp_path, caplog):
+  options = tf.data.Options()  # As those of training.
+  options.experimental_external_state_policy = (
+      tf.data.experimental.ExternalStatePolicy.IGNORE)
+  iterator = iter(tf.data.Dataset.from_generator(
+      lambda: iter(range(9)), output_signature=tf.TensorSpec([], tf.int64)
+      ).with_options(options))
+  next(iterator)
+  saver = checkpoints.Saver(
+      tf.train.Checkpoint(weights=tf.Variable(1.0)), str(tmp_path),
+      checkpoints.Start('', 0, ''), has_position=True)
+  with caplog.at_level('WARNING', logger='absl'):
+    for step in (4, 8):
+      saver.save(types.SimpleNamespace(step=step, store=types.SimpleNamespace(
+          position=lambda: tf.train.Checkpoint(iterator=iterator))),
+                 saver.directory)
+  found = checkpoints.find(saver.directory)
+  assert found.step == 8 and found.checkpoint and not found.position
+  message, = caplog.messages
+  assert 'cannot be saved' in message and message.endswith(
+      ': GeneratorDataset does not support checkpointing. [Op:'
+      'SerializeIterator] name: ')

@@ -164,8 +164,15 @@ class Saver:
   def _save_position(self, model: keras.Model, directory: str) -> None:
     path = os.path.join(directory, f'data-{model.step}')
     if self._has_position and model.store:
-      model.store.position().write(path)
-      positions.write(path, self.start.order)
+      try:
+        model.store.position().write(path)
+        positions.write(path, self.start.order)
+      except tf.errors.UnimplementedError as error:
+        self._has_position = False
+        logging.warning(
+            'The position in this tf.data.Dataset cannot be saved, and a '
+            'resumed run begins a new pass, in a new order: %s',
+            error.message.rpartition('}} ')[2])
     elif model.step == self.start.step and self.start.position:
       _copy(self.start.position, path)  # Nothing was read since.
 
