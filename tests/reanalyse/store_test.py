@@ -54,9 +54,13 @@ def _store(*sources, strategy=None, value_fn=None, **settings):
   strategy = strategy or tf.distribute.get_strategy()
   return store_lib.Store(
       [_source(strategy, *source[:1], **source[1]) for source in sources],
-      windows_lib.Cutting(
-          value_fn or (lambda searched: searched.improved.value), _L, _K,
-          keep_observations=True, **settings), seed=3, strategy=strategy)
+      _cutting(value_fn, **settings), seed=3, strategy=strategy)
+
+
+def _cutting(value_fn=None, **settings):
+  return windows_lib.Cutting(
+      value_fn or (lambda searched: searched.improved.value), _L, _K,
+      keep_observations=True, **settings)
 
 
 def _draw(store, num_batches, strategy=None):
@@ -268,3 +272,27 @@ def test_the_order_of_memory_is_even():
     for group, count in enumerate(counts):
       found = sum(g == group for g, _ in pairs[begin:end])
       assert abs(found - count * (end - begin) / 20) < 2.0
+
+
+def test_hosts_that_share_unevenly_have_what_they_draw():
+  """Of 5 and 3 windows of a batch, two hosts have 2 and 2, and 3 and 1."""
+  strategy = _two_replicas()
+  sources = [
+      _source(strategy, _dataset(), batch_size=size) for size in (5, 3)]
+  shares = []
+  for index in range(2):
+    store = store_lib.Store(
+        sources, _cutting(), seed=3, strategy=strategy, host=(index, 2))
+    shares.append([x.share for x in store._parts])  # pylint: disable=protected-access
+  assert shares == [[2, 2], [3, 1]]
+
+
+@pytest.mark.parametrize('replicas', [1, 2])
+def test_how_full_it_is(replicas):
+  """Of segments with room for four windows each that have one."""
+  strategy = _two_replicas() if replicas == 2 else None
+  store = _store((_dataset(), {'batch_size': 5}),
+                 (_dataset(num_windows=1), {'batch_size': 3}),
+                 strategy=strategy)
+  _draw(store, 1, strategy)
+  assert store.fill_shares() == [1.0, 0.25]

@@ -13,6 +13,7 @@ from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import collapse
 from tf_muzero.learning import evaluations as evaluations_lib
+from tf_muzero.learning import few_windows
 from tf_muzero.learning import profiling
 from tf_muzero.learning import service_watch
 from tf_muzero.learning import tensorboard
@@ -49,7 +50,8 @@ def reports(
       batch_size=feed.batch_size,
       searches_per_window=reanalyse.searches_per_window(feed.unroll_steps),
       notes=skipping.notes_of(run_directory) if skips else ''),
-      collapse.WarnOfCollapse(log_every, feed.unroll_steps)]
+      collapse.WarnOfCollapse(log_every, feed.unroll_steps),
+      few_windows.WarnOfFewWindows(log_every, reanalyse.windows_per_segment)]
   if service:
     callbacks.append(service_watch.WatchService(
         log_every, run_directory, writer, service,

@@ -108,12 +108,21 @@ class Store:
       self._num_draws = tf.Variable(0, dtype=tf.int64, trainable=False)
     self._rows = rows_lib.Rows(
         self._strategy, self._whole_spec(), self._parts[-1].slots[1])
+    self._weights_fn = tf.function(self._rows.weights, autograph=False)
 
   @property
   def num_bytes(self) -> int:
     """Size of what a replica holds."""
     return sum(x[0].dtype.size * x[0].shape.num_elements()
                for x in self._rows.variables())
+
+  def fill_shares(self) -> list[float]:
+    """Returns which share of its capacity each source holds on this host."""
+    weights = self._strategy.experimental_local_results(
+        self._strategy.run(self._weights_fn))
+    return [sum(
+        int(tf.math.count_nonzero(x[slice(*part.slots)])) for x in weights
+        ) / part.source.capacity for part in self._parts]
 
   def position(self) -> tf.train.Checkpoint:
     """Returns what saves and restores it, with its iterators.
@@ -154,14 +163,17 @@ class Store:
     wanted = -(-source.capacity // (
         self._cutting.windows_per_segment * self._local_replicas))
     first = self._parts[-1].slots[1] if self._parts else 0
-    begin, end = (source.batch_size * (
-        self._first_replica + i) // self._num_replicas
+    # As `_draw` has it: what the sources before this one leave.
+    until = source.batch_size + sum(
+        part.source.batch_size for part in self._parts)
+    begin, end = (until * (self._first_replica + i) // self._num_replicas
                   for i in (0, self._local_replicas))
+    share = end - begin - sum(part.share for part in self._parts)
     with tf.device('CPU:0'):
       num_added, left = (
           tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2))
     return _Part(source, iter(source.segments),
-                 (first, first + max(wanted, num_new)), num_new, end - begin,
+                 (first, first + max(wanted, num_new)), num_new, share,
                  num_added, left)
 
   def _whole_spec(self) -> Window:
