@@ -11,6 +11,7 @@ interrupted, and so does `tf-muzero train runs/1`. SIGTERM and SIGINT save
 first; the exit code is then 75.
 """
 
+import contextlib
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from absl import logging
@@ -22,7 +23,6 @@ from tf_muzero import devices
 from tf_muzero import evaluate
 from tf_muzero.keras2 import keras
 from tf_muzero import paths
-from tf_muzero.acting import actor_processes
 from tf_muzero.acting import batches
 from tf_muzero.acting import fitting
 from tf_muzero.acting import interaction as interaction_lib
@@ -39,6 +39,7 @@ from tf_muzero.learning import callbacks as callbacks_lib
 from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import checkpoints
 from tf_muzero.learning import evaluations as evaluations_lib
+from tf_muzero.learning import feeding
 from tf_muzero.learning import interruption
 from tf_muzero.learning import losses
 from tf_muzero.learning import resuming
@@ -129,14 +130,15 @@ def train(
   fit = fitting.fit(run_directory, opened, agent, clip_targets)
   source, agent = fit.source, fit.agent
   num_steps = rehearsal.length(locals(), fit.content)
-  reanalyse = reanalyse.fitted(fit.lengths, unroll_steps)
+  reanalyse = reanalyse.fitted(
+      fit.lengths, unroll_steps, feeding.local_replicas(strategy_))
   on_signal = interruption.StopOnSignal()
   measure_fn = best.checked(best_by, evaluate_fn(agent, source) if (
       evaluate_fn and evaluate_every) else None)
   feed = batches.Feed(
       source, agent, reanalyse, interaction, reanalyse_fraction, batch_size,
       unroll_steps, loss_weights.needs_observations, deterministic, seed)
-  with run_lock.hold(run_directory, is_chief), actor_processes.scope():
+  with run_lock.hold(run_directory, is_chief), contextlib.ExitStack() as stack:
     # Evaluated or not, the run is the same.
     tf.keras.utils.set_random_seed(seed)
     start = resuming.begin(
@@ -144,7 +146,7 @@ def train(
         has_position=feed.has_position(strategy_),
         settings=feed.order(strategy_))
     # A run that is done waits for no service.
-    service = feed.connect() if start.step < num_steps else None
+    service = stack.enter_context(feed.served(start.step < num_steps))
     with strategy_.scope():
       trainer = make_trainer(
           source, agent, loss_weights, batch_size, compute_dtype,
@@ -179,7 +181,7 @@ def train(
           callbacks=[
               callbacks_lib.StopOnNan(), on_signal, *callbacks, *evaluations,
               checkpoints.SaveCheckpoints(checkpoint_every, saver)])
-    return trainer
+  return trainer
 
 
 def default_files(

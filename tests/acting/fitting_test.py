@@ -163,8 +163,13 @@ def test_segments_suit_the_episodes(lengths, wanted):
   fitted = reanalyse.fitted(lengths, 5)
   assert fitted.windows_per_segment == wanted
   assert 570 < fitted.states_per_search(5) < 630
+  for replicas in (2, 3):  # Which have as many segments each.
+    shared = reanalyse.fitted(lengths, 5, replicas)
+    assert shared.windows_per_segment == wanted
+    assert not shared.segments_per_search % replicas
+    assert 380 < shared.states_per_search(5) < 820
   given = reanalyse_toys.reanalyse(num_simulations=1, windows_per_segment=7)
-  assert given.fitted(lengths, 5) == given
+  assert given.fitted(lengths, 5, 2) == given
 
 
 def test_a_training_is_refused_before_it_starts(directory, tmp_path):

@@ -37,7 +37,17 @@ def test_what_is_missing_is_told():
 
 def test_determinism_is_not_promised():
   with pytest.raises(ValueError, match="deterministic needs service = ''"):
-    service_lib.connect('local:1', deterministic=True)
+    with service_lib.connected('local:1', deterministic=True):
+      pass
+
+
+def test_what_fails_leaves_no_worker(monkeypatch):
+  monkeypatch.setattr(service_lib.Service, 'wait', lambda _: None)
+  with pytest.raises(ZeroDivisionError):
+    with service_lib.connected('local:1', deterministic=False) as service:
+      assert _children() and not service.closed.is_set()
+      _ = 1 / 0
+  assert not _children() and service.closed.is_set()
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """What a training is fed with: stored episodes and fresh ones."""
 
+import contextlib
 import functools
 import os
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Iterator, NamedTuple, Optional, Union
 
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero.acting import actor_processes
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import keeping
@@ -62,9 +64,18 @@ class Feed(NamedTuple):
     """The setting of the service that searches, '' for none."""
     return self.reanalyse.service if self.fraction else ''
 
-  def connect(self) -> Optional[service_lib.Service]:
-    """Returns the service, when it answers."""
-    return service_lib.connect(self.service, self.deterministic)
+  @contextlib.contextmanager
+  def served(self, is_needed: bool) -> Iterator[Optional[service_lib.Service]]:
+    """Gives the service when it answers; ends all processes of the feed.
+
+    Args:
+      is_needed: whether anything will be asked of it.
+    """
+    service: Any = contextlib.nullcontext()
+    if self.service and is_needed:
+      service = service_lib.connected(self.service, self.deterministic)
+    with actor_processes.scope(), service as connected:
+      yield connected
 
   def has_position(self, strategy: tf.distribute.Strategy) -> bool:
     """Returns whether the position in the data can be saved and restored."""

@@ -50,6 +50,11 @@ def host_of(strategy: tf.distribute.Strategy) -> tuple[int, int]:
   return int(here[0]) // len(here), num_replicas // len(here)
 
 
+def local_replicas(strategy: tf.distribute.Strategy) -> int:
+  """Returns how many replicas share the batches of this process."""
+  return strategy.num_replicas_in_sync // host_of(strategy)[1]
+
+
 def distribute(strategy: tf.distribute.Strategy,
                segments_fn: Callable[[Share], tf.data.Dataset], seed: int
                ) -> Fed:

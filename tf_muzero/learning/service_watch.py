@@ -34,7 +34,7 @@ class WatchService(callbacks.Periodic):
       every: learner steps between the lines of rates.
       run_directory: where `service.jsonl` is.
       writer: see `tensorboard`.
-      service: what is watched; closed when training ends.
+      service: what is watched until it is closed.
       states_per_search: states in what a worker returns at once.
     """
     super().__init__(every)
@@ -44,7 +44,6 @@ class WatchService(callbacks.Periodic):
     self._counts = service.arrivals is not None
     self._arrivals = service.arrivals or Arrivals()
     self._states_per_search = states_per_search
-    self._stopping = threading.Event()
     # Time, seconds waited so far, and count by worker.
     self._then: tuple[float, float, dict[str, int]] = (0.0, 0.0, {})
 
@@ -54,11 +53,6 @@ class WatchService(callbacks.Periodic):
     json_lines.drop_from(self._path, 'step', self.model.step + 1)
     self._then = (time.time(), 0.0, {})
     threading.Thread(target=self._look, daemon=True).start()
-
-  def on_train_end(self, logs=None):
-    """Ends the service, if it was started for the trainer."""
-    self._stopping.set()
-    self._service.close()
 
   def run(self, step, logs):
     """Writes the rates since the last time, in searched states per second."""
@@ -86,17 +80,17 @@ class WatchService(callbacks.Periodic):
                            in sorted(rates.items())) or 'no')
 
   def _look(self) -> None:
-    """Logs what changes, until training ends."""
+    """Logs what changes, until the service is closed."""
     silent: set[str] = set()
     known: set[str] = set()
     has_dispatcher, told = True, 0.0
-    while not self._stopping.wait(_LOOK_EVERY):
+    while not self._service.closed.wait(_LOOK_EVERY):
       now, waits_since = time.time(), self._arrivals.waits_since()
       workers = self._arrivals.by_worker()
       for name in sorted(set(workers) - known):
         logging.info('Reanalyse worker %s has delivered.', name)
       known |= set(workers)
-      if has_dispatcher != service_lib.answers(self._service.address):
+      if has_dispatcher != _answers(self._service.address):
         has_dispatcher = not has_dispatcher
         logging.warning(
             'The dispatcher of the reanalyse service %s %s',
@@ -115,3 +109,10 @@ class WatchService(callbacks.Periodic):
         logging.warning(
             'The trainer has waited %.0f s for the reanalyse service %s. Does '
             'a worker run?', now - waits_since, self._service.address)
+
+
+def _answers(address: str) -> bool:
+  try:
+    return service_lib.answers(address)
+  except ValueError:  # What tells addresses of names fails for a while, too.
+    return False

@@ -35,7 +35,8 @@ def store(dataset: Dataset, agent: Agent, network: Network,
     agent: what the network's outputs mean.
     network: of this agent and dataset, created outside of any strategy; only
       its graph is used.
-    reanalyse: how stored data becomes targets.
+    reanalyse: how stored data becomes targets; what it leaves open suits the
+      dataset's episodes, see `Reanalyse.fitted`.
     snapshot_directory: where weights are published.
     batch_size: windows that are drawn at once.
     unroll_steps: K.
@@ -44,6 +45,9 @@ def store(dataset: Dataset, agent: Agent, network: Network,
     seed: of everything random.
     deterministic: see `pipeline.searched_segments`.
   """
+  if not (reanalyse.windows_per_segment and reanalyse.segments_per_search):
+    reanalyse = reanalyse.fitted(
+        episodes_lib.lengths(dataset).tolist(), unroll_steps)
   searched = pipeline.on_demand(pipeline.searched_segments(
       segments(dataset, agent, reanalyse, unroll_steps=unroll_steps, seed=seed),
       reanalyse, agent.plan_with(network, dataset.spec), snapshot_directory,

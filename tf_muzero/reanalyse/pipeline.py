@@ -98,7 +98,8 @@ class Reanalyse:
       raise ValueError("A service searches on hosts: with placement 'device' "
                        f"service must be '', got {self.service!r}.")
 
-  def fitted(self, lengths: Sequence[float], unroll_steps: int) -> 'Reanalyse':
+  def fitted(self, lengths: Sequence[float], unroll_steps: int,
+             num_replicas: int = 1) -> 'Reanalyse':
     """Returns it with segments that waste few searches on padding.
 
     Of all L up to 125, the one with the fewest states to search for all
@@ -107,13 +108,14 @@ class Reanalyse:
     Args:
       lengths: transitions of episodes; none where nothing is stored.
       unroll_steps: K.
+      num_replicas: of this host, which get as many segments each.
     """
     beyond = unroll_steps + self.td_steps
     length = self.windows_per_segment or min(
         range(_LONGEST, 0, -1), key=lambda length: (length + beyond) * sum(
             math.ceil(x / length) for x in lengths or [_LONGEST]))
-    number = self.segments_per_search or max(
-        1, round(_STATES / (length + beyond)))
+    number = self.segments_per_search or num_replicas * max(
+        1, round(_STATES / (num_replicas * (length + beyond))))
     return dataclasses.replace(
         self, windows_per_segment=length, segments_per_search=number)
 

@@ -6,10 +6,11 @@ deals, each to one worker: which episodes, in which order, and the seed of each
 search.
 """
 
+import contextlib
 import socket
 import threading
 import time
-from typing import Callable, Optional
+from typing import Callable, Iterator, Optional
 
 from absl import logging
 import tensorflow as tf
@@ -30,6 +31,7 @@ class Service:
     address: of the dispatcher, `grpc://host:port`.
     arrivals: what came of it, None where that is not counted.
     is_local: whether its processes are this trainer's, one for each core.
+    closed: set when nothing is wanted of it any more.
   """
 
   def __init__(self, setting: str):
@@ -43,6 +45,7 @@ class Service:
     self._local = None
     self.address = setting
     self.arrivals: Optional[Arrivals] = Arrivals()
+    self.closed = threading.Event()
     self.is_local = kind == 'local'
     if self.is_local:
       self._local = local_service.LocalService(int(number))
@@ -91,28 +94,28 @@ class Service:
 
   def close(self) -> None:
     """Ends what was started for 'local:N'."""
+    self.closed.set()
     if self._local:
       self._local.close()
 
 
-def connect(setting: str, deterministic: bool) -> Optional[Service]:
-  """Returns the service, once it has a worker; None where none is asked for.
+@contextlib.contextmanager
+def connected(setting: str, deterministic: bool) -> Iterator[Service]:
+  """Gives the service, once it has a worker, and closes it.
 
   Args:
-    setting: as of `Reanalyse`.
+    setting: as of `Reanalyse`, not empty.
     deterministic: what is asked of the windows; impossible with a service.
   """
-  if not setting:
-    return None
   if deterministic:
     raise ValueError("deterministic needs service = '': which worker is first, "
                      'and which snapshot it sees, is chance.')
-  service = Service(setting)
-  service.wait()
-  logging.info('Searches run in %s. The position in the data cannot be saved '
-               'there: a resumed run begins a new pass, in a new order.',
-               service.address)
-  return service
+  with contextlib.closing(Service(setting)) as service:
+    service.wait()
+    logging.info('Searches run in %s. The position in the data cannot be saved '
+                 'there: a resumed run begins a new pass, in a new order.',
+                 service.address)
+    yield service
 
 
 def _name_process(number: tf.Tensor) -> tf.Tensor:
