@@ -43,6 +43,13 @@ def test_that_nothing_is_played_is_said(dataset, caplog):
   assert 'Nothing is played' in caplog.text
 
 
+def test_that_nothing_is_learned_from_a_dataset_is_said(dataset, caplog):
+  with caplog.at_level('WARNING'):
+    source, _ = _open(0.0, dataset, task='catch')
+  assert not source.num_episodes
+  assert 'catch' in caplog.text and 'is not used' in caplog.text
+
+
 def test_what_is_learned_from_again_is_kept():
   with pytest.raises(ValueError, match='keep_episodes must be >= 1'):
     dataclasses.replace(_INTERACTION, sources=_PLAYED, keep_episodes=0)

@@ -14,7 +14,7 @@ def test_the_share_is_rounded(fraction, batch_size, expected):
 
 @pytest.mark.parametrize('fraction, batch_size, empty, smallest', [
     (0.01, 32, 'reanalysed', 51), (0.995, 64, 'fresh', 101),
-    (0.5, 1, 'fresh', 2), (0.75, 2, 'fresh', 3)])
+    (0.5, 1, 'reanalysed', 2), (0.75, 2, 'fresh', 3)])
 def test_an_empty_part_is_refused_with_the_batch_size_that_would_do(
     fraction, batch_size, empty, smallest):
   with pytest.raises(ValueError, match=f'no {empty} windows.*>= {smallest}'):

@@ -44,7 +44,7 @@ def open_source(
   elif _needs_no_dataset(fraction, dataset, interaction):
     if not interaction.task:
       raise ValueError(
-          'interaction.task must be given where no dataset names it: '
+          'interaction.task must be given where no dataset is learned from: '
           """--gin_bindings='interaction.Interaction.task = "gymnasium:..."'."""
       )
     interaction = dataclasses.replace(
@@ -65,6 +65,9 @@ def _needs_no_dataset(fraction: float, dataset: Optional[Stored],
     if interaction.sources:
       logging.info('A reanalyse_fraction of 0 learns from no stored states: '
                    'interaction.sources are not used.')
+    if dataset:
+      logging.warning('A reanalyse_fraction of 0 learns from no stored states: '
+                      'the dataset %r is not used.', dataset)
     return True
   if not interaction.sources or interaction.sources.has_dataset:
     return False

@@ -176,7 +176,8 @@ def cut(episodes: Sequence[Episode], *, windows_per_episode: int,
           factors[states]))
   if not windows:
     raise ValueError(f'No held-out episode of {len(episodes)} has '
-                     f'{unroll_steps} transitions (unroll_steps).')
+                     f'{unroll_steps} transitions: validation.held_out.'
+                     'unroll_steps must be fewer.')
   return HeldOut(*(np.stack(x) for x in zip(*windows)))
 
 

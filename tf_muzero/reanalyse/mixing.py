@@ -25,7 +25,7 @@ def count_reanalysed(fraction: float, batch_size: int) -> int:
   smallest = next(
       size for size in itertools.count(int(0.5 / min(fraction, 1.0 - fraction)))
       if _has_both(fraction, size))
-  empty = 'reanalysed' if fraction < 0.5 else 'fresh'
+  empty = 'fresh' if round(fraction * batch_size) else 'reanalysed'
   raise ValueError(
       f'A batch_size of {batch_size} leaves no {empty} windows at a reanalyse '
       f'fraction of {fraction}: it must be >= {smallest}.')
