@@ -184,13 +184,31 @@ def _datasets(tmp_path_factory):
   return get
 
 
-@pytest.mark.parametrize('path', _files('gin/experiment', ending='.gin'))
+# Experiments that another test trains at smoke size.
+_ELSEWHERE = {
+    'gin/experiment/atari_small.gin': 'tests/atari_test.py',
+    'gin/experiment/own_data.gin': 'tests/own_chain_test.py',
+    'gin/experiment/rlu_control.gin': 'tests/rlu_control_test.py'}
+_WITH_XLA = ('cartpole_swingup.gin', 'catch_mixed.gin')  # On the host.
+
+
+def test_an_experiment_that_is_trained_elsewhere_is():
+  for path, test in _ELSEWHERE.items():
+    assert f"train.train, ['{path}', " in ' '.join(_text(test).split())
+
+
+@pytest.mark.parametrize('path', [
+    path for path in _files('gin/experiment', ending='.gin')
+    if path not in _ELSEWHERE])
+@pytest.mark.usefixtures('quick_graphs')
 def test_an_experiment_learns_two_steps_at_smoke_size(
     path, datasets, tmp_path):
   is_game = any(word in path for word in ('atari', 'breakout', 'pixels'))
   smoke = 'smoke_pixels' if is_game else 'smoke'
   bindings = [f'RUN_DIRECTORY = {str(tmp_path / "run")!r}']
   name = os.path.basename(path)
+  if name not in _WITH_XLA:
+    bindings.append('pipeline.Reanalyse.host_jit = False')
   if name == 'online.gin':
     bindings.append("interaction.Interaction.task = 'gymnasium:CartPole-v1'")
   elif name not in ('catch_online.gin', 'deep_sea_best.gin',

@@ -20,8 +20,9 @@ pytest.importorskip('ale_py', reason='ale-py, the extra [atari], is missing')
 
 
 @pytest.fixture(scope='module', name='directory')
-def _directory(tmp_path_factory):
+def _directory(tmp_path_factory, quick_graphs):
   """Returns a directory with a dataset, and a run that learned two steps."""
+  del quick_graphs  # Is used.
   directory = tmp_path_factory.mktemp('atari')
   data, run = str(directory / 'data'), str(directory / 'run')
   cli.call(cli.configure(
@@ -52,6 +53,7 @@ def test_evaluate_and_film(directory):
        f'evaluate.evaluate.video = "{video}"',
        'evaluate.evaluate.modes = [@modes.policy(), @modes.sample()]',
        'evaluate.evaluate.num_episodes = 2', 'evaluate.evaluate.max_steps = 9',
+       'evaluate.evaluate.jit_compile = False',
        'evaluate.evaluate.search_fn = None']))
   with open(run + '/evaluation.json', encoding='utf-8') as file:
     result = json.load(file)
@@ -66,6 +68,7 @@ def test_the_exported_policy_stacks_frames_by_itself(directory):
   cli.call(cli.configure(
       export.export, [run + '/config.gin', 'gin/export.gin'],
       [f'export.export.directory = "{run}"',
+       'export.export.jit_compile = False',
        'acting/mcts.search.num_simulations = 3']))
   policy = tf.saved_model.load(run + '/policy')
   environment = envs.load('atari:Pong', seed=3)

@@ -6,8 +6,18 @@ os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
 
 # pylint: disable=wrong-import-order,wrong-import-position,unused-import
 import tf_muzero  # Decides how TensorFlow is imported.
+import pytest
 import tensorflow as tf
 
 _CPU = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(
     _CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
+
+
+@pytest.fixture(scope='module')
+def quick_graphs():
+  """For graphs that run a few times: to improve them takes longer than that."""
+  option = 'disable_meta_optimizer'
+  tf.config.optimizer.set_experimental_options({option: True})
+  yield
+  tf.config.optimizer.set_experimental_options({option: False})

@@ -80,7 +80,7 @@ def test_table_is_printed(run, capsys):
 def test_saved_model_gives_the_same_returns(run, result, tmp_path):
   policy = export.export(
       run, agent=_AGENT, mode=modes.mcts(), search_fn=acting_toys.search,
-      output=str(tmp_path / 'policy'))
+      output=str(tmp_path / 'policy'), jit_compile=False)
   video = tmp_path / 'episode.gif'
   output = tmp_path / 'result.json'
   loaded = evaluate.evaluate(

@@ -28,6 +28,7 @@ def _call(command, files, *bindings, record_in=None):
 @pytest.mark.parametrize('task, low, high, num_lines', [
     ('gymnasium:Pendulum-v1', -2.0, 2.0, 500),
     ('push_task:make', -3.0, 5.0, 16)])
+@pytest.mark.usefixtures('quick_graphs')
 def test_collected_learned_evaluated_and_exported(
     tmp_path, monkeypatch, capsys, task, low, high, num_lines):
   data, run = str(tmp_path / 'data'), str(tmp_path / 'run')
@@ -72,7 +73,8 @@ def test_collected_learned_evaluated_and_exported(
     output = _call(
         export.export, [f'{run}/config.gin', 'gin/export.gin'],
         f'export.export.directory = {run!r}',
-        'export.export.mode = @modes.sample()')
+        'export.export.mode = @modes.sample()',
+        'export.export.jit_compile = False')
     again = evaluate.evaluate(output, num_episodes=2, num_environments=2,
                               seed=1, random_start_steps=0, max_steps=3)
     assert again['evaluations'][0]['lengths'] == [3, 3]

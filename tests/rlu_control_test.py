@@ -27,17 +27,18 @@ _ACTIONS = {  # Dimensions; MuZero Unplugged, table 3.
     'manipulator_insert_ball': 5, 'manipulator_insert_peg': 5,
     'walker_stand': 6, 'walker_walk': 6, 'cheetah_run': 6, 'humanoid_run': 21}
 # One dimension, an entry to drop, matrices, many dimensions; the others are
-# like them, and each takes as long.
-_QUICK = ('cartpole_swingup', 'finger_turn_hard', 'manipulator_insert_ball',
-          'humanoid_run')
+# like them, and are played alone.
+_LEARNED = ('cartpole_swingup', 'finger_turn_hard', 'manipulator_insert_ball',
+            'humanoid_run')
 _LENGTH = 12  # Of an episode.
 _SMOKE = ['gin/hardware/smoke.gin']
 _SMALL = ['acting/mcts.search.num_simulations = 2']
 
 
 @pytest.fixture(name='run', scope='module')
-def _run(tmp_path_factory):
+def _run(tmp_path_factory, quick_graphs):
   """Returns a function from a task's name to a run that learned of it."""
+  del quick_graphs  # Is used.
   suites = envs._SUITES  # pylint: disable=protected-access
   load, made = suites['dm_control'], {}
 
@@ -49,11 +50,7 @@ def _run(tmp_path_factory):
   with pytest.MonkeyPatch.context() as patch:
     patch.setitem(suites, 'dm_control', lambda *args: wrappers.TimeLimit(
         load(*args), _LENGTH))
-    # To trace and improve a graph takes longer than to run it a few times.
-    option = 'disable_meta_optimizer'
-    tf.config.optimizer.set_experimental_options({option: True})
     yield get
-    tf.config.optimizer.set_experimental_options({option: False})
 
 
 def _task(name):
@@ -103,9 +100,19 @@ def _files(run, *more):
   return [os.path.join(run, 'config.gin'), *more]
 
 
-@pytest.mark.parametrize('name', [
-    pytest.param(name, marks=[] if name in _QUICK else pytest.mark.slow)
-    for name in _ACTIONS])
+@pytest.mark.parametrize('name', sorted(set(_ACTIONS) - set(_LEARNED)))
+def test_a_task_is_played_as_in_the_data(name):
+  spec = _official_spec(name)
+  assert spec.action.shape == (_ACTIONS[name],)
+  assert 'touch' not in spec.observation or 'manipulator' in name
+  environment = matching.match(wrappers.TimeLimit(
+      envs.load(_task(name), seed=1), _LENGTH), spec)
+  time_steps, actions = _play(environment, np.random.default_rng(1))
+  assert len(actions) == _LENGTH
+  assert time_steps[-1].observation.keys() == spec.observation.keys()
+
+
+@pytest.mark.parametrize('name', _LEARNED)
 def test_a_task_is_learned_and_evaluated(name, run):
   directory = run(name)
   with open(os.path.join(directory, 'task.json'), encoding='utf8') as file:
@@ -127,7 +134,8 @@ def test_a_task_is_learned_and_evaluated(name, run):
 def test_what_the_data_lacks_is_dropped_by_the_exported_policy_too(run):
   run_directory = run('finger_turn_hard')
   directory = cli.call(cli.configure(
-      export.export, _files(run_directory, 'gin/export.gin'), _SMALL,
+      export.export, _files(run_directory, 'gin/export.gin'),
+      [*_SMALL, 'export.export.jit_compile = False'],
       arguments={'directory': run_directory}))
   policy = tf.saved_model.load(directory)
   full = envs.load('dm_control:finger/turn_hard', seed=1)

@@ -34,6 +34,14 @@ def _dataset(tmp_path_factory):
   return directory
 
 
+@pytest.fixture(scope='module', name='whole')
+def _whole(dataset, tmp_path_factory):
+  """Returns the directory of a run of 20 steps that nothing stopped."""
+  directory = str(tmp_path_factory.mktemp('whole') / 'run')
+  train_runs.run(dataset, directory, 20)
+  return directory
+
+
 def _in_process(*arguments):
   return subprocess.run(
       [sys.executable, '-m', 'tests.train_runs', *map(str, arguments)],
@@ -57,25 +65,25 @@ def _metrics(run_directory):
              if not name.startswith('time/')} for line in file]
 
 
-def test_a_stopped_and_killed_run_equals_one_that_was_not(dataset, tmp_path):
-  whole, killed = str(tmp_path / 'whole'), str(tmp_path / 'killed')
-  train_runs.run(dataset, whole, 10)
+def test_a_stopped_and_killed_run_equals_one_that_was_not(
+    dataset, whole, tmp_path):
+  killed = str(tmp_path / 'killed')
   handler = signal.getsignal(signal.SIGTERM)
   with pytest.raises(SystemExit) as stopped:  # Told at step 2, it ends step 3.
     train_runs.run(
-        dataset, killed, 10, evaluate_every=2,
+        dataset, killed, 20, evaluate_every=2,
         evaluate_fn=lambda *_: _terminate)
   assert stopped.value.code == interruption.EXIT_CODE
   assert signal.getsignal(signal.SIGTERM) is handler
   assert os.path.exists(os.path.join(killed, 'checkpoints', 'ckpt-3.index'))
   # Dies at step 6, after the checkpoint of step 4.
-  assert _in_process(dataset, killed, 10, 6).returncode == -signal.SIGKILL
+  assert _in_process(dataset, killed, 20, 6).returncode == -signal.SIGKILL
   assert [line['step'] for line in _metrics(killed)] == [1, 2, 3, 4, 5, 6]
   # A writer that is killed may leave half a line.
   with open(os.path.join(killed, 'metrics.jsonl'), 'a',
             encoding='utf8') as file:
     file.write('{"step": 7, "loss/')
-  resumed = _in_process(dataset, killed, 10)
+  resumed = _in_process(dataset, killed, 20)
   assert resumed.returncode == 0, resumed.stderr
   assert 'Resumed at step 4' in resumed.stderr
   expected = _weights(whole)
@@ -115,22 +123,22 @@ def test_a_signal_in_the_last_evaluation_leaves_it_to_the_next_run(
   assert not signals
 
 
-def test_a_finished_run_is_left_as_it_is(dataset, tmp_path, monkeypatch):
-  directory = str(tmp_path)
-  train_runs.run(dataset, directory, 4)
+def test_a_finished_run_is_left_as_it_is(
+    dataset, whole, tmp_path, monkeypatch):
+  directory = str(tmp_path / 'run')
+  shutil.copytree(whole, directory)
   before = _metrics(directory)
   os.remove(os.path.join(directory, 'task.json'))  # And none is written.
-  monkeypatch.setattr(service_lib, 'connect', None)  # Waits for nothing.
+  monkeypatch.setattr(service_lib, 'Service', None)  # Waits for nothing.
   trainer = train_runs.run(
-      dataset, directory, 4, service='grpc://localhost:1')
-  assert trainer.step == 4
+      dataset, directory, 20, service='grpc://localhost:1')
+  assert trainer.step == 20
   assert _metrics(directory) == before
   assert not os.path.exists(os.path.join(directory, 'task.json'))
 
 
-def test_old_checkpoints_and_positions_are_removed(dataset, tmp_path):
-  train_runs.run(dataset, str(tmp_path), 20)
-  names = os.listdir(tmp_path / 'checkpoints')
+def test_old_checkpoints_and_positions_are_removed(whole):
+  names = os.listdir(os.path.join(whole, 'checkpoints'))
   for kind in ('ckpt', 'data'):
     steps = {int(name.split('.')[0].split('-')[1]) for name in names
              if name.startswith(f'{kind}-')}
@@ -195,11 +203,11 @@ def _two_replicas(monkeypatch):
       tf.config, 'list_logical_devices', lambda kind=None: listed(kind)[:2])
 
 
-@pytest.mark.parametrize('settings', [
-    {'placement': 'device'}, {'strategy': 'mirrored'}], ids=str)
+@pytest.mark.parametrize('settings, replicas', [
+    ({'placement': 'device'}, 1), ({'strategy': 'mirrored'}, 2)], ids=str)
 @pytest.mark.usefixtures('two_replicas')
 def test_a_resumed_run_has_the_store_that_was_saved(
-    settings, dataset, tmp_path):
+    settings, replicas, dataset, tmp_path):
   whole, halves = str(tmp_path / 'whole'), str(tmp_path / 'halves')
   train_runs.run(dataset, whole, 8, **settings)
   for num_steps in (4, 8):
@@ -210,23 +218,12 @@ def test_a_resumed_run_has_the_store_that_was_saved(
   for name, value in _weights(halves).items():
     np.testing.assert_array_equal(value, expected[name], err_msg=name)
   assert _metrics(halves) == _metrics(whole)
-
-
-@pytest.mark.parametrize('placement, strategies', [
-    ('host', ['mirrored', 'cpu']),
-    pytest.param('device', ['cpu', 'mirrored'], marks=pytest.mark.slow)])
-@pytest.mark.usefixtures('two_replicas')
-def test_another_number_of_replicas_resumes(
-    placement, strategies, dataset, tmp_path):
-  directory = str(tmp_path)
-  for i, strategy in enumerate(strategies):
-    trainer = train_runs.run(dataset, directory, 4 * (i + 1),
-                             strategy=strategy, placement=placement)
-    assert trainer.step == 4 * (i + 1)
-    assert trainer.distribute_strategy.num_replicas_in_sync == (
-        2 if strategy == 'mirrored' else 1)
-  assert [line['step'] for line in _metrics(directory)] == list(
-      range(1, 4 * len(strategies) + 1))
+  # Another number of replicas goes on from there.
+  trainer = train_runs.run(dataset, halves, 12, **{
+      **settings, 'strategy': 'cpu' if replicas == 2 else 'mirrored'})
+  assert trainer.step == 12
+  assert trainer.distribute_strategy.num_replicas_in_sync == 3 - replicas
+  assert [line['step'] for line in _metrics(halves)] == list(range(1, 13))
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path):

@@ -168,13 +168,11 @@ def test_muzero_finds_the_best_policy_and_its_values(
   np.testing.assert_allclose(values, _VALUES, rtol=0.15)
 
 
-@pytest.mark.parametrize('placement', [
-    'host', pytest.param('device', marks=pytest.mark.slow)])
-def test_rewards_may_be_told_by_their_sum(placement, tmp_path):
+def test_rewards_may_be_told_by_their_sum(tmp_path):
   policy, values = _learn(
       _VECTORS, functools.partial(
           improvement.search_improvement, injected_prior=0.25),
-      600, str(tmp_path), placement, value_prefix=value_prefix_lib.ValuePrefix(
+      600, str(tmp_path), value_prefix=value_prefix_lib.ValuePrefix(
           num_steps=2, num_features=8, units=16),
       unroll_steps=4)  # Else nothing teaches what follows a reset.
   assert policy[0, 1] > 0.8 and policy[1, 0] > 0.8, policy

@@ -1,15 +1,18 @@
 """Searches on devices, against those of the host's pipeline."""
 
+import dataclasses
 import functools
 
 from dm_env import specs
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import reanalyse_toys
 from tf_muzero.learning import feeding
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
+from tf_muzero.networks import value_prefix
 from tf_muzero.networks import value_transform
 from tf_muzero.reanalyse import on_device
 from tf_muzero.reanalyse import pipeline
@@ -27,6 +30,9 @@ _SUPPORT = value_transform.Support(-2.0, 2.0, 11)
 _AGENT = agent_lib.Agent(
     functools.partial(state.StateNetwork, num_blocks=1, width=8),
     _SUPPORT, _SUPPORT, 0.9, 3)
+_WITH_PREFIX = dataclasses.replace(
+    _AGENT, value_prefix=value_prefix.ValuePrefix(
+        num_steps=2, num_features=3, units=4))
 
 
 def _segments():
@@ -50,22 +56,22 @@ def _reanalyse(**changes):
       'placement': 'device', 'host_jit': True, **changes})
 
 
-def _network():
+def _network(agent=_AGENT):
   tf.keras.utils.set_random_seed(1)
-  network = _AGENT.make_network(_SPEC)
+  network = agent.make_network(_SPEC)
   reanalyse_toys.shake(network)
   return network
 
 
-def _searched(strategy=None, num_segments=2):
+def _searched(strategy=None, num_segments=2, agent=_AGENT):
   """Returns what each replica makes of the first segments, by its number."""
   strategy = strategy or tf.distribute.get_strategy()
-  network = _network()
+  network = _network(agent)
   with strategy.scope():
     weights = [tf.Variable(v) for v in network.variables]
     step = tf.Variable(17, dtype=tf.int64)
   search_fn = on_device.make_search_fn(
-      strategy, _reanalyse(), _AGENT, _SPEC, network, lambda: (weights, step),
+      strategy, _reanalyse(), agent, _SPEC, network, lambda: (weights, step),
       num_segments=num_segments, unroll_steps=_K, seed=1)
   segments = tf.nest.map_structure(
       lambda x: tf.constant(x[:num_segments]), _segments())
@@ -82,15 +88,17 @@ def _searched(strategy=None, num_segments=2):
           for i in range(strategy.num_replicas_in_sync)]
 
 
-def test_searches_are_those_of_the_host(tmp_path):
-  network = _network()
+@pytest.mark.parametrize(
+    'agent', [_AGENT, _WITH_PREFIX], ids=['plain', 'prefix'])
+def test_searches_are_those_of_the_host(agent, tmp_path):
+  network = _network(agent)
   snapshots.publish(str(tmp_path), 17, [v.read_value()
                                         for v in network.variables])
   host = next(iter(pipeline.searched_segments(
       tf.data.Dataset.from_tensor_slices(_segments()), _reanalyse(),
-      _AGENT.plan_with(network, _SPEC), str(tmp_path),
+      agent.plan_with(network, _SPEC), str(tmp_path),
       [v.shape for v in network.variables], seed=1, deterministic=True)))
-  found, = _searched()
+  found, = _searched(agent=agent)
   tf.nest.map_structure(
       functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4),
       found, tf.nest.map_structure(lambda x: x.numpy(), host))

@@ -77,17 +77,24 @@ def _windows(kind, directory, *, service=None, **changes):
       searched, reanalyse.cutting(agent, _K, True))
 
 
+@pytest.fixture(scope='module', name='plain')
+def _plain(tmp_path_factory):
+  """Returns a function from a kind to the windows that all tests look at."""
+  return functools.lru_cache(lambda kind: _windows(
+      kind, str(tmp_path_factory.mktemp(kind))))
+
+
 @pytest.mark.parametrize('kind', sorted(_SPECS))
-def test_each_state_with_an_action_starts_a_window(kind, tmp_path):
-  segments, windows = _windows(kind, str(tmp_path))
+def test_each_state_with_an_action_starts_a_window(kind, plain):
+  segments, windows = plain(kind)
   starts = sorted(float(w.observation[0, 0]) for w in windows)
   stored = segments.observation[..., 0][segments.is_transition]
   np.testing.assert_array_equal(starts, np.sort(stored))
   assert {int(w.snapshot_step) for w in windows} == {17}
 
 
-def test_the_stored_action_is_searched_where_there_is_one(tmp_path):
-  segments, windows = _windows('continuous', str(tmp_path))
+def test_the_stored_action_is_searched_where_there_is_one(plain):
+  segments, windows = plain('continuous')
   stored = {float(o[0]): float(a[0]) for o, a in zip(
       segments.observation[segments.is_transition],
       segments.action[segments.is_transition])}
@@ -99,27 +106,26 @@ def test_the_stored_action_is_searched_where_there_is_one(tmp_path):
         np.testing.assert_allclose(window.weights[k].sum(), 1.0, rtol=1e-5)
 
 
-def test_discrete_candidates_are_all_actions(tmp_path):
-  _, windows = _windows('discrete', str(tmp_path))
+def test_discrete_candidates_are_all_actions(plain):
+  _, windows = plain('discrete')
   for window in windows:
     np.testing.assert_array_equal(
         window.candidates, np.tile(np.arange(_A), [_K + 1, 1]))
 
 
 @pytest.mark.parametrize('kind', sorted(_SPECS))
-def test_xla_changes_nothing(kind, tmp_path):
-  _, plain = _windows(kind, str(tmp_path), host_jit=False)
+def test_xla_changes_nothing(kind, plain, tmp_path):
+  _, expected = plain(kind)
   _, compiled = _windows(kind, str(tmp_path), host_jit=True)
-  assert len(plain) == len(compiled)
-  for x, y in zip(plain, compiled):
+  assert len(expected) == len(compiled)
+  for x, y in zip(expected, compiled):
     tf.nest.map_structure(functools.partial(
         np.testing.assert_allclose, rtol=1e-3, atol=1e-4), x, y)
 
 
-def test_same_seed_same_windows(tmp_path):
-  first, second = (
-      _windows('continuous', str(tmp_path))[1] for _ in range(2))
-  for x, y in zip(first, second):
+def test_same_seed_same_windows(plain, tmp_path):
+  _, again = _windows('continuous', str(tmp_path))
+  for x, y in zip(plain('continuous')[1], again, strict=True):
     tf.nest.map_structure(np.testing.assert_array_equal, x, y)
 
 
@@ -138,8 +144,8 @@ def _service(num_workers):
     worker.stop()
 
 
-def test_a_worker_makes_the_windows_that_this_process_makes(tmp_path):
-  _, expected = _windows('continuous', str(tmp_path))
+def test_a_worker_makes_the_windows_that_this_process_makes(plain, tmp_path):
+  _, expected = plain('continuous')
   with _service(1) as service:
     _, found = _windows('continuous', str(tmp_path), service=service)
     assert len(found) == len(expected)

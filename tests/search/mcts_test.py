@@ -85,10 +85,7 @@ def assert_same_tree(forest, b, nodes, depths, num_candidates):
   assert forest.depth[b] == max(depths)
 
 
-@pytest.mark.parametrize('jit,execution', [
-    (False, Execution.ANYWHERE), (False, Execution.PLAIN_GRAPH),
-    (True, Execution.ANYWHERE), (True, Execution.XLA_CPU)])
-@pytest.mark.parametrize('kwargs,model', [
+_MODELS = [
     ({}, fakes.HashModel(6)),
     (dict(unvisited='mean'), fakes.HashModel(6, terminal_share=0.3)),
     (dict(unvisited='network'), fakes.HashModel(5, value_scale=40.0)),
@@ -100,7 +97,16 @@ def assert_same_tree(forest, b, nodes, depths, num_candidates):
     (dict(min_root_visits=3), fakes.HashModel(30, discount=0.0)),
     ({}, fakes.HashModel(1)),
     ({}, fakes.HashModel(2, action_size=1, terminal_share=1.0)),
-])
+]
+
+
+# All of them as hosts and laptops search; some where no loop is left to them.
+@pytest.mark.parametrize('jit,execution,kwargs,model', [
+    (*how, *case) for hows, cases in (
+        (((False, Execution.PLAIN_GRAPH), (True, Execution.XLA_CPU)), _MODELS),
+        (((False, Execution.ANYWHERE), (True, Execution.ANYWHERE)),
+         (_MODELS[0], _MODELS[4], _MODELS[5]))) for how in hows
+    for case in cases])
 def test_agrees_with_the_slow_tree(kwargs, model, jit, execution):
   batch, num_simulations = 5, 30
   embeddings = fakes.seeds(batch, start=10)
