@@ -77,6 +77,12 @@ def test_table_is_printed(run, capsys):
   assert printed[2].split()[0] == 'policy'
 
 
+def test_modes_of_one_name_are_refused(run):
+  with pytest.raises(ValueError, match="name of its own.*'policy', 'policy'"):
+    evaluate.evaluate(run, agent_fn=lambda: _AGENT, modes=_MODES[:1] * 2,
+                      **_SETTINGS)
+
+
 def test_saved_model_gives_the_same_returns(run, result, tmp_path):
   policy = export.export(
       run, agent=_AGENT, mode=modes.mcts(), search_fn=acting_toys.search,
@@ -87,6 +93,8 @@ def test_saved_model_gives_the_same_returns(run, result, tmp_path):
       policy, video=str(video), output=str(output), **_SETTINGS)
   assert loaded['evaluations'][0]['returns'] == (
       result['evaluations'][2]['returns'])
+  with pytest.raises(ValueError, match='weights of its own'):
+    evaluate.evaluate(policy, checkpoint='best', **_SETTINGS)
   assert loaded['step'] == 70
   assert video.stat().st_size > 100
   assert json.loads(output.read_text())['seed'] == 3

@@ -15,15 +15,15 @@ from tf_muzero import study
 from tf_muzero import train
 from tf_muzero.acting import fitting
 from tf_muzero.acting import run_directory
+from tf_muzero.learning import run_lock
 from tf_muzero.studies import grid
 from tf_muzero.studies import workers
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_FILES = ('gin/experiment/catch.gin', 'gin/algorithm/behaviour_cloning.gin')
-_EVALUATION = ('evaluate.evaluate.num_episodes = 2',
+FILES = ('gin/experiment/catch.gin', 'gin/algorithm/behaviour_cloning.gin')
+EVALUATION = ('evaluate.evaluate.num_episodes = 2',
                'evaluate.evaluate.modes = [@modes.policy()]',
                'evaluate.evaluate.jit_compile = False')
-_FEW = grid.Dataset('few', collect_bindings=[
+FEW = grid.Dataset('few', collect_bindings=[
     'collect.collect.task = "catch"', 'collect.collect.num_episodes = 3'])
 # Stands for the package: writes what its commands would.
 _FAKE = '''
@@ -51,14 +51,14 @@ else:
 '''
 
 
-def _study(output, variants, seeds=(0,), datasets=(_FEW,), **changes):
+def _study(output, variants, seeds=(0,), datasets=(FEW,), **changes):
   return study.study(
       'of/some_grid.gin', output=str(output), variants=variants, seeds=seeds,
       datasets=datasets, common_files=['gin/hardware/smoke.gin'], **changes)
 
 
-def _variant(name, *bindings, evaluate_bindings=_EVALUATION):
-  return grid.Variant(name, _FILES, bindings,
+def _variant(name, *bindings, evaluate_bindings=EVALUATION):
+  return grid.Variant(name, FILES, bindings,
                       evaluate_bindings=evaluate_bindings)
 
 
@@ -69,7 +69,7 @@ def _allowed(tmp_path, monkeypatch):
   run_directory.save_task(str(template), run_directory.Task(
       'catch', 1, envs.spec(envs.load('catch', seed=0)), 10))
   (template / 'config.gin').write_text(cli.configure(
-      train.train, [*_FILES, 'gin/hardware/smoke.gin'], [], arguments={
+      train.train, [*FILES, 'gin/hardware/smoke.gin'], [], arguments={
           'run_directory': 'x', 'dataset': 'y', 'seed': 0}).text)
   fake = tmp_path / 'fake.py'
   fake.write_text(_FAKE.format(allowed=str(allowed), template=str(template)))
@@ -117,8 +117,44 @@ def test_an_evaluation_with_other_numbers_is_made_again(tmp_path):
   path = output / 'runs' / 'few' / 'a' / 'seed_0' / 'evaluation.json'
   assert json.loads(path.read_text())['num_episodes'] == 2
   _study(output, [_variant('a', evaluate_bindings=[
-      *_EVALUATION, 'evaluate.evaluate.num_episodes = 3'])])
+      *EVALUATION, 'evaluate.evaluate.num_episodes = 3'])])
   assert json.loads(path.read_text())['num_episodes'] == 3
+
+
+@pytest.mark.usefixtures('allowed')
+def test_an_evaluation_without_the_limit_or_damaged_is_made_again(tmp_path):
+  output = tmp_path / 'out'
+  _study(output, [_variant('a')])
+  run = output / 'runs' / 'few' / 'a' / 'seed_0'
+  path = run / 'evaluation.json'
+  whole = path.read_text()
+  for there in (whole.replace('"max_steps": null', '"max_steps": 20'),
+                whole[:50]):
+    path.write_text(there)
+    _study(output, [_variant('a')])
+    assert path.read_text() == whole
+
+
+def test_what_is_not_measured_yet_is_not_done(tmp_path, allowed, capsys):
+  """A signal in the last evaluation leaves it to the next start."""
+  del allowed
+  output = tmp_path / 'out'
+  _study(output, [_variant('a')])
+  measured = output / 'runs' / 'few' / 'a' / 'seed_0' / 'evaluations.jsonl'
+  for step, is_done in ((1, False), (2, True)):
+    measured.write_text(f'{{"step": {step}, "evaluation/policy": 0.0}}\n')
+    capsys.readouterr()
+    _study(output, [_variant('a')], commands=True)
+    assert (capsys.readouterr().out == '# All is done.\n') == is_done
+
+
+@pytest.mark.usefixtures('allowed')
+def test_two_at_once_are_refused(tmp_path):
+  output = tmp_path / 'out'
+  with run_lock.hold(str(output)):
+    with pytest.raises(ValueError, match='in use by another program'):
+      _study(output, [_variant('a')])
+    _study(output, [_variant('a')], workers=0)  # Only reports.
 
 
 @pytest.mark.parametrize('num_workers', [1, 2])
@@ -209,10 +245,12 @@ def test_commands_for_other_machines(tmp_path, capsys):
          commands=True)
   lines = capsys.readouterr().out.splitlines()
   assert lines[0] == '# First:' and lines[2] == '# In any order:'
+  data = f'{tmp_path}/out/datasets/few'
   assert lines[1] == (
-      f"tf-muzero collect {tmp_path}/out/datasets/few '--gin_bindings="
+      f"tf-muzero collect {data}.partial '--gin_bindings="
       """collect.collect.task = "catch"' """
-      "'--gin_bindings=collect.collect.num_episodes = 3'")
+      "'--gin_bindings=collect.collect.num_episodes = 3' && "
+      f'mv {data}.partial {data}')
   run = f'{tmp_path}/out/runs/few/a/seed_1'
   assert lines[4].startswith(
       f'tf-muzero train {run} {tmp_path}/out/datasets/few --seed=1 --gin_file=')
@@ -224,56 +262,3 @@ def test_without_workers_it_only_reports(tmp_path, capsys):
   _study(tmp_path / 'out', [_variant('a')], workers=0)
   assert capsys.readouterr().out == (
       'There is nothing to report: no run is done.\n')
-
-
-@pytest.mark.parametrize(
-    'file', sorted(glob.glob(os.path.join(_ROOT, 'gin/study/*.gin'))))
-def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
-  name = os.path.basename(file)[:-4]
-  with open(file, encoding='utf8') as opened:
-    assert '  seeds = [0, 1, 2]\n' in opened.read()
-  bindings = ['study.study.seeds = [7]', *(
-      ['DATA = "datasets/mine"'] if name == 'own_data' else [])]
-  cli.call(cli.configure(study.study, [], bindings, arguments={
-      'file': file, 'output': str(tmp_path / 'out'), 'commands': True},
-                         default_files_fn=study.default_files))
-  lines = capsys.readouterr().out.splitlines()
-  runs = [line for line in lines if line.startswith('tf-muzero train ')]
-  assert len(runs) == {
-      'cartpole_swingup': 5, 'cartpole_fractions': 5, 'catch_fractions': 5,
-      'checkpoint_choice': 1,
-      'deep_sea': 3, 'deep_sea_demonstrations': 2, 'dropout': 3,
-      'losses_breakout': 5, 'losses_catch': 5, 'mountain_car': 2,
-      'own_data': 3, 'self_supervision': 8, 'self_supervision_online': 9,
-      'unroll': 5}[name]
-
-
-@pytest.mark.slow  # Four commands in processes of their own.
-def test_a_study_from_its_file_to_its_report(tmp_path):
-  file, output = tmp_path / 'tiny.gin', tmp_path / 'out'
-  file.write_text(f'''# A study of seconds.
-from __gin__ import dynamic_registration
-from tf_muzero import study
-from tf_muzero import train
-from tf_muzero.studies import grid
-study.study:
-  variants = [@grid.Variant()]
-  datasets = [@grid.Dataset()]
-  seeds = [1]
-  common_files = ['gin/hardware/smoke.gin']
-  common_bindings = ['pipeline.Reanalyse.host_jit = False']
-grid.Variant:
-  name = 'cloning'
-  gin_files = {list(_FILES)}
-  evaluate_bindings = {list(_EVALUATION)}
-grid.Dataset:
-  name = 'few'
-  collect_bindings = {list(_FEW.collect_bindings)}
-''')
-  cli.call(cli.configure(study.study, [], [], arguments={
-      'file': str(file), 'output': str(output)},
-                         default_files_fn=study.default_files))
-  text = (output / 'report.md').read_text('utf8')
-  assert text.startswith('# Tiny: 1 run of 1\n')
-  assert '| variant | policy mode |' in text and '| Learner steps | 2 |' in text
-  assert (output / 'report.html').exists()

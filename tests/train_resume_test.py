@@ -85,7 +85,7 @@ def test_a_name_that_is_not_there_is_refused(dataset, tmp_path):
 def test_a_run_in_use_and_a_pattern_in_its_name_are_refused(dataset, tmp_path):
   directory = str(tmp_path / 'run')
   with run_lock.hold(directory):
-    with pytest.raises(ValueError, match='in use by another training'):
+    with pytest.raises(ValueError, match='in use by another program'):
       train_runs.run(dataset, directory, 4)
     assert os.listdir(directory) == ['lock']
   with pytest.raises(ValueError, match='run_directory must have none of'):

@@ -8,7 +8,6 @@ what is given. Writes evaluation.json and prints a table.
 """
 
 import functools
-import json
 import os
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
@@ -22,6 +21,7 @@ from tf_muzero import envs
 from tf_muzero import paths
 from tf_muzero import progress
 from tf_muzero import ranges
+from tf_muzero import whole_files
 from tf_muzero.acting import evaluation
 from tf_muzero.acting import fitting
 from tf_muzero.acting import modes as modes_lib
@@ -89,6 +89,8 @@ def evaluate(
     video = paths.checked(video, 'video')
   devices.start_compiler()
   if saved_model.is_saved_model(directory):
+    if checkpoint != 'last':
+      raise ValueError('A SavedModel has weights of its own: no checkpoint.')
     source, spec, policies = _saved_model(directory)
   else:
     source, spec, policies = _run(
@@ -123,12 +125,11 @@ def evaluate(
       'max_steps': max_steps, 'protocol': protocol,
       'evaluations': [x.to_json() for x in evaluations]}
   print(f'{task}, learner step {source["step"]}'
-        f'{run_directory.shown(checkpoint)}, action repeat '
+        f'{run_directory.shown(source["checkpoint"])}, action repeat '
         f'{source["action_repeat"]}, random start {random_start_steps} steps')
   print(evaluation.format_table(evaluations))
   with paths.writing(output, 'output'):
-    with tf.io.gfile.GFile(output, 'w') as file:
-      file.write(json.dumps(result, indent=2) + '\n')
+    whole_files.write_json(output, result)
   if video:
     with paths.writing(video, 'video'):
       video_lib.write(
@@ -140,8 +141,8 @@ def evaluate(
 def default_files(
     arguments: Mapping[str, Any], gin_files: Sequence[str]) -> list[str]:
   """Returns the gin files that are read before those that are given."""
-  directory = arguments.get('directory')
-  if directory is None or saved_model.is_saved_model(directory):
+  directory = os.path.expanduser(arguments.get('directory') or '')
+  if not directory or saved_model.is_saved_model(directory):
     return ['gin/evaluate.gin']  # A SavedModel brings all else.
   return cli.files_of_run(directory, 'gin/evaluate.gin', gin_files)
 
@@ -180,9 +181,9 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
   agent = fitting.load(directory, agent_fn())
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network, checkpoint)
-  policies = {mode.name: policy_lib.make_policy(
-      agent, network, task.spec, mode=mode, search_fn=search_fn,
-      jit_compile=jit_compile) for mode in modes}
+  policies = policy_lib.make_policies(
+      agent, network, task.spec, modes=modes, search_fn=search_fn,
+      jit_compile=jit_compile)
   return ({'task': task.name, 'action_repeat': task.action_repeat,
            'step': step, 'checkpoint': str(checkpoint),
            'num_simulations': policy_lib.num_simulations(
@@ -240,9 +241,9 @@ def during_training(
           'train.evaluate_every to 0 to train without.') from error
     filmed = modes[-1].name if film and _can_draw(drawn_fn) else ''
     network = agent.make_network(source.spec, source.num_steps)
-    policies = {mode.name: policy_lib.make_policy(
-        agent, network, source.spec, mode=mode, search_fn=search_fn,
-        jit_compile=jit_compile) for mode in modes}
+    policies = policy_lib.make_policies(
+        agent, network, source.spec, modes=modes, search_fn=search_fn,
+        jit_compile=jit_compile)
 
     def measure(parameters, poll_fn):
       metrics = {}
@@ -260,8 +261,7 @@ def during_training(
         metrics[f'evaluation/{name}_standard_error'] = result.standard_error
       return metrics
 
-    return best.Measure(
-        measure, tuple(f'evaluation/{name}' for name in policies))
+    return best.Measure(measure, tuple(f'evaluation/{x}' for x in policies))
 
   return evaluate_fn
 

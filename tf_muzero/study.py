@@ -10,8 +10,10 @@ report.html and report.md, also where some of the runs failed.
 
 import ast
 import functools
+import inspect
 import json
 import os
+import shlex
 import shutil
 import sys
 from typing import Any, Callable, Mapping, Optional, Sequence
@@ -28,6 +30,7 @@ from tf_muzero import whole_files
 from tf_muzero.acting import passes
 from tf_muzero.learning import interruption
 from tf_muzero.learning import resuming
+from tf_muzero.learning import run_lock
 from tf_muzero.reporting import document
 from tf_muzero.reporting import runs as runs_lib
 from tf_muzero.reporting import words
@@ -81,8 +84,7 @@ def study(file: str, *, output: str, variants: Sequence[grid.Variant],
   paths.check_writable(output + '/', 'output')
   total_fn = lambda run: _num_steps(run, settings[run.name])
   try:
-    failures = working.work(
-        [*made, *jobs], runs, total_fn, workers) if workers else {}
+    failures = _work(output, [*made, *jobs], runs, total_fn, workers)
   except workers_lib.Interrupted as signal:
     logging.info('%s: the same command goes on; exit code %d.', signal,
                  interruption.EXIT_CODE)
@@ -101,6 +103,16 @@ def study(file: str, *, output: str, variants: Sequence[grid.Variant],
         f'Failed, and tried again by the same command: {len(failures)} of '
         f'{words.count(len(made) + len(jobs), "job")}.\n' + '\n'.join(
             f'{name}: {reason}' for name, reason in failures.items()))
+
+
+def _work(output: str, jobs: Sequence[workers_lib.Job],
+          runs: Sequence[grid.Planned], total_fn: Callable, workers: int
+          ) -> dict[str, str]:
+  """Returns why jobs failed; one process works at a study at a time."""
+  if not workers:
+    return {}
+  with run_lock.hold(output):
+    return working.work(jobs, runs, total_fn, workers)
 
 
 def default_files(
@@ -230,8 +242,12 @@ def _job(output: str, run: grid.Planned, settings: Mapping[str, str]
 
 def _is_trained(run: grid.Planned, settings: Mapping[str, str]) -> bool:
   num_steps = _num_steps(run, settings)
-  return num_steps is not None and resuming.has_all_steps(
-      run.directory, num_steps)
+  if num_steps is None or not resuming.has_all_steps(run.directory, num_steps):
+    return False
+  # A signal in the last evaluation leaves it to the next start.
+  measured = runs_lib.read_lines(
+      os.path.join(run.directory, 'evaluations.jsonl'))
+  return not measured or measured[-1]['step'] >= num_steps
 
 
 def _is_evaluated(run: grid.Planned, trained: Mapping[str, str]) -> bool:
@@ -240,25 +256,32 @@ def _is_evaluated(run: grid.Planned, trained: Mapping[str, str]) -> bool:
   num_steps = _num_steps(run, trained)
   if num_steps is None or not os.path.exists(path):
     return False
-  with open(path, encoding='utf8') as file:
-    content = json.load(file)
+  try:
+    with open(path, encoding='utf8') as file:
+      content = json.load(file)
+  except ValueError as error:
+    logging.warning('%s is damaged, and is made again: %s', path, error)
+    return False
   settings = _configure(run.name, evaluate.evaluate, [
       os.path.join(run.directory, 'config.gin'), 'gin/evaluate.gin',
       *run.variant.evaluate_files], run.variant.evaluate_bindings,
                         directory=run.directory)
-  asked = {name: words.resolve(settings, f'evaluate.evaluate.{name}')
-           for name in _EVALUATION}
+  parameters = inspect.signature(evaluate.evaluate).parameters
   return content['step'] >= num_steps and all(
-      value is None or str(content[name]) == value
-      for name, value in asked.items())
+      str(content[name]) == (words.resolve(
+          settings, f'evaluate.evaluate.{name}') or str(
+              parameters[name].default)) for name in _EVALUATION)
 
 
 def _listing(output: str, datasets: Sequence[grid.Dataset],
              jobs: Sequence[workers_lib.Job]) -> list[str]:
   """Returns the commands of what is to be done, a line for each job."""
-  first = [workers_lib.as_line(grid.collect_command(dataset, place))
-           for dataset in datasets for place in [grid.place_of(output, dataset)]
-           if not dataset.place and not os.path.exists(place)]
+  first = [
+      f'{workers_lib.as_line(grid.collect_command(dataset, partial))} && '
+      + shlex.join(['mv', partial, place])
+      for dataset in datasets for place in [grid.place_of(output, dataset)]
+      for partial in [place + '.partial']
+      if not dataset.place and not os.path.exists(place)]
   others = [' && '.join(
       workers_lib.as_line(stage.command) for stage in job.stages
       if not stage.is_done_fn()) for job in jobs]

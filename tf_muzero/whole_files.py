@@ -1,17 +1,24 @@
 """Files that are written whole or not at all."""
 
 import json
+import os
 from typing import Any, Sequence, Union
 
 import tensorflow as tf
 
 
 def write(path: str, content: Union[str, bytes]) -> None:
-  """Writes a file, local or remote; an old one is there until it is whole."""
+  """Writes a file, local or remote; an old one is there until it is whole.
+
+  What is no file, such as a pipe or `/dev/null`, is written to and stays.
+  """
   mode = 'wb' if isinstance(content, bytes) else 'w'
-  with tf.io.gfile.GFile(path + '.partial', mode) as file:
+  is_file = os.path.isfile(path) or not os.path.exists(path)
+  partial = path + '.partial' if is_file else path
+  with tf.io.gfile.GFile(partial, mode) as file:
     file.write(content)
-  tf.io.gfile.rename(path + '.partial', path, overwrite=True)
+  if is_file:
+    tf.io.gfile.rename(partial, path, overwrite=True)
 
 
 def write_tensors(path: str, tensors: Sequence[Any]) -> None:

@@ -120,10 +120,10 @@ def test_who_is_second_changes_nothing(tmp_path, base):
 
   def train():
     with run_lock.hold(str(run)):  # As the command does.
-      with pytest.raises(ValueError, match='in use by another training'):
+      with pytest.raises(ValueError, match='in use by another program'):
         call(6, pytest.fail)
       (run / 'run.json').write_text('{}')
-      with pytest.raises(ValueError, match='in use by another training'):
+      with pytest.raises(ValueError, match='in use by another program'):
         call(7, pytest.fail)
       return (run / 'config.gin').read_text()
 

@@ -23,7 +23,7 @@ _HOLD = (
 def test_the_second_is_refused_and_told_who_is_first(tmp_path):
   directory = str(tmp_path / 'run')
   with run_lock.hold(directory):
-    said = (f'in use by another training .process {os.getpid()} on '
+    said = (f'in use by another program .process {os.getpid()} on '
             f'{socket.gethostname()}, since 20')
     with pytest.raises(ValueError, match=said):
       run_lock.check(directory)

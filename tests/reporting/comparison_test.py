@@ -50,6 +50,15 @@ def test_of_one_seed_nothing_is_said(tmp_path):
   assert '| b over a' not in text
 
 
+def test_one_run_has_no_p(tmp_path):
+  """As in a study that is half done, which takes one seed after the other."""
+  text = document.to_markdown(comparison.blocks([comparison.Case('catch', [
+      _group('a', policy=[1.0, 2.0]), _group('b', policy=[3.0])])],
+                                                str(tmp_path), seed=0))
+  assert '| b over a | 1.00 [1.00, 1.00] |' in text
+  assert 'p is the chance' not in text
+
+
 def test_cases_together_have_one_chance_and_no_p(tmp_path):
   cases = [comparison.Case(title, [
       _group('a', policy=[2.0, 3.0]), _group('b', policy=rivals)])

@@ -39,5 +39,49 @@ def test_methods_that_end_below_the_data(tmp_path):
           tmp_path / str(size), 'catch', means, batch_size=size,
           data=(0.4, 0.9)))
       for size, means in ((4, [0.9, 0.3]), (8, [0.1, 0.5]))])
-  below, = groups.below_data(found, groups.data(found))
+  below = groups.below_data(found)[0]
   assert below == found[0].method != found[1].method
+
+
+def test_methods_with_data_of_their_own_are_compared_with_that(tmp_path):
+  found = groups.group([
+      runs.load(report_test.make(
+          tmp_path / str(size), 'catch', [mean], batch_size=size,
+          data=(data, data)))
+      for size, mean, data in ((8, 0.5, 0.1), (16, 0.2, 0.3))])
+  assert groups.data(found) is None
+  assert [groups.data_of(x).mean for x in found] == [0.1, 0.3]
+  below = groups.below_data(found)[0]
+  assert '16' in below
+
+
+def _with(directory, *lines):
+  """Returns a run whose settings have these lines too."""
+  with open(directory + '/config.gin', 'a', encoding='utf8') as file:
+    file.write('\n'.join(lines) + '\n')
+  return runs.load(directory)
+
+
+def test_macros_are_what_they_stand_for(tmp_path):
+  make = lambda name, *lines: _with(report_test.make(
+      tmp_path / name, 'catch', [1.0]), *lines)
+  one, = groups.group([make(
+      str(i), f'SEED = {i}', 'train.train.seed = %SEED',
+      'train.train.reanalyse_fraction = %SHARE', 'SHARE = 0.5')
+                       for i in range(2)])
+  assert one.method == 'MuZero Unplugged, 50% stored data'
+  assert [run.seed for run in one.runs] == ['0', '1']
+  # A part of a setting is told apart.
+  assert len(groups.group([make(
+      f'part{i}', f'SIZE = {i}', 'pixels.PixelNetwork.planes = [%SIZE, 8]')
+                           for i in range(2)])) == 2
+
+
+def test_methods_that_words_make_alike_have_numbers(tmp_path):
+  found = groups.group([_with(
+      report_test.make(tmp_path / name, 'catch', [1.0]),
+      f"reading.Reading.observation_entries = ['{name}']")
+                        for name in ('position', 'velocity')])
+  assert [x.method for x in found] == [
+      'MuZero Unplugged (observation entries of its own)',
+      'MuZero Unplugged (observation entries of its own), 2']

@@ -97,20 +97,22 @@ def test_as_many_at_once_as_there_are_workers(tmp_path):
   assert max(most) == 2
 
 
-def test_a_signal_waits_for_the_processes_and_begins_no_other(tmp_path):
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_waits_for_the_processes_and_begins_no_other(
+    number, tmp_path):
   def stop():
     path = tmp_path / 'a.wait'
     while not (path.exists() and 'waits' in path.read_text()):
       time.sleep(0.02)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), number)
 
-  before = signal.getsignal(signal.SIGTERM)
+  before = signal.getsignal(number)
   thread = threading.Thread(target=stop)
   thread.start()
   start = time.monotonic()
-  with pytest.raises(workers.Interrupted, match='SIGTERM'):
+  with pytest.raises(workers.Interrupted, match=number.name):
     _run([_job(tmp_path, 'a', 'wait'), _job(tmp_path, 'b', 'one')])
   thread.join()
   assert time.monotonic() - start < 30  # It did not sleep to its end.
   assert not (tmp_path / 'b.one').exists()
-  assert signal.getsignal(signal.SIGTERM) == before
+  assert signal.getsignal(number) == before

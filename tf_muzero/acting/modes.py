@@ -4,7 +4,8 @@ Source: MuZero Unplugged, section 5.2 and table 2: act by the policy, by the
 value of one imagined step, or by a whole search.
 """
 
-from typing import Callable, NamedTuple, Optional
+import re
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +41,20 @@ class Mode(NamedTuple):
   name: str
   make_fn: Callable[[PlanFn, Optional[SearchFn]], ActFn]
   needs_search: bool = False
+
+
+def by_name(modes: Sequence[Mode]) -> dict[str, Mode]:
+  """Returns modes by their names; raises ValueError for names that clash.
+
+  They are parts of metrics' and files' names.
+  """
+  names = [mode.name for mode in modes]
+  for name in names:
+    if names.count(name) > 1 or not re.fullmatch(r'[\w-]+', name):
+      raise ValueError(
+          'Each mode must have a name of its own, of letters, digits, "-" and '
+          f'"_"; got {names}. Set, for example, modes.mcts.name.')
+  return dict(zip(names, modes))
 
 
 def policy(*, name: str = 'policy') -> Mode:

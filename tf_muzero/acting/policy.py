@@ -6,7 +6,7 @@ the same actions.
 """
 
 import functools
-from typing import Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 from dm_env import specs
 import tensorflow as tf
@@ -18,7 +18,7 @@ from tf_agents.trajectories import time_step as time_steps
 from tf_muzero import actions
 from tf_muzero import rng
 from tf_muzero.acting import inputs
-from tf_muzero.acting import modes
+from tf_muzero.acting import modes as modes_lib
 from tf_muzero.data import observations
 from tf_muzero.networks import functional
 from tf_muzero.networks.agent import Agent
@@ -50,7 +50,7 @@ class PolicyState(NamedTuple):
 class MuZeroPolicy(tf_policy.TFPolicy):
   """Acts in raw observations of any batch size; owns its weights."""
 
-  def __init__(self, act_fn: modes.ActFn, parameters: Parameters,
+  def __init__(self, act_fn: modes_lib.ActFn, parameters: Parameters,
                spec: EnvironmentSpec, *, frame_stack: int = 1, seed: int = 0,
                jit_compile: bool = False):
     """Initialises the policy.
@@ -192,7 +192,7 @@ class MuZeroPolicy(tf_policy.TFPolicy):
 
 def make_policy(
     agent: Agent, network: Network, spec: EnvironmentSpec, *,
-    mode: modes.Mode, search_fn: Optional[SearchFn] = None,
+    mode: modes_lib.Mode, search_fn: Optional[SearchFn] = None,
     jit_compile: bool = False, seed: int = 0,
     twin: Optional[MuZeroPolicy] = None) -> MuZeroPolicy:
   """Returns the policy that acts with a network's present weights.
@@ -215,6 +215,15 @@ def make_policy(
           search_fn, execution=execution.by_default(jit_compile))),
       tuple(parameters), spec, frame_stack=agent.frame_stack, seed=seed,
       jit_compile=jit_compile)
+
+
+def make_policies(
+    agent: Agent, network: Network, spec: EnvironmentSpec, *,
+    modes: Sequence[modes_lib.Mode], **settings: Any
+    ) -> dict[str, MuZeroPolicy]:
+  """Returns a policy for each mode, by its name; see `make_policy`."""
+  return {name: make_policy(agent, network, spec, mode=mode, **settings)
+          for name, mode in modes_lib.by_name(modes).items()}
 
 
 def num_simulations(search_fn: SearchFn, agent: Agent, network: Network,

@@ -1,4 +1,4 @@
-"""One training at a time in a run directory: the file `lock`.
+"""One training at a time in a run's or study's directory: the file `lock`.
 
 On a file system of this machine it is locked by the kernel, and free as soon as
 the process ends, however that is. Elsewhere (`gs://...`, or where the file
@@ -173,9 +173,9 @@ def _is_alive(pid: int) -> bool:
 
 def _refusal(path: str, holder: dict[str, Any], more: str = '') -> ValueError:
   return ValueError(
-      f'{os.path.dirname(path)!r} is in use by another training '
+      f'{os.path.dirname(path)!r} is in use by another program '
       f'({_describe(holder)}). Wait until it has ended, or give another '
-      f'run_directory.{more}')
+      f'directory.{more}')
 
 
 def _oneself() -> dict[str, Any]:

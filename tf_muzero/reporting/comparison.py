@@ -10,7 +10,7 @@ import numpy as np
 from tf_muzero.reporting import aggregates
 from tf_muzero.reporting import groups as groups_lib
 from tf_muzero.reporting import plots
-from tf_muzero.reporting import sections
+from tf_muzero.reporting import sums
 from tf_muzero.reporting import words
 from tf_muzero.reporting.document import Block
 from tf_muzero.reporting.document import Heading
@@ -91,7 +91,7 @@ def _intervals(groups: Sequence[Group], modes: Sequence[str], stem: str,
              for group in groups for mode in modes
              for scores in [_scores(group, mode)] if len(scores)}
       for name, fn in aggregates.AGGREGATES.items() if name != 'median'}
-  rows = [[key, *(sections.interval(values[key]) for values in found.values())]
+  rows = [[key, *(sums.interval(values[key]) for values in found.values())]
           for key in next(iter(found.values()))]
   return [
       Table(['variant and acting mode', *found], rows),
@@ -105,7 +105,7 @@ def _pairs(cases: Sequence[Case], modes: Sequence[str], seed: int
   """Returns how probable it is that one variant is better than another."""
   names = list(dict.fromkeys(
       group.method for case in cases for group in case.groups))
-  rows, sizes = [], []
+  rows, sizes = [], []  # The latter of those that have a p.
   # The baselines come first: what comes later is to be better than they are.
   for other, one in itertools.combinations(names, 2):
     cells = []
@@ -117,17 +117,17 @@ def _pairs(cases: Sequence[Case], modes: Sequence[str], seed: int
       if max((len(x) + len(y) for x, y in both), default=0) < 3:
         cells.append(NONE)
         continue
-      sizes += [(len(x), len(y)) for x, y in both]
+      sizes += [(len(x), len(y)) for x, y in both if min(len(x), len(y)) > 1]
       cells.append(_chance(*zip(*both), seed=seed))
     if set(cells) != {NONE}:
       rows.append([f'{one} over {other}', *cells])
   if not rows:
     return []
-  least = min(_least_p_value(*x) for x in sizes)
   text = ('How probable it is that a run of one variant has a higher return '
           'than one of the other, with a 95% bootstrap interval over seeds: '
           '0.50 is no difference.')
-  if len(cases) == 1:
+  if len(cases) == 1 and sizes:
+    least = min(_least_p_value(*x) for x in sizes)
     text += (' p is the chance of a difference of means as large, were the two '
              f'alike (permutation test, two-sided). With {_sizes(sizes)} seeds '
              f'it cannot be lower than {least:.2g}, whatever was measured; an '
@@ -138,10 +138,13 @@ def _pairs(cases: Sequence[Case], modes: Sequence[str], seed: int
 
 def _chance(scores: Sequence[np.ndarray], rivals: Sequence[np.ndarray], *,
             seed: int) -> str:
-  """Returns the probability of improvement, of one task also how sure."""
+  """Returns the probability of improvement, of one task also how sure.
+
+  With one run of either, nothing is known of how much such runs differ.
+  """
   chance = aggregates.probability_of_improvement(scores, rivals, seed=seed)
   text = f'{chance.value:.2f} [{chance.low:.2f}, {chance.high:.2f}]'
-  if len(scores) > 1:
+  if len(scores) > 1 or min(len(scores[0]), len(rivals[0])) < 2:
     return text
   return f'{text}, p {aggregates.p_value(scores[0], rivals[0], seed=seed):.2g}'
 

@@ -66,12 +66,15 @@ def group(runs: Sequence[Run]) -> list[Group]:
     key = (run.task, run.action_repeat, _method(run),
            tuple(sorted(_characteristic(run).items())))
     kinds.setdefault(key, []).append(run)
-  groups = []
+  groups, names = list[Group](), list[tuple[str, int, str]]()
   for (task, action_repeat, method, settings), members in kinds.items():
     rivals = [dict(key[3]) for key in kinds if key[:3] == (
         task, action_repeat, method)]
+    name = method + _difference(dict(settings), rivals)
+    names.append((task, action_repeat, name))
+    number = names.count(names[-1])  # In words, settings may look alike.
     groups.append(Group(
-        task, action_repeat, method + _difference(dict(settings), rivals),
+        task, action_repeat, f'{name}, {number}' if number > 1 else name,
         tuple(members)))
   return sorted(groups, key=lambda x: (x.task, x.action_repeat))
 
@@ -112,12 +115,17 @@ def curve(group_: Group, mode: str) -> np.ndarray:
   return np.array(points).reshape(-1, 3)
 
 
-def below_data(groups: Sequence[Group], data_: runs_lib.Data) -> list[str]:
-  """Returns the methods that end below the data's mean in all that they do."""
-  scores = {group.method: [final(group, mode) for mode in group.modes]
-            for group in groups}
-  return [method for method, summaries in scores.items() if summaries and all(
-      summary and summary.mean < data_.mean for summary in summaries)]
+def below_data(groups: Sequence[Group]) -> list[str]:
+  """Returns the methods that end below their data's mean in all that they do.
+  """
+  found = []
+  for group_ in groups:
+    learned_from = data_of(group_)
+    scores = [final(group_, mode) for mode in group_.modes]
+    if learned_from and scores and all(
+        score and score.mean < learned_from.mean for score in scores):
+      found.append(group_.method)
+  return found
 
 
 def wall_times(group_: Group, steps: np.ndarray) -> np.ndarray:
@@ -129,11 +137,17 @@ def wall_times(group_: Group, steps: np.ndarray) -> np.ndarray:
 
 
 def data(groups: Sequence[Group]) -> Optional[runs_lib.Data]:
-  """Returns what all runs learned from, or None where that is not known.
+  """Returns what all groups learned from, or None where they differ in it."""
+  found = set(map(data_of, groups))
+  return found.pop() if len(found) == 1 else None
 
-  Where it differs, the mean of the means and the best of all.
+
+def data_of(group_: Group) -> Optional[runs_lib.Data]:
+  """Returns what runs learned from, or None where that is not known.
+
+  Where each has data of its own, the mean of the means and the best of all.
   """
-  found = {run.data for group_ in groups for run in group_.runs}
+  found = dict.fromkeys(run.data for run in group_.runs)
   known = [x for x in found if x]
   if not known or len(known) < len(found):
     return None
@@ -155,17 +169,23 @@ def _summary(scores: Sequence[Optional[Score]]) -> Optional[Summary]:
 
 
 def _method(run: Run) -> str:
-  improvement = run.settings.get(_IMPROVEMENT)
+  improvement = words.resolve(run.settings, _IMPROVEMENT)
   if improvement is None:  # Not trained by the command.
     return os.path.basename(os.path.abspath(run.directory))
   name = _METHODS.get(improvement, words.value_of(improvement))
-  fraction = float(run.settings.get('train.train.reanalyse_fraction', 1.0))
+  fraction = float(words.resolve(
+      run.settings, 'train.train.reanalyse_fraction') or 1.0)
   return name if fraction == 1.0 else f'{name}, {fraction:.0%} stored data'
 
 
 def _characteristic(run: Run) -> dict[str, str]:
-  return {name: value for name, value in run.settings.items()
-          if not name.endswith(_IGNORED) and not name.startswith('evaluate.')}
+  """Returns what tells methods apart, with what macros stand for."""
+  parts = ' '.join(
+      x for x in run.settings.values() if not x.startswith('%'))
+  return {name: str(words.resolve(run.settings, name)) for name in run.settings
+          # A macro alone is told by the settings that it stands for.
+          if ('.' in name or f'%{name}' in parts)
+          and not name.endswith(_IGNORED) and not name.startswith('evaluate.')}
 
 
 def _difference(settings: dict[str, str], rivals: Sequence[dict[str, str]]

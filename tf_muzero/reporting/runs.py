@@ -132,7 +132,7 @@ class Run(NamedTuple):
   @property
   def seed(self) -> str:
     """The seed of the training, `?` where it is not known."""
-    return self.settings.get('train.train.seed', '?')
+    return words.resolve(self.settings, 'train.train.seed') or '?'
 
 
 def load(directory: str) -> Run:
@@ -150,16 +150,16 @@ def load(directory: str) -> Run:
       evaluations, int(num_episodes) if num_episodes.isdecimal() else 0)
   evaluation = _evaluation(path(_EVALUATION), task)
   final = {mode: scores[-1] for mode, scores in curve.items()}
-  for x in evaluation.get('evaluations', ()):
-    score = Score(evaluation['step'], x['mean'], x['standard_error'],
-                  len(x.get('returns', ())) or evaluation.get(
-                      'num_episodes', 0))
-    if x['mode'] not in final or final[x['mode']].step <= score.step:
-      final[x['mode']] = score
-    else:
-      logging.warning(
-          '%s: %s is of step %d, before the end of training; left out.',
-          directory, _EVALUATION, score.step)
+  if evaluation and any(
+      evaluation['step'] < score.step for score in final.values()):
+    logging.warning(
+        '%s: %s is of step %d, before the end of training; left out.',
+        directory, _EVALUATION, evaluation['step'])
+  else:
+    final.update({x['mode']: Score(
+        evaluation['step'], x['mean'], x['standard_error'],
+        len(x.get('returns', ())) or evaluation.get('num_episodes', 0))
+                  for x in evaluation.get('evaluations', ())})
   metrics = _metrics(read_lines(path(_METRICS)) + evaluations)
   if not final and not metrics:
     raise ValueError(

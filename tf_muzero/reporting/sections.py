@@ -3,14 +3,13 @@
 import os
 from typing import Optional, Sequence
 
-import numpy as np
 
-from tf_muzero.reporting import aggregates
 from tf_muzero.reporting import efficiency
 from tf_muzero.reporting import groups as groups_lib
 from tf_muzero.reporting import plots
 from tf_muzero.reporting import provenance
 from tf_muzero.reporting import scores as scores_lib
+from tf_muzero.reporting import sums
 from tf_muzero.reporting import words
 from tf_muzero.reporting.document import Block
 from tf_muzero.reporting.document import Heading
@@ -21,9 +20,6 @@ from tf_muzero.reporting.groups import Group
 from tf_muzero.reporting.groups import Summary
 from tf_muzero.reporting.provenance import NONE
 from tf_muzero.reporting.runs import Data
-
-_WHICH = {'final': 'the end of training',
-          'best': "each run's best checkpoint"}
 
 
 def report(groups: Sequence[Group], directory: str, *, seed: int,
@@ -40,13 +36,13 @@ def report(groups: Sequence[Group], directory: str, *, seed: int,
   tasks: dict[tuple[str, int], list[Group]] = {}
   for group in groups:
     tasks.setdefault((group.task, group.action_repeat), []).append(group)
-  titles = [_title(*key) for key in tasks]
+  titles = [words.title(*key) for key in tasks]
   blocks: list[Block] = [
       Heading(1, f'{titles[0]}: {words.count(len(runs), "run")}'
               if len(tasks) == 1 else f'{words.count(len(runs), "run")} of '
               f'{words.count(len(tasks), "task")}'),
       *_introduction(groups)]
-  blocks += _sums(groups, directory, seed, resample_tasks)
+  blocks += sums.blocks(groups, directory, seed, resample_tasks)
   for title, ((task, action_repeat), members) in zip(titles, tasks.items()):
     if len(tasks) > 1:
       blocks.append(Heading(2, title))
@@ -75,12 +71,26 @@ def _introduction(groups: Sequence[Group]) -> list[Block]:
     error = '"±" is the standard error over seeds.'
   blocks.append(Text('Scores are mean returns of evaluation episodes, raw and '
                      f'not discounted. {error}'))
+  blocks += _differences(groups)
   if any(run.curve for group in groups for run in group.runs):
     blocks.append(Text(
         'The best checkpoint was chosen by the very evaluations that score it, '
         'so its score is too high and is not to be compared with scores at the '
         'end.'))
   return blocks
+
+
+def _differences(groups: Sequence[Group]) -> list[Block]:
+  """Returns in what runs of a method differ beside their seeds."""
+  found: list[Block] = []
+  for group in groups:
+    of = f'Runs of {group.method}'
+    if len({run.place for run in group.runs}) > 1:
+      found.append(Text(f'{of} learned from different data: "±" is over both, '
+                        'data and seeds.'))
+    if len({(run.place, run.seed) for run in group.runs}) < len(group.runs):
+      found.append(Text(f'{of} have a seed more than once.'))
+  return found
 
 
 def _in_brief(group: Group) -> str:
@@ -99,71 +109,11 @@ def _in_brief(group: Group) -> str:
   return f'{method}: {", ".join(parts)}.'
 
 
-def _sums(groups: Sequence[Group], directory: str, seed: int,
-          resample_tasks: bool) -> list[Block]:
-  """Returns aggregates over tasks, where there are several of a benchmark."""
-  blocks: list[Block] = []
-  kinds = dict.fromkeys(
-      (x.task.partition(':')[0], x.action_repeat, scale.name)
-      for x in groups for scale in scores_lib.scales(x.task))
-  for suite, action_repeat, scale in kinds:
-    members = [x for x in groups if x.action_repeat == action_repeat
-               and x.task.startswith(suite + ':')
-               and scale in (y.name for y in scores_lib.scales(x.task))]
-    if len({x.task for x in members}) < 2:
-      continue
-    for which in _WHICH:
-      blocks += _sum(members, suite, scale, which, directory, seed,
-                     resample_tasks)
-  return blocks
-
-
-def _sum(groups: Sequence[Group], suite: str, scale: str, which: str,
-         directory: str, seed: int, resample_tasks: bool) -> list[Block]:
-  """Returns the aggregates of a benchmark's tasks on one scale."""
-  collected: dict[tuple[str, str], list[np.ndarray]] = {}
-  for group in groups:
-    scales = {x.name: x for x in scores_lib.scales(group.task)}
-    for mode in group.modes:
-      summary = getattr(groups_lib, which)(group, mode)
-      if summary:
-        collected.setdefault((group.method, mode), []).append(np.array(
-            [scales[scale].normalised(x) for x in summary.means]))
-  if not collected:
-    return []
-  found = {name: {key: aggregates.interval(
-      fn, x, seed=seed, resample_tasks=resample_tasks)
-                  for key, x in collected.items()}
-           for name, fn in aggregates.AGGREGATES.items()}
-  rows = [[method, words.mode(mode), str(len(x)),
-           str(sum(len(runs) for runs in x)),
-           *(interval(values[method, mode]) for values in found.values())]
-          for (method, mode), x in collected.items()]
-  pictures = plots.intervals(
-      os.path.join(directory, f'aggregates_{suite}_{_file(scale)}_{which}'), {
-          title: {f'{method}: {words.mode(mode)}': x
-                  for (method, mode), x in values.items()}
-          for title, values in found.items()}, scale)
-  drawn = 'seeds and tasks' if resample_tasks else 'seeds within each task'
-  has_seeds = resample_tasks or any(
-      len(runs) > 1 for x in collected.values() for runs in x)
-  blocks: list[Block] = [
-      Heading(2, f'{suite}: {scale}, {_WHICH[which]}'),
-      Text('In brackets 95% confidence intervals, by a bootstrap over '
-           f'{drawn}.' if has_seeds else
-           'There is one seed of each task, and so no confidence interval.'),
-      Table(['method', 'acts by', 'tasks', 'runs', *found], rows),
-      Pictures(pictures, f'{scale}, {_WHICH[which]}')]
-  if len({len(x) for x in collected.values()}) > 1:
-    blocks.append(Text('Not all methods were run on all tasks: these numbers '
-                       'are not of the same tasks.'))
-  return blocks
-
-
 def _task(task: str, action_repeat: int, groups: Sequence[Group],
           directory: str, level: int) -> list[Block]:
   """Returns the tables and the pictures of a task."""
-  stem = os.path.join(directory, _file(f'{task}_{action_repeat}'))
+  stem = os.path.join(
+      directory, words.file_name(f'{task}_{action_repeat}'))
   blocks: list[Block] = []
   if any(group.modes for group in groups):
     blocks += _returns(task, action_repeat, groups, stem, level)
@@ -199,14 +149,14 @@ def _returns(task: str, action_repeat: int, groups: Sequence[Group],
   """Returns the scores of a task."""
   data = groups_lib.data(groups)
   blocks: list[Block] = [Heading(level, 'Return'), _task_table(task, groups)]
-  if data:
-    blocks.append(Text(_of_data(data)))
-  if data and any(run.is_cut_off for x in groups for run in x.runs):
-    data = None
+  of_data = _of_data(groups)
+  blocks += of_data
+  below = groups_lib.below_data(groups)
+  if of_data and any(run.is_cut_off for x in groups for run in x.runs):
+    data, below = None, []
     blocks.append(Text(
         'Evaluation episodes were cut off early and those of the data were '
         'not: the two cannot be compared, and the data is not in the curves.'))
-  below = groups_lib.below_data(groups, data) if data else []
   if below:
     blocks.append(Text(
         f'{" and ".join(below)}: every way of acting ends below the mean of '
@@ -232,11 +182,20 @@ def _returns(task: str, action_repeat: int, groups: Sequence[Group],
   return blocks
 
 
-def _of_data(data: Data) -> str:
+def _of_data(groups: Sequence[Group]) -> list[Block]:
+  """Returns what the data is like: once where it is of all."""
+  of_all = groups_lib.data(groups)
+  if of_all:
+    return [Text(f'The data: {_in_words(of_all)}')]
+  each = [(group.method, groups_lib.data_of(group)) for group in groups]
+  return [Text(f'The data of {method}: {_in_words(data)}')
+          for method, data in each if data]
+
+
+def _in_words(data: Data) -> str:
   sample = ' that were looked at' if data.is_sample else ''
-  return (f'The data: the mean return of its {data.num_episodes} episodes'
-          f'{sample} is {words.number(data.mean)}, the best '
-          f'{words.number(data.best)}.')
+  return (f'the mean return of its {data.num_episodes} episodes{sample} is '
+          f'{words.number(data.mean)}, the best {words.number(data.best)}.')
 
 
 def _task_table(task: str, groups: Sequence[Group]) -> Table:
@@ -267,20 +226,3 @@ def _cells(summary: Optional[Summary]) -> list[str]:
               else [NONE])
   return [f'{words.number(summary.mean)} ± {words.number(summary.error)}',
           *episodes, words.span(summary.steps)]
-
-
-def interval(x: aggregates.Interval) -> str:
-  """Returns an aggregate and its interval in brackets."""
-  if x.low == x.high:  # Of one seed.
-    return words.number(x.value)
-  return (f'{words.number(x.value)} [{words.number(x.low)}, '
-          f'{words.number(x.high)}]')
-
-
-def _title(task: str, action_repeat: int) -> str:
-  return (task or 'Data without an environment') + (
-      f', action repeat {action_repeat}' if action_repeat > 1 else '')
-
-
-def _file(text: str) -> str:
-  return ''.join(x if x.isalnum() else '_' for x in text).strip('_')

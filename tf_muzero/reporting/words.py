@@ -145,6 +145,17 @@ def value_of(text: str) -> str:
   return {'True': 'yes', 'False': 'no'}.get(text, text)
 
 
+def title(task: str, action_repeat: int) -> str:
+  """Returns a task as a heading."""
+  return (task or 'Data without an environment') + (
+      f', action repeat {action_repeat}' if action_repeat > 1 else '')
+
+
+def file_name(text: str) -> str:
+  """Returns a text as a part of a file's name."""
+  return ''.join(x if x.isalnum() else '_' for x in text).strip('_')
+
+
 def duration(seconds: float) -> str:
   """Returns a time span, such as '2 min 5 s'."""
   seconds = round(seconds)

@@ -1,7 +1,8 @@
 """Jobs in worker processes: some at once, and none stops the others.
 
 A job is commands of the package, one after the other; what they say goes to its
-log. SIGINT and SIGTERM are handed on to the processes, which save and end.
+log. SIGINT, SIGTERM and SIGHUP are handed on to the processes as SIGTERM: they
+save and end.
 """
 
 import contextlib
@@ -99,6 +100,8 @@ def run(jobs: Sequence[Job], num_workers: int,
         begun = _begin(job, program)
         if begun:
           running.append(begun)
+          if received:  # While it began, and it was not told.
+            begun.process.send_signal(signal.SIGTERM)
         else:
           done.append(job.name)
           logging.info('%s: done', job.name)
@@ -188,7 +191,8 @@ def _forwarded_signals(running: Sequence[_Running]) -> Iterator[list[int]]:
         each.process.send_signal(signal.SIGTERM)
 
   before = {number: signal.signal(number, forward)
-            for number in (signal.SIGINT, signal.SIGTERM)}
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) != signal.SIG_IGN}  # As under nohup.
   try:
     yield received
   finally:
