@@ -54,7 +54,7 @@ def test_integers_are_counted_from_zero_and_back():
 
 @pytest.mark.parametrize('low, high', [
     ([0.0, 1.0], [1.0, 1.0]), ([0.0, -np.inf], [1.0, 0.0]),
-    ([0.0, 0.0], [1.0, np.nan])])
+    ([0.0, 0.0], [1.0, np.nan]), ([0.0, -3e38], [1.0, 3e38])])
 def test_a_component_without_a_range_is_named(low, high):
   with pytest.raises(ValueError, match='component 1'):
     actions.bounded([2], low, high)

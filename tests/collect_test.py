@@ -177,3 +177,32 @@ def test_a_broken_environment_keeps_what_is_complete(tmp_path, monkeypatch):
         behaviour=behaviours.uniform(), seed=1, action_repeat=1)
   assert len(episodes.load_episodes(
       episodes.open_dataset(str(tmp_path / 'data')))) == 2
+
+
+def test_a_bad_action_keeps_what_is_complete(tmp_path):
+  """Of a controller that goes beyond the bounds in its third episode."""
+  episode = 0
+
+  def start(setting, rng):
+    nonlocal episode
+    del setting, rng
+    episode += 1
+    return lambda _: [2.5] if episode == 3 else [1.0]  # A list will do.
+
+  directory = str(tmp_path / 'data')
+  with pytest.raises(ValueError, match='action .*2.5'):
+    collect.collect(
+        task='gymnasium:Pendulum-v1', directory=directory, num_episodes=9,
+        behaviour=behaviours.Behaviour('mine', start), seed=1, action_repeat=1,
+        max_steps=5)
+  assert episodes.open_dataset(directory).num_episodes == 2
+
+
+def test_a_controller_may_return_a_number(tmp_path):
+  directory = str(tmp_path / 'data')
+  collect.collect(
+      task='gymnasium:Pendulum-v1', directory=directory, num_episodes=1,
+      behaviour=behaviours.Behaviour('mine', lambda *_: lambda _: 1.0), seed=1,
+      action_repeat=1, max_steps=5)
+  episode, = episodes.load_episodes(episodes.open_dataset(directory))
+  assert episode.action.shape == (6, 1)

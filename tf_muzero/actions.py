@@ -60,8 +60,10 @@ def bounded(shape: Sequence[int], minimum: Any, maximum: Any,
   """
   low, high = (np.broadcast_to(np.asarray(x, np.float32), shape)
                for x in (minimum, maximum))
+  with np.errstate(all='ignore'):
+    has_range = np.isfinite(high - low) & (low < high)  # As float32.
   for i, (least, most) in enumerate(zip(low, high)):
-    if not np.isfinite([least, most]).all() or least >= most:
+    if not has_range[i]:
       raise ValueError(
           f'Actions must have finite bounds, the lower one below the upper '
           f'one; component {i} has [{least}, {most}].')

@@ -84,14 +84,14 @@ def collect(*, task: str, directory: str, num_episodes: int,
       try:
         played = _play(
             environment, behaviour.start_fn(setting, rng), received)
+        if played is None:
+          break
+        add(writing.played(*played, setting.spec))
       except Exception as error:  # pylint: disable=broad-exception-caught
         failure = error  # Whatever it is, episodes are not lost by it.
         if not returns:
           raise
         break
-      if played is None:
-        break
-      add(writing.played(*played, setting.spec))
       returns.append(float(sum(t.reward for t in played[0][1:])))
       num_steps += len(played[1])
       shown.update()

@@ -10,6 +10,7 @@ Interrupting it (Ctrl-C) leaves nothing: the dataset appears when it is whole.
 
 import collections
 import contextlib
+import dataclasses
 import os
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -127,6 +128,10 @@ def convert(
   text = csv_files.Text(separator, decimal_point, column_names)
   csv_files.check(path, text)
   kind = kind or _kind_of(path)
+  columns = columns_lib.Columns(
+      episode_column, observation_columns, action_columns, reward_column,
+      terminal_column, truncated_column, next_observation_columns, step_column)
+  _check_used(kind, max_episode_steps, columns)
   if kind == 'minari':
     opened = minari_source.open_minari(path)
   elif kind == 'arrays':
@@ -134,11 +139,9 @@ def convert(
         path, max_episode_steps=max_episode_steps,
         check_next_observations=check_next_observations)
   elif kind == 'table':
-    opened = tables.open_table(path, columns_lib.Columns(
-        episode_column, observation_columns, action_columns, reward_column,
-        terminal_column, truncated_column, next_observation_columns,
-        step_column), check_next_observations=check_next_observations,
-                               text=text)
+    opened = tables.open_table(
+        path, columns, check_next_observations=check_next_observations,
+        text=text)
   else:
     raise ValueError(f'kind must be one of {_KINDS}, got {kind!r}.')
 
@@ -156,6 +159,19 @@ def convert(
   except KeyboardInterrupt:
     logging.warning('Interrupted: nothing was written to %s.', directory)
     raise
+
+
+def _check_used(kind: str, max_episode_steps: Optional[int],
+                columns: columns_lib.Columns) -> None:
+  """Raises ValueError for what is given of sources of another kind."""
+  if kind != 'arrays' and max_episode_steps is not None:
+    raise ValueError('max_episode_steps is of arrays, and the source is of '
+                     f'kind {kind!r}: leave it out.')
+  given = [name for name, value in dataclasses.asdict(columns).items()
+           if value is not None]
+  if kind != 'table' and given:
+    raise ValueError(f'The column of the {given[0]} is of a table, and the '
+                     f'source is of kind {kind!r}: leave it out.')
 
 
 def _kind_of(path: str) -> str:

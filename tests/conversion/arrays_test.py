@@ -205,3 +205,12 @@ def test_choices_that_are_stored_as_floats_are_told(tmp_path, caplog):
   assert toys.convert(tmp_path / 'x.NPZ', tmp_path / 'data'
                       ).spec.action.maximum == [2.0]
   assert 'all are whole numbers' in caplog.text
+
+
+@pytest.mark.parametrize('settings, message', [
+    ({'max_episode_steps': 5}, 'has timeouts, .*leave out max_episode_steps'),
+    ({'reward_column': 'gain'}, 'The column of the reward is of a table')])
+def test_what_would_not_be_used_is_refused(tmp_path, settings, message):
+  toys.write_hdf5(tmp_path / 'x.h5', toys.steps())
+  with pytest.raises(ValueError, match=message):
+    toys.convert(tmp_path / 'x.h5', tmp_path / 'data', **settings)

@@ -240,3 +240,45 @@ def test_decimals_categories_and_words_are_what_they_say(tmp_path):
         table.schema.get_field_index(name), name, column)
   pyarrow.parquet.write_table(table, tmp_path / 'x.parquet')
   toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)
+
+
+@pytest.mark.parametrize('next_name', [
+    'obs_next', 'observation_next', 'next_obs'])
+def test_what_follows_may_be_named_the_other_way_round(tmp_path, next_name):
+  rows = toys.steps()
+  table = table_of(rows)
+  pyarrow.parquet.write_table(table.rename_columns([
+      x.replace('next_observation', next_name) for x in table.column_names]),
+                              tmp_path / 'x.parquet')
+  toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)
+
+
+def test_done_at_a_limit_is_no_terminal_end(tmp_path, caplog):
+  rows = toys.steps()
+  at_end = rows['terminals'] | rows['timeouts']
+  table = table_of(rows, terminal=None, done=at_end)
+  pyarrow.parquet.write_table(table, tmp_path / 'x.parquet')
+  toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)
+  assert 'In 2 of 4 episodes, the end is marked as done and' in caplog.text
+
+
+def test_floats_that_are_missing_are_those_of_a_bad_episode(tmp_path, caplog):
+  values = toys.steps()['rewards'].tolist()
+  values[4] = None
+  pyarrow.parquet.write_table(
+      table_of(toys.steps(), reward=pyarrow.array(values)),
+      tmp_path / 'x.parquet')
+  with pytest.raises(ValueError, match='rows 4 to 8, step 0: reward is not'):
+    toys.convert(tmp_path / 'x.parquet', tmp_path / 'data')
+  dataset = toys.convert(tmp_path / 'x.parquet', tmp_path / 'data',
+                         on_bad_episode='skip')
+  assert dataset.num_episodes == 3
+  assert 'rows 4 to 8, step 0: reward is not finite: it is nan. Skip' in (
+      caplog.text)
+
+
+def test_what_is_of_another_kind_is_refused(tmp_path):
+  pyarrow.parquet.write_table(table_of(toys.steps()), tmp_path / 'x.parquet')
+  with pytest.raises(ValueError, match='max_episode_steps is of arrays'):
+    toys.convert(tmp_path / 'x.parquet', tmp_path / 'data',
+                 max_episode_steps=5)

@@ -1,5 +1,6 @@
 """Any RLDS layout is read, or it is said why not."""
 
+from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow_datasets as tfds
 from tests import data_toys
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data.reading import Reading
+from tf_muzero.types import EnvironmentSpec
 
 
 def test_scalars_of_shape_one(tmp_path):
@@ -107,3 +109,17 @@ def test_fields_must_be_there(tmp_path):
       {'action': np.int64}), [])
   with pytest.raises(ValueError, match="nested dataset 'steps'"):
     episodes_lib.open_dataset(str(tmp_path / 'flat'))
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4, 5])
+def test_frames_of_any_number_of_channels_are_read(tmp_path, channels):
+  spec = EnvironmentSpec(
+      specs.BoundedArray([16, 12, channels], np.uint8, 0, 255),
+      specs.DiscreteArray(3))
+  rng = np.random.default_rng(0)
+  played = data_toys.play(rng, spec, 3)
+  data_toys.write(tmp_path / 'toy', [played], spec)
+  episode, = episodes_lib.load_episodes(
+      episodes_lib.open_dataset(str(tmp_path / 'toy')))
+  np.testing.assert_array_equal(
+      episode.observation, np.stack([x.observation for x in played[0]]))

@@ -211,3 +211,29 @@ def test_integers_stay_integers(tmp_path):
   assert builder.info.metadata['num_actions'] == 4
   step = next(iter(next(iter(builder.as_dataset(split='train')))['steps']))
   assert step['action'].dtype == tf.int64
+
+
+def test_a_directory_that_cannot_be_replaced(tmp_path, monkeypatch):
+  (tmp_path / 'real').mkdir()
+  (tmp_path / 'link').symlink_to(tmp_path / 'real')
+  data_toys.write(tmp_path / 'link', _played(), data_toys.STATE_SPEC)
+  assert (tmp_path / 'real' / 'dataset_info.json').exists()
+  (tmp_path / 'here').mkdir()
+  monkeypatch.chdir(tmp_path / 'here')
+  data_toys.write('.', _played(), data_toys.STATE_SPEC)
+  assert (tmp_path / 'here' / 'dataset_info.json').exists()
+  (tmp_path / 'mount').mkdir()
+  monkeypatch.setattr(os.path, 'ismount', lambda path: path.endswith('/mount'))
+  with pytest.raises(ValueError, match='a file system is mounted'):
+    data_toys.write(tmp_path / 'mount', _played(), data_toys.STATE_SPEC)
+
+
+def test_what_cannot_get_its_name_is_kept(tmp_path, monkeypatch):
+  def rename(*_, **__):
+    raise tf.errors.FailedPreconditionError(None, None, 'Busy.')
+  with monkeypatch.context() as patch:
+    patch.setattr(tf.io.gfile, 'rename', rename)
+    with pytest.raises(OSError, match="it is whole in '(.*)': Busy"):
+      data_toys.write(tmp_path / 'toy', _played(), data_toys.STATE_SPEC)
+  name, = os.listdir(tmp_path)
+  assert (tmp_path / name / 'dataset_info.json').exists()

@@ -232,3 +232,11 @@ def test_a_start_without_an_end_is_told():
   inner.step = lambda action: inner.reset()
   with pytest.raises(ValueError, match='step 1 .*first of an episode'):
     environment.step(np.float32([0.0]))
+
+
+def test_a_frame_that_lies_on_its_side_is_told():
+  environment = flat.Flat(Own(
+      specs.Array([8, 9, 3], np.uint8),
+      values=[np.zeros([9, 8, 3], np.uint8)]), 'own')
+  with pytest.raises(ValueError, match=r'uint8\[8, 9, 3\].*uint8\[9, 8, 3\]'):
+    environment.reset()

@@ -55,7 +55,7 @@ def test_real_ones(name, low, high, max_steps):
 
 
 def test_an_episode_is_gymnasiums_own():
-  ours = envs.load('gymnasium:Pendulum-v1', seed=3)
+  ours = gymnasium_suite.load('Pendulum-v1', 3, False)
   theirs = gymnasium.make('Pendulum-v1')
   rng = np.random.default_rng(0)
   time_step, action = ours.reset(), None
@@ -184,3 +184,13 @@ def test_without_pictures_is_told_before_work():
   envs.load('gymnasium:NoPictures-v0', seed=0).close()
   with pytest.raises(ValueError, match='no pictures of .* without .rgb_array'):
     envs.load('gymnasium:NoPictures-v0', seed=0, is_drawn=True)
+
+
+def test_its_noise_is_not_what_whoever_plays_draws():
+  """Both are seeded alike: a start would tell the first action."""
+  environment = envs.load('gymnasium:Pendulum-v1', seed=1)
+  cosine, sine, _ = environment.reset().observation
+  start = np.arctan2(sine, cosine)
+  action, = behaviours.random_action(
+      environment.action_spec(), np.random.default_rng(1))
+  assert abs(start / np.pi - action / 2.0) > 0.01

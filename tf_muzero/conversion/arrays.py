@@ -41,6 +41,10 @@ def open_arrays(path: str, *, max_episode_steps: Optional[int],
     ends = _flags(content, 'terminals')
     if 'timeouts' in content:
       ends |= _flags(content, 'timeouts')
+      if max_episode_steps is not None:
+        raise ValueError(
+            f'{path!r} has timeouts, which say where episodes were cut off: '
+            'leave out max_episode_steps.')
     elif max_episode_steps is None and 'next_observations' not in content:
       raise ValueError(
           f'{path!r} has no timeouts, so nothing tells where an episode was '
@@ -104,17 +108,17 @@ def _check(path: str, content: Mapping[str, Any]) -> int:
   if groups:
     raise ValueError(f'{groups[0]} of {path!r} must be an array, and is a '
                      f'group of {", ".join(sorted(content[groups[0]]))}.')
-  sizes = {}
+  sizes = []
   for name in _NEEDED + _OPTIONAL:
     for part in tf.nest.flatten(content.get(name, ())):
       if not part.shape:
         raise ValueError(f'{name} of {path!r} must have a row for each step, '
                          'and is a single number.')
-      sizes[name] = part.shape[0]
-  if len(set(sizes.values())) > 1:
+      sizes.append((name, part.shape[0]))
+  if len({size for _, size in sizes}) > 1:
     raise ValueError(f'The arrays of {path!r} have different numbers of rows: '
-                     + ', '.join(f'{k} {v}' for k, v in sizes.items()) + '.')
-  return sizes['rewards']
+                     + ', '.join(f'{k} {v}' for k, v in sizes) + '.')
+  return sizes[0][1]
 
 
 def _flags(content: Mapping[str, Any], name: str) -> np.ndarray:

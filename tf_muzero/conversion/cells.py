@@ -64,11 +64,12 @@ def numbers(batch: Any, names: Sequence[str], start: int) -> np.ndarray:
   """
   parts = []
   for name in names:
-    column = _plain(batch.column(name))
-    _check_complete(column, name, start)
-    values = column
+    values = column = _plain(batch.column(name))
     if hasattr(column, 'flatten') and hasattr(column.type, 'value_type'):
+      _check_complete(column, name, start)
       values = _plain(column.flatten())
+    # Floats that are missing are NaN in its episode, which is told or skipped.
+    if not trajectories.load('pyarrow').types.is_floating(values.type):
       _check_complete(values, name, start)
     values = values.to_numpy(zero_copy_only=False)
     if values.dtype.kind not in 'fiub':
@@ -103,6 +104,7 @@ def _which_text(values: np.ndarray, start: int) -> str:
 
 
 def _check_complete(column: Any, name: str, start: int) -> None:
+  """Raises ValueError for values that are missing."""
   if column.null_count:
     row = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0]
     raise ValueError(f'Column {name!r} has no value in row {start + row}.')

@@ -7,14 +7,17 @@ from typing import NamedTuple, Optional, Sequence, Union
 from absl import logging
 
 Names = Union[str, Sequence[str], None]
-_OBSERVATION = r'(observation|obs)s?([._/].*|\d+)?'
+_OF = r'([._/].*|\d+)?'  # What follows the name of one of several.
+_OBSERVATION = r'(observation|obs)s?(?![._/]?next)' + _OF
 # By convention: what a column is -> what its name matches.
 _PATTERNS = {
     'episode': r'episode(_id)?', 'observation': _OBSERVATION,
     'action': r'actions?([._/]?\d+)?', 'reward': r'rewards?',
     'terminal': r'terminals?|terminated|dones?',
     'truncated': r'truncated|truncations?|timeouts?',
-    'next_observation': f'next_{_OBSERVATION}', 'step': r'step|timestep'}
+    'next_observation': (
+        f'next_{_OBSERVATION}|(observation|obs)s?[._/]?next{_OF}'),
+    'step': r'step|timestep'}
 _SEVERAL = ('observation', 'action', 'next_observation')
 _NEEDED = ('episode', 'observation', 'action', 'reward')
 
@@ -60,6 +63,15 @@ class Found(NamedTuple):
   def all(self) -> list[str]:
     """Returns all names."""
     return [name for names in tuple(self) for name in names]
+
+
+def tells_any_end(found: Found) -> bool:
+  """Returns whether ends that were cut off may be marked as terminal, too.
+
+  As of `done`, which environments of Gym before 0.26 gave at time limits.
+  """
+  return bool(found.terminal and found.truncated) and bool(
+      re.fullmatch('dones?', found.terminal[0].strip(), re.IGNORECASE))
 
 
 def find(columns: Columns, names: Sequence[str], path: str) -> Found:

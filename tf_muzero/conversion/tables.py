@@ -83,7 +83,8 @@ def open_table(path: str, columns: columns_lib.Columns, *,
     try:
       for rows in _episodes(_batches(path, table, found)):
         yield _trajectory(
-            name, rows, seen, check_next_observations, settled)
+            name, rows, seen, columns_lib.tells_any_end(found),
+            check_next_observations, settled)
     except pyarrow.ArrowException as error:
       raise ValueError(f'{path!r} cannot be read: '
                        f'{_reason(error, table.schema.names)}') from error
@@ -192,8 +193,8 @@ def _join(parts: list[_Rows]) -> _Rows:
   return _Rows(*joined)
 
 
-def _trajectory(name: str, rows: _Rows, seen: set, checks_next: bool,
-                settled: collections.Counter) -> Trajectory:
+def _trajectory(name: str, rows: _Rows, seen: set, tells_any_end: bool,
+                checks_next: bool, settled: collections.Counter) -> Trajectory:
   """Returns the episode of some rows."""
   key = rows.episode[0]
   where = (f'{name}, episode {key}, rows {rows.number[0]} to '
@@ -213,8 +214,12 @@ def _trajectory(name: str, rows: _Rows, seen: set, checks_next: bool,
       raise ValueError(f'{where}: row {rows.number[early[0]]} is {word}, and '
                        'other rows of the episode follow.')
   is_terminal = rows.terminal is not None and bool(rows.terminal[-1])
-  if not is_terminal and rows.truncated is not None and not rows.truncated[-1]:
+  is_cut = rows.truncated is None or rows.truncated[-1]
+  if not is_terminal and not is_cut:
     settled[trajectories.NO_MARK] += 1
+  if is_terminal and is_cut and tells_any_end:
+    is_terminal = False
+    settled[trajectories.DONE_AND_CUT] += 1
   final = None
   if rows.next_observation is not None:
     if checks_next:

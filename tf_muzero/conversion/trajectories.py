@@ -21,6 +21,8 @@ UNKNOWN_CUT = ('which were cut off, the final observation is not in the '
                'source: the last transition is left out')
 UNFINISHED = 'the last one, nothing marks the end: it counts as cut off'
 NO_MARK = 'no step is marked as the last: they count as cut off'
+DONE_AND_CUT = ('the end is marked as done and as cut off: they count as cut '
+                'off')
 NOT_FOLLOWED = ('the end is where the next observation is not the observation '
                 'of the row after it')
 NO_TRANSITION = 'there is no transition: they are left out'

@@ -20,7 +20,7 @@ from tf_muzero.types import Nest
 FIELDS = ('observation', 'action', 'reward', 'discount', 'is_first', 'is_last',
           'is_terminal')
 NEEDED_FIELDS = FIELDS[:3]
-_MOST_CHANNELS = 4  # That a PNG has.
+_PNG_CHANNELS = (1, 3, 4)  # That TensorFlow reads.
 LENGTH_FIELDS = ('reward', 'discount', 'is_terminal')  # What lengths depend on.
 
 
@@ -153,7 +153,7 @@ def decode(features_: tfds.features.FeaturesDict, steps: Mapping[str, Any],
 def _observation_feature(entry: specs.Array, encoding: tfds.features.Encoding
                          ) -> tfds.features.FeatureConnector:
   """Returns how an entry is stored; the encoding is of vectors."""
-  if entries.is_frame(entry) and entry.shape[-1] > _MOST_CHANNELS:
+  if entries.is_frame(entry) and entry.shape[-1] not in _PNG_CHANNELS:
     return tfds.features.Tensor(shape=entry.shape, dtype=np.uint8,
                                 encoding=tfds.features.Encoding.ZLIB)
   if entries.is_frame(entry):

@@ -58,6 +58,8 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
   """
   directory = os.path.expanduser(directory).rstrip('/')
   check_is_free(directory)
+  if '://' not in directory:
+    directory = os.path.realpath(directory)  # Of `.`, and of links.
   partial = _partial_directory(directory)
   told = tfds.core.MetadataDict(
       num_steps=0, num_episodes=0, reward_alignment='aligned')
@@ -93,9 +95,11 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
                   else {**known, **metadata})
       with telling(directory, 'none of it was kept'):
         writer.close_all()
-        tf.io.gfile.rename(partial, directory, overwrite=True)
+      whole, partial = partial, ''
+      with telling(directory, f'it is whole in {whole!r}'):
+        tf.io.gfile.rename(whole, directory, overwrite=True)
   finally:
-    if tf.io.gfile.exists(partial):
+    if partial and tf.io.gfile.exists(partial):
       tf.io.gfile.rmtree(partial)
 
 
@@ -117,7 +121,8 @@ def played(time_steps: Sequence[dm_env.TimeStep], actions: Sequence[np.ndarray],
   return records(
       tf.nest.map_structure(_stack, spec.observation,
                             *(step.observation for step in time_steps)),
-      np.stack(actions), np.array([step.reward for step in time_steps[1:]]),
+      np.reshape(actions, [len(actions), *spec.action.shape]),
+      np.array([step.reward for step in time_steps[1:]]),
       np.array([step.discount for step in time_steps[1:]]), spec)
 
 
@@ -187,6 +192,9 @@ def check_is_free(directory: str):
       not tf.io.gfile.isdir(directory) or tf.io.gfile.listdir(directory)):
     raise ValueError(f'{directory!r} exists already; name a new directory, or '
                      'remove it.')
+  if os.path.ismount(directory):
+    raise ValueError(f'{directory!r} is where a file system is mounted, and '
+                     'cannot be replaced; name a new directory in it.')
 
 
 @contextlib.contextmanager

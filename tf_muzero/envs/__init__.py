@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 import dm_env
 
+from tf_muzero import rng
 from tf_muzero.envs import atari
 from tf_muzero.envs import catch
 from tf_muzero.envs import control_suite
@@ -21,6 +22,8 @@ from tf_muzero.envs import wrappers
 from tf_muzero.types import EnvironmentSpec
 
 render = rendering.render
+
+_STREAM = 1  # Of a seed; what plays has others.
 
 # name of a suite -> (rest of the id, seed) -> environment
 _SUITES: dict[str, Callable[[str, int], dm_env.Environment]] = {
@@ -48,12 +51,15 @@ def load(task: str, *, seed: int, action_repeat: int = 1,
       of Gymnasium must know beforehand.
   """
   suite, _, name = task.partition(':')
+  # Whoever plays draws from the seed itself, by the generator that these have:
+  # with one seed an environment's noise would be the actions.
+  own_seed = rng.derive(seed, _STREAM)
   if suite in _SUITES:
     environment = _SUITES[suite](name, seed)
   elif suite == 'gymnasium':
-    environment = gymnasium_suite.load(name, seed, is_drawn)
+    environment = gymnasium_suite.load(name, own_seed, is_drawn)
   else:
-    environment = own.load(task, seed, is_drawn)
+    environment = own.load(task, own_seed, is_drawn)
   if action_repeat != 1:
     environment = wrappers.ActionRepeat(environment, action_repeat)
   return wrappers.ClippedRewards(environment) if clip_rewards else environment

@@ -74,10 +74,15 @@ def see(observation: Nest, spec: Nest, path: str = '') -> Nest:
   is_frame, size = spec.dtype == np.uint8, math.prod(spec.shape)
   if is_frame and given.dtype == np.bool_:
     given = np.where(given, np.uint8(255), np.uint8(0))
-  if given.size != size or is_frame and given.dtype != np.uint8:
+  if is_frame and (given.dtype != np.uint8 or tuple(
+      (*given.shape, 1)[:3]) != tuple(spec.shape)):
     raise ValueError(
-        f'{_named(path)} must have {size} elements{" of uint8" * is_frame}, as '
-        f'its spec says; got {given.dtype}{list(given.shape)}.')
+        f'{_named(path)} must be uint8{list(spec.shape)}, as its spec says; '
+        f'got {given.dtype}{list(given.shape)}.')
+  if given.size != size:
+    raise ValueError(
+        f'{_named(path)} must have {size} elements, as its spec says; got '
+        f'{given.dtype}{list(given.shape)}.')
   copied = np.array(given, spec.dtype).reshape(spec.shape)
   if not is_frame and not np.isfinite(copied).all():
     i = int(np.argmin(np.isfinite(copied)))
