@@ -18,7 +18,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _TPU = os.path.join(_ROOT, 'tpu')
 _SCRIPTS = sorted(x for x in os.listdir(_TPU) if x.endswith('.sh'))
 _SETTINGS = {'TPU_NAME': 'agent', 'ZONE': 'us-central2-b',
-             'ACCELERATOR': 'v4-8'}
+             'ACCELERATOR': 'v4-8', 'START_SECONDS': '0'}
 _ARGUMENTS = ['--gin_file=gin/train.gin',
               """--gin_bindings=RUN_DIRECTORY = "gs://it's/a run" """]
 
@@ -76,8 +76,8 @@ def test_a_dry_run_may_be_asked_for_anywhere():
 def test_today_s_tensorflow_has_images_of_its_own(accelerator, runtime):
   (words,) = _dry_run('create.sh', ACCELERATOR=accelerator, TENSORFLOW='2.20')
   assert f'--version={runtime}' in words
-  assert _remote(_dry_run('set_up.sh', TENSORFLOW='2.20')[2]).endswith(
-      'install_on_tpu.sh 2.20')
+  assert 'install_on_tpu.sh 2.20 ' in _remote(
+      _dry_run('set_up.sh', TENSORFLOW='2.20')[2])
   (words,) = _dry_run('train.sh', 'x', TENSORFLOW='2.20')
   command = _remote(words)
   assert 'libtpu.so) nohup .venv-tpu/bin/python -m tf_muzero.train' in command
@@ -108,7 +108,8 @@ def test_set_up_copies_to_all_workers_and_installs_there():
   assert archive[:2] == ['git', 'archive']
   assert copy[3:6] == ['tpu-vm', 'scp', 'tf_muzero.tar.gz']
   assert '--worker=all' in copy and '--worker=all' in install
-  assert _remote(install).endswith('tools/install_on_tpu.sh 2.15')
+  assert _remote(install).endswith(
+      'tools/install_on_tpu.sh 2.15 && touch .set_up')
 
 
 @pytest.mark.skipif(
@@ -180,12 +181,12 @@ def test_watch_stop_and_delete():
 @pytest.mark.parametrize('state, expected', [
     ('PREEMPTED', ['delete', 'create', 'scp', 'ssh', 'ssh']),
     ('', ['create', 'scp', 'ssh', 'ssh']),  # There is none.
-    ('READY', ['ssh'])])
+    ('READY', ['ssh', 'ssh'])])  # The first asks whether it is set up.
 def test_resume_makes_what_is_missing(state, expected, tmp_path):
   _make_gcloud(
       tmp_path, 'if [[ "$*" == *networkEndpoints* ]]; then echo 10.0.0.7\n'
       'elif [[ "$4" == describe ]]; then\n'
-      f'  [[ -n "{state}" ]] && echo "{state}"\n'
+      f'  {_tell(state)}\n'
       f'else echo "$4" >> "{tmp_path}/calls"\n'
       f'echo "$*" > "{tmp_path}/last"; fi\n')
   done = _run('resume.sh', '--spot', '--gin_bindings=x = "grpc://WORKER_0:50"',
@@ -193,7 +194,69 @@ def test_resume_makes_what_is_missing(state, expected, tmp_path):
   assert done.returncode == 0, done.stderr
   assert (tmp_path / 'calls').read_text().split() == expected
   # The address is that of the TPU that there is now.
-  assert '"grpc://10.0.0.7:50"' in (tmp_path / 'last').read_text()
+  assert '"grpc://10.0.0.7:50' in (tmp_path / 'last').read_text()
+
+
+@pytest.mark.parametrize('queued, expected', [
+    ('WAITING_FOR_RESOURCES', ['scp', 'ssh', 'ssh']),
+    ('FAILED', ['delete', 'create', 'scp', 'ssh', 'ssh']),
+    ('', ['create', 'scp', 'ssh', 'ssh'])])
+def test_resume_keeps_a_request_that_waits(queued, expected, tmp_path):
+  (tmp_path / 'queue').write_text(queued)
+  _make_gcloud(tmp_path, f'cd "{tmp_path}"\nstate="$(cat queue)"\n'
+               'case "$3 $4" in\n'
+               '*delete) state= ;;\n*create) state=ACTIVE ;;\nesac\n'
+               'if [[ "$4" != describe ]]; then echo "$4" >> calls\n'
+               'elif [[ "$3" != tpu-vm && -n "$state" ]]; then echo "$state"\n'
+               '  [[ "$state" == WAIT* ]] && state=ACTIVE\n'
+               'elif [[ "$state" == ACTIVE ]]; then echo READY\n'
+               'else echo NOT_FOUND >&2; exit 1; fi\n'
+               'echo "$state" > queue\n')
+  done = _run('resume.sh', '--queued', 'x', path=str(tmp_path),
+              POLL_SECONDS='0')
+  assert done.returncode == 0, done.stderr
+  assert (tmp_path / 'calls').read_text().split() == expected
+
+
+@pytest.mark.parametrize('answer, message', [
+    ('echo STOPPED', 'tpu-vm start agent'),
+    ('echo "UNAVAILABLE: try later" >&2; exit 1', 'UNAVAILABLE')])
+def test_resume_deletes_nothing_that_may_be_well(answer, message, tmp_path):
+  _make_gcloud(tmp_path, f'if [[ "$4" == describe ]]; then {answer}\n'
+               f'else echo "$4" >> "{tmp_path}/calls"; fi\n')
+  done = _run('resume.sh', '--queued', 'x', path=str(tmp_path))
+  assert done.returncode == 1 and message in done.stderr
+  assert not (tmp_path / 'calls').exists()
+
+
+def test_resume_sets_up_again_what_was_not_set_up(tmp_path):
+  _make_gcloud(tmp_path, 'if [[ "$4" == describe ]]; then echo READY\n'
+               f'else echo "$4" >> "{tmp_path}/calls"\n'
+               '[[ "$*" == *MISSING* ]] && echo MISSING\nfi\nexit 0\n')
+  done = _run('resume.sh', 'x', path=str(tmp_path))
+  assert done.returncode == 0, done.stderr
+  assert (tmp_path / 'calls').read_text().split() == [
+      'ssh', 'scp', 'ssh', 'ssh']
+
+
+@pytest.mark.parametrize('body, code', [
+    ('echo A typo. >&2; exit 1', 1), ('echo Done.', 0), ('sleep 5', 0)])
+def test_a_training_that_fails_at_once_is_told(body, code, tmp_path):
+  _make_host(tmp_path)
+  (tmp_path / 'tf_muzero').mkdir()
+  python = tmp_path / 'python3'
+  python.write_text(f'#!/usr/bin/env bash\n{body}\n')
+  python.chmod(0o755)
+  done = _run('train.sh', 'x', path=str(tmp_path), START_SECONDS='1')
+  assert done.returncode == code
+  assert ('A typo.' in done.stderr) == bool(code)
+
+
+def test_a_dry_run_of_the_set_up_leaves_files_alone(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'tf_muzero.tar.gz').write_text('mine')
+  assert _run('set_up.sh', '--dry-run').returncode == 0
+  assert (tmp_path / 'tf_muzero.tar.gz').read_text() == 'mine'
 
 
 def test_resume_starts_the_service_on_a_tpu_that_is_there(tmp_path):
@@ -257,6 +320,11 @@ def test_the_service_lives_until_the_trainer_has_saved(tmp_path):
   assert not list(tmp_path.glob('*.pid'))
 
 
+def _tell(state):
+  """Returns what gcloud does for a state, '' where there is nothing."""
+  return f'echo {state}' if state else 'echo NOT_FOUND >&2; exit 1'
+
+
 def _make_gcloud(folder, body):
   fake = folder / 'gcloud'
   fake.write_text(f'#!/usr/bin/env bash\n{body}')
@@ -266,8 +334,8 @@ def _make_gcloud(folder, body):
 def _make_host(folder):
   """Makes a gcloud that runs what goes to a worker here, in a folder."""
   _make_gcloud(folder, f'cd "{folder}"\nfor word in "$@"; do\n'
-               '  [[ "${word}" == --command=* ]] && bash -c "${word#*=}"\n'
-               'done\nexit 0\n')
+               '  if [[ "${word}" == --command=* ]]; then\n'
+               '    bash -c "${word#*=}" || exit\n  fi\ndone\n')
 
 
 @pytest.mark.parametrize('script', _SCRIPTS)

@@ -2,7 +2,7 @@
 # Creates a TPU and waits for it.
 #   bash tpu/create.sh [--dry-run] [--queued] [--spot]
 # --queued waits in the queue until it is there, or the request has failed or is
-# suspended, which is an error; --spot is cheaper, and may be taken away at any
+# suspended, which is an error; where one waits already, for that; --spot is cheaper, and may be taken away at any
 # time (tpu/resume.sh).
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
@@ -20,9 +20,15 @@ if [[ -z "${queued}" ]]; then
     "--version=${RUNTIME}" ${spot[@]+"${spot[@]}"}
   exit
 fi
-tpus queued-resources create "${TPU_NAME}" "--node-id=${TPU_NAME}" \
-  "--accelerator-type=${ACCELERATOR}" "--runtime-version=${RUNTIME}" \
-  ${spot[@]+"${spot[@]}"}
+request=NONE
+if [[ -z "${DRY_RUN:-}" ]]; then
+  request="$(request_state)"
+fi
+if [[ "${request}" == NONE ]]; then
+  tpus queued-resources create "${TPU_NAME}" "--node-id=${TPU_NAME}" \
+    "--accelerator-type=${ACCELERATOR}" "--runtime-version=${RUNTIME}" \
+    ${spot[@]+"${spot[@]}"}
+fi
 while [[ -z "${DRY_RUN:-}" && "$(state)" != READY ]]; do
   request="$(request_state)"
   if [[ "${request}" == FAILED || "${request}" == SUSPEND* ]]; then

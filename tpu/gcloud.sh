@@ -65,12 +65,13 @@ WHERE=("--zone=${ZONE}" ${PROJECT:+"--project=${PROJECT}"})
 
 # Prints a command so that it can be pasted.
 show() {
-  local word
+  local word quote="'" escaped="'\\''"
   for word in "$@"; do
     if [[ "${word}" =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]]; then
       printf '%s ' "${word}"
     else
-      printf '%s ' "${word@Q}"
+      # As ${word@Q}, which the bash of macOS does not know.
+      printf "'%s' " "${word//${quote}/${escaped}}"
     fi
   done
   printf '\n'
@@ -101,15 +102,30 @@ address() {
   fi
 }
 
-# Prints the state of the TPU, such as READY or PREEMPTED; NONE without one.
+# Prints what gcloud tells of a thing, NONE where there is none; fails where it
+# cannot tell.
+described() {
+  local errors result=0
+  errors="$(mktemp)"
+  gcloud compute tpus "$@" "${WHERE[@]}" 2>"${errors}" || result=$?
+  if ((result)) && grep -q NOT_FOUND "${errors}"; then
+    echo NONE
+    result=0
+  elif ((result)); then
+    cat "${errors}" >&2
+  fi
+  rm -f "${errors}"
+  return "${result}"
+}
+
+# Prints the state of the TPU, such as READY or PREEMPTED.
 state() {
-  gcloud compute tpus tpu-vm describe "${TPU_NAME}" "${WHERE[@]}" \
-    '--format=value(state)' 2>/dev/null || echo NONE
+  described tpu-vm describe "${TPU_NAME}" '--format=value(state)'
 }
 
 # Prints the state of the request for a queued TPU, such as ACCEPTED,
-# WAITING_FOR_RESOURCES, FAILED or SUSPENDED; NONE without one.
+# WAITING_FOR_RESOURCES, FAILED or SUSPENDED.
 request_state() {
-  gcloud compute tpus queued-resources describe "${TPU_NAME}" "${WHERE[@]}" \
-    '--format=value(state.state)' 2>/dev/null || echo NONE
+  described queued-resources describe "${TPU_NAME}" \
+    '--format=value(state.state)'
 }

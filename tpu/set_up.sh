@@ -4,16 +4,17 @@
 #   bash tpu/set_up.sh [--dry-run]
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
-archive="$(mktemp --suffix=.tar.gz)"
-trap 'rm -f "${archive}"' EXIT
-repository="$(dirname "${BASH_SOURCE[0]}")/.."
+archive=tf_muzero.tar.gz
 if [[ -z "${DRY_RUN:-}" ]]; then
-  git -C "${repository}" archive --format=tar.gz "--output=${archive}" HEAD
+  folder="$(mktemp -d)"
+  trap 'rm -r "${folder}"' EXIT
+  archive="${folder}/tf_muzero.tar.gz"
+  git -C "$(dirname "${BASH_SOURCE[0]}")/.." archive --format=tar.gz \
+    "--output=${archive}" HEAD
 else
-  show git archive --format=tar.gz "--output=tf_muzero.tar.gz" HEAD
-  archive=tf_muzero.tar.gz
+  show git archive --format=tar.gz "--output=${archive}" HEAD
 fi
 tpus tpu-vm scp "${archive}" "${TPU_NAME}:tf_muzero.tar.gz" --worker=all
 on all "rm -rf tf_muzero && mkdir tf_muzero &&
 tar -xzf tf_muzero.tar.gz -C tf_muzero && cd tf_muzero &&
-bash tools/install_on_tpu.sh ${TENSORFLOW}"
+bash tools/install_on_tpu.sh ${TENSORFLOW} && touch .set_up"

@@ -3,7 +3,8 @@
 #   bash tpu/train.sh [--dry-run] ARGUMENTS OF tf_muzero.train
 # One process trains on all hosts of a pod, on worker 0. RUN_DIRECTORY and
 # DATASET must be on gs:// there. WORKER_0 in the arguments stands for its
-# address. Output goes to train.log (tpu/watch.sh).
+# address. Output goes to train.log (tpu/watch.sh). This looks after it for
+# START_SECONDS, by default 30: what fails until then is told.
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
 if (($# == 0)); then
@@ -23,7 +24,7 @@ else
   variables+=" TF_PLUGGABLE_DEVICE_LIBRARY_PATH=${library}"
 fi
 # In text and not in an array, since the other side reads it again.
-arguments="${*@Q}"
+arguments="$(printf '%q ' "$@")"
 if [[ "${arguments}" == *WORKER_0* ]]; then
   arguments="${arguments//WORKER_0/$(address)}"
 fi
@@ -33,4 +34,9 @@ if [ -f ../train.pid ] && kill -0 \$(cat ../train.pid) 2>/dev/null; then
 fi
 ${variables} nohup ${python} -m tf_muzero.train ${arguments} \
   >> ../train.log 2>&1 < /dev/null &
-echo \$! > ../train.pid"
+echo \$! > ../train.pid
+sleep ${START_SECONDS:-30}
+kill -0 \$! 2>/dev/null || wait \$! || {
+  tail -n 20 ../train.log >&2
+  exit 1
+}"
