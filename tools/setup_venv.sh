@@ -30,6 +30,8 @@ is_newest() {  # Whether labmaze, which dm-control asks for, cannot be built.
 
 version() { "$1" --version 2>&1 | head -n 1; }
 
+release() { "$1" -c 'import sys; print(*sys.version_info[:2])'; }
+
 find_python() {
   local candidate
   if [[ -n "${PYTHON:-}" ]]; then
@@ -42,13 +44,15 @@ find_python() {
   done
   command -v uv >/dev/null || die "TensorFlow needs $SUPPORTED here; none was" \
       "found (python3 says: $(version python3)). Install one or name it," \
-      "PYTHON=/path/to/python3.11 bash $0, or install uv, which gets one:" \
+      "PYTHON=/path/to/python3.11 bash tools/setup_venv.sh, or install uv, which gets one:" \
       "https://docs.astral.sh/uv."
   uv python install --quiet 3.11 >&2 || die 'uv could not get Python 3.11.'
   uv python find 3.11
 }
 
-requirements() { cat "$lock" setup.cfg setup.py pyproject.toml "$0" | cksum; }
+requirements() {
+  cat "$lock" setup.cfg setup.py pyproject.toml tools/setup_venv.sh | cksum
+}
 
 install() {
   # The variable, unlike an option, also holds where pip builds a package.
@@ -69,7 +73,14 @@ check() {  # TF-Agents asks for old releases, and runs with new ones.
       fi
 }
 
-if [[ -e "$VENV" ]] && "$VENV/bin/python" -c '' 2>/dev/null; then
+# Where ensurepip is missing, an environment without pip is left behind.
+if [[ -e "$VENV" ]] && "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
+  if [[ -n "${PYTHON:-}" ]]; then
+    asked=$(find_python)
+    [[ "$(release "$VENV/bin/python")" == "$(release "$asked")" ]] || die \
+        "$VENV is of $(version "$VENV/bin/python"), but PYTHON=$PYTHON is" \
+        "$(version "$PYTHON"): remove it, or name another one, VENV=..."
+  fi
   is_supported "$VENV/bin/python" || die "$VENV is of $(
       version "$VENV/bin/python"), but TensorFlow needs $SUPPORTED here:" \
       "remove it."
