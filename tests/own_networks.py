@@ -94,6 +94,23 @@ class Late(Linear):
     return self.scale * super().represent(observation)
 
 
+class Inside(Linear):
+  """Reads a variable where a tensor decides."""
+
+  def represent(self, observation):
+    return tf.cond(tf.reduce_sum(observation) > 0.0,
+                   lambda: observation @ self.inputs,
+                   lambda: tf.zeros([tf.shape(observation)[0], 4]))
+
+
+class Still(Linear):
+  """Imagines nothing: actions do not count, and one variable is for nothing."""
+
+  def step(self, embedding, action):
+    tf.convert_to_tensor(self.dynamics)
+    return embedding, embedding @ self.reward
+
+
 class Unbuilt(keras.Model):
   """Builds its layers when it is called."""
 

@@ -87,7 +87,7 @@ def test_no_value_follows_a_terminal_end():
   windows = validation.cut(
       [_episode(0.0)], windows_per_episode=1, unroll_steps=3, frame_stack=1,
       discount=0.5, seed=0)
-  assert windows.last_factor.tolist() == [[0.0, 0.0, 0.0, 1.0]]
+  assert windows.last_factor.tolist() == [[0.0, 0.0, 0.0, 0.0]]
 
 
 def test_places_are_drawn_by_the_seed():
@@ -155,6 +155,32 @@ def test_what_is_trained_on_is_not_held_out(dataset):
   validation.check_apart(open_split('train[:90%]'), open_split('train[90%:]'))
   with pytest.raises(ValueError, match="2 of 3 held-out.*'train\\[7:\\]'"):
     validation.check_apart(open_split('train[:9]'), open_split('train[7:]'))
+
+
+def test_episodes_in_common_are_seen_by_whatever_path(dataset, monkeypatch):
+  monkeypatch.chdir(os.path.dirname(dataset))
+  with pytest.raises(ValueError, match='10 of 10 held-out'):
+    validation.check_apart(*map(episodes_lib.open_dataset, (
+        dataset, os.path.basename(dataset))))
+
+
+def test_what_is_held_out_is_read_as_the_training_reads(dataset, monkeypatch):
+  """Its own reading chooses episodes alone; that of another set is its own."""
+  opened = []
+  open_dataset = episodes_lib.open_dataset
+  monkeypatch.setattr(
+      episodes_lib, 'open_dataset', lambda *args: opened.append(args) or
+      open_dataset(*args))
+  source = open_dataset(dataset, Reading(
+      split='train[:80%]', on_bad_episode='skip', terminal_from='discount'))
+  agent, other = train_runs.make_agent(), Reading(split='train[80%:]', seed=3)
+  for place, name in ((None, dataset), (dataset, dataset)):
+    _held_out(reading=other, dataset=place)(agent, source)
+    assert opened[-1][0] == name
+  assert opened[0][1] == dataclasses.replace(
+      source.reading, split='train[80%:]', seed=3, num_actions=3,
+      action_start=0)
+  assert opened[1][1] == other
 
 
 def _held_out(**changes):

@@ -31,7 +31,7 @@ def _agent(network_fn):
 
 @pytest.mark.parametrize('kind', sorted(_ACTIONS))
 @pytest.mark.parametrize('network_fn, observation', [
-    (own.Linear, _VECTOR), (_SMALL_PIXELS, _FRAME),
+    (own.Linear, _VECTOR), (own.Still, _VECTOR), (_SMALL_PIXELS, _FRAME),
     (functools.partial(state.StateNetwork, num_blocks=1, width=8), _VECTOR)])
 def test_networks_that_are(network_fn, observation, kind):
   _agent(network_fn).check_network(EnvironmentSpec(observation, _ACTIONS[kind]))
@@ -67,6 +67,7 @@ def test_what_is_optional():
      r"says: without_sizes\(\) got an unexpected keyword argument 'num_"),
     (own.with_more, r'what else it needs is to be bound.*: with_more\(\) '
                     "missing 1 required .*'width'"),
+    (own.Inside, r'Inside reads a variable inside of \w*If: tf.cond'),
     (own.Double, 'Double must have float32 variables; count:0 are not'),
 ])
 def test_networks_that_are_not(network_fn, message):

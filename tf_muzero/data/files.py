@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import paths
 from tf_muzero.data import foreign
 
 _RECORD_OVERHEAD = 16  # Bytes that a TFRecord file adds to each record.
@@ -29,7 +30,8 @@ def parts_of(instructions: Sequence[Any]) -> tuple[Part, ...]:
   for file in instructions:
     stop = file.examples_in_shard if file.take == -1 else file.skip + file.take
     if stop > file.skip:
-      parts.append(Part(str(file.filename), np.arange(file.skip, stop)))
+      parts.append(Part(
+          paths.absolute(str(file.filename)), np.arange(file.skip, stop)))
   return tuple(parts)
 
 

@@ -15,6 +15,7 @@ from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import actions
 from tf_muzero import ranges
 from tf_muzero.data import episodes as episodes_lib
 from tf_muzero.data import observations
@@ -68,8 +69,9 @@ def held_out(
     windows_per_episode: at random places.
     unroll_steps: K.
     seed: of the places.
-    reading: what of the training's dataset, or of another one, it is not
-      trained on; by default what the training's own reading holds out.
+    reading: which episodes of the training's dataset it is not trained on, by
+      default what the training's own reading holds out; how they are read, the
+      training's reading says. Or how `dataset` is read.
     dataset: what is held out, see `episodes.open_dataset`; by default of the
       training's own, all that `reading` says. Nothing tells whether two that
       are `tf.data.Dataset`s have episodes in common.
@@ -118,13 +120,24 @@ def _held_out_of(
     raise ValueError(
         'What is trained on is a tf.data.Dataset: give held_out another one, '
         'of the episodes to hold out, as its argument dataset.')
-  dataset, reading = dataset or source.directory, reading or Reading()
-  if isinstance(dataset, str):
-    reading = dataclasses.replace(
-        reading, reward_alignment=source.reading.reward_alignment)
+  reading = reading or Reading()
+  if dataset is None:
+    dataset, reading = source.directory, _of_the_same(source, reading)
   other = episodes_lib.open_dataset(dataset, reading)
   check_apart(source, other)
   return other
+
+
+def _of_the_same(source: episodes_lib.Dataset, reading: Reading) -> Reading:
+  """Returns what reads other episodes of a dataset, as the training reads it."""
+  chosen = {name: getattr(reading, name) for name in (
+      'split', 'percent', 'max_episodes', 'max_steps', 'held_out', 'best',
+      'seed')}
+  if isinstance(source.spec.action, specs.DiscreteArray):
+    # Where nothing tells them, each split would count its own.
+    chosen.update(num_actions=source.spec.action.num_values,
+                  action_start=actions.start_of(source.spec.action))
+  return dataclasses.replace(source.reading, **chosen)
 
 
 def check_apart(source: episodes_lib.Dataset, other: episodes_lib.Dataset
@@ -235,6 +248,7 @@ def _returns(episode: Episode, discount: float
   """Returns [R] of what follows each record, and of the last one's factor."""
   returns = np.zeros(len(episode.reward), np.float32)
   factors = np.ones(len(episode.reward), np.float32)
+  factors[-1] = min(episode.discount[-2], 1.0)  # Of what ended, all are 0.
   for t in reversed(range(len(returns) - 1)):
     factor = discount * episode.discount[t]
     returns[t] = episode.reward[t] + factor * returns[t + 1]

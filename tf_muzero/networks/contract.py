@@ -12,6 +12,7 @@ from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero.networks import functional
 from tf_muzero.networks.heads import PolicyHead
 
 _BATCH = 2  # Of the states that a network is tried on.
@@ -234,8 +235,9 @@ def check(network: Network, observation: specs.Array, head: PolicyHead, *,
       _expect(f'{name}.step', 'reward logits', reward,
               [_BATCH, num_reward_bins])
 
-  tf.function(look, autograph=False).get_concrete_function(
+  traced = tf.function(look, autograph=False).get_concrete_function(
       tf.TensorSpec([_BATCH, *observation.shape], observation.dtype), action)
+  functional.check_reads(name, traced.graph)
   if len(network.variables) != len(before):
     raise ValueError(
         f'{name} made variables when it was called first, {len(before)} before '

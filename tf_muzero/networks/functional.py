@@ -60,6 +60,23 @@ def functionalize(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
   return call
 
 
+def check_reads(name: str, graph: tf.Graph) -> None:
+  """Raises ValueError where a part of a graph reads variables by itself.
+
+  Args:
+    name: of what the graph is, for the error.
+    graph: of a traced function.
+  """
+  for outer, inner in graph.captures:
+    inside = {op.type for op in inner.consumers()} - {'ReadVariableOp'}
+    if outer.dtype == tf.resource and inside:
+      raise ValueError(
+          f'{name} reads a variable inside of {", ".join(sorted(inside))}: '
+          'tf.cond, tf.while_loop and methods that are a tf.function must be '
+          'given its value, x = tf.convert_to_tensor(variable), read outside '
+          'of them.')
+
+
 def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
            specs: Sequence[Nest]) -> Trace:
   """Returns `fn` for inputs of these specs, as a function of parameters."""
@@ -70,6 +87,7 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
 
   concrete = traced.get_concrete_function(*specs)
   graph = concrete.graph
+  check_reads(str(fn), graph)
   indices = {id(v.handle): i for i, v in enumerate(variables)}
   handle_names = {}
   for outer, inner in graph.captures:
@@ -82,6 +100,8 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
   inputs = [t.name for t in graph.inputs if t.dtype != tf.resource]
   outputs = [t.name for t in graph.outputs]
   graph_def = _without_variables(graph.as_graph_def())
+  used = {name.partition(':')[0] for node in graph_def.node
+          for name in node.input}
   structure = tf.nest.map_structure(lambda x: 0, concrete.structured_outputs)
 
   def apply(parameters, *args):
@@ -89,6 +109,8 @@ def _trace(fn: Callable[..., Nest], variables: Sequence[tf.Variable],
     mapping = {k: tf.identity(parameters[i]) for k, i in reads.items()}
     mapping.update((k, tf.identity(x)) for k, x in zip(
         inputs, tf.nest.flatten(args)))
+    mapping = {name: x for name, x in mapping.items()
+               if name.partition(':')[0] in used}
     results = tf.graph_util.import_graph_def(
         graph_def, input_map=mapping, return_elements=outputs, name='network')
     return tf.nest.pack_sequence_as(structure, results)
