@@ -1,5 +1,6 @@
 """Ways to improve a policy, judged by the simulator on a tiny network."""
 
+import copy
 import functools
 
 import acting_toys
@@ -77,6 +78,15 @@ def test_an_action_is_judged_by_the_simulator_s_next_state(cartpole):
   again = cartpole.judge_fn(np.tile(states.action[:, None], [1, 2, 1]))
   np.testing.assert_array_equal(before, physics.get_state())
   np.testing.assert_allclose(again, q_values, atol=1e-6)
+
+
+def test_candidates_do_not_use_up_each_other_s_time(cartpole):
+  environment = copy.deepcopy(cartpole.states.environments[0])
+  inner = wrappers.innermost(environment)
+  inner._step_count = inner._step_limit - 3  # pylint: disable=protected-access
+  steps = simulator._branches(  # pylint: disable=protected-access
+      environment, np.zeros([6, 1], np.float32))
+  assert len({(step.reward, step.last()) for step in steps}) == 1
 
 
 def test_returns_are_of_the_rest_of_the_episode(catch):

@@ -26,6 +26,7 @@ from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
+from tf_muzero import devices
 from tf_muzero import rng
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
@@ -192,8 +193,7 @@ def _measure_parallel():
 def _rate(name, num_calls, jit):
   """Prints searched states per second of a map with `num_calls` at a time."""
   num_calls = int(num_calls)
-  # Calls side by side use the cores better than threads inside each of them.
-  tf.config.threading.set_intra_op_parallelism_threads(1)
+  devices.limit_threads(devices.search_threads())
   model, parameters = _planning(*_NETWORKS[name])
   search = _search(model, _SIMULATIONS.value, jit == '1')
   dataset = tf.data.Dataset.counter().map(

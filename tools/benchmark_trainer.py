@@ -260,7 +260,7 @@ def _print(**values):
 
 
 def main(_):
-  devices.limit_threads(1)  # As on a laptop: two searches side by side.
+  devices.limit_threads(1)  # As gin/hardware/laptop.gin has it.
   if 'step' in _WHAT.value:
     _measure_step()
   if 'end_to_end' in _WHAT.value:

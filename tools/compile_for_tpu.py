@@ -84,7 +84,9 @@ def compile_for(settings: programs.Settings, task: programs.Task, name: str,
       row['work'] = (result['flops'], result['bytes'])
     if is_search:
       row['size'] = size
-      if 'error' not in {*result, *before}:
+      if 'error' in before:  # Without it, nothing tells what a loop counts.
+        row['error'] = before['error']
+      elif 'error' not in result:
         row['work'] = chips_lib.work(
             result, before, run_flags.num_simulations(reanalyse.search_fn))
     rows.append(row)
@@ -150,12 +152,19 @@ def main(argv):
     sys.exit(_HELP.format(compiler=_COMPILER.value))
   task = programs.Task(
       run_flags.environment_spec(), run_flags.num_datapoints())
-  settings = run_flags.settings()
+  settings = {**run_flags.settings()}
+  if not settings['agent'].is_fitted:
+    sys.exit('The supports fit themselves to data, and there is none: give '
+             'agent.Agent.value_support and reward_support, as '
+             'gin/network/state_small.gin has them.')
+  settings['reanalyse'] = settings['reanalyse'].fitted(
+      (), settings['unroll_steps'])
   rows = []
   if _RESULTS.value and os.path.exists(_RESULTS.value):
     with open(_RESULTS.value, encoding='utf-8') as file:
       rows = [json.loads(line) for line in file]
-  done = {(row['name'], row['program'], row['chip']) for row in rows}
+  done = {(row['name'], row['program'], row['chip']) for row in rows
+          if 'error' not in row}
   for program in _PROGRAMS.value:
     wanted = [chip for chip in _CHIPS.value
               if (_NAME.value, program, chip) not in done]

@@ -96,7 +96,7 @@ class Run(NamedTuple):
     state_bytes: of one stored state.
     searched_bytes: of what a search adds to it.
     window_bytes: of one window.
-    embedding_bytes: of one node of a tree.
+    node_bytes: of one node of a tree.
   """
   is_frames: bool
   initial: float
@@ -111,7 +111,7 @@ class Run(NamedTuple):
   state_bytes: int
   searched_bytes: int
   window_bytes: int
-  embedding_bytes: int
+  node_bytes: int
 
   @property
   def search_size(self) -> int:
@@ -187,7 +187,10 @@ def make_run(settings: Mapping[str, Any], simulations: int,
       + (unroll_steps + 1) * (
           head.num_candidates * (action_bytes + 4) + action_bytes + 12)
       + unroll_steps * 8,
-      embedding_bytes=4 * math.prod(embedding.shape))
+      # The embedding with the policy's parameters, where these make candidates;
+      # and four numbers of each candidate and of the node.
+      node_bytes=4 * (math.prod(embedding.shape) + 4 * head.num_candidates + 4
+                      + (0 if head.is_discrete else head.num_parameters)))
 
 
 def plan(run: Run, machine: Machine, rates: Rates) -> dict[str, float]:
@@ -210,7 +213,7 @@ def plan(run: Run, machine: Machine, rates: Rates) -> dict[str, float]:
       # Hosts whose CPUs search as fast as one host's chips could train.
       'hosts': run.searches * host / step,
       'tree_bytes': batch / machine.chips * (run.simulations + 1)
-      * run.embedding_bytes}
+      * run.node_bytes}
 
 
 def crossing(run: Run, machine: Machine, rates: Rates) -> float:

@@ -135,7 +135,8 @@ def make_report(directory: str, seed: int, action_repeat: int,
     rows.append((f'MuZero Unplugged, MCTS, worst of the steps {at}',
                  f'{min(means):.0f}', ''))
   metrics = _read_lines(directory, 'muzero', 'metrics.jsonl')
-  mean = lambda key: np.mean([line[f'time/{key}'] for line in metrics])
+  mean = lambda key: np.mean([  # The first line may be too early for a speed.
+      line[f'time/{key}'] for line in metrics if f'time/{key}' in line])
   return '\n'.join([
       f'# cartpole swing-up, offline, action repeat {action_repeat}, seed '
       f'{seed}', '',

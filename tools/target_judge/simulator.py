@@ -144,9 +144,12 @@ def _branches(environment: dm_env.Environment, actions: np.ndarray
     if state is None or time_steps[-1].last():
       branch = copy.deepcopy(environment)
     else:  # Many times faster than a copy of the model.
-      physics = wrappers.innermost(branch).physics
-      with physics.reset_context():
-        physics.set_state(state)
+      back = wrappers.innermost(branch)
+      with back.physics.reset_context():
+        back.physics.set_state(state)
+      # Or candidates near the time limit would be cut off by those before them.
+      # pylint: disable-next=protected-access
+      back._step_count = inner._step_count
   return time_steps
 
 

@@ -13,7 +13,8 @@ class Row(NamedTuple):
   Attributes:
     name: of the operator.
     gain: at most 1.
-    gain_error: standard error of it, over states.
+    gain_error: standard error of it, over states, as if they were independent:
+      those of one episode are not quite.
     good: weight of the good action.
     worst: weight of the worst action.
     sigma: of the improved policy.
