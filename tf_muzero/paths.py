@@ -37,6 +37,14 @@ def absolute(path: str) -> str:
   return path if '://' in path else os.path.abspath(path)
 
 
+def check_local(path: str, setting: str) -> None:
+  """Raises ValueError for a path in a bucket or the like."""
+  if '://' in path:
+    raise ValueError(
+        f'{setting} must be on this machine, got {path!r}: name one by '
+        f'--{setting}.')
+
+
 def check_writable(path: str, setting: str) -> None:
   """Raises OSError unless a file can be written beside, or in, a path.
 

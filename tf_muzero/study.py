@@ -132,7 +132,7 @@ def _checked_settings(runs: Sequence[grid.Planned]
   found = {}
   for run in runs:
     _configure(run.name, evaluate.evaluate, [
-        *run.gin_files, 'gin/evaluate.gin', *run.variant.evaluate_files],
+        'gin/evaluate.gin', *run.gin_files, *run.variant.evaluate_files],
                run.variant.evaluate_bindings, directory=run.directory)
     found[run.name] = _configure(
         run.name, train.train, run.gin_files, run.gin_bindings,
@@ -263,7 +263,7 @@ def _is_evaluated(run: grid.Planned, trained: Mapping[str, str]) -> bool:
     logging.warning('%s is damaged, and is made again: %s', path, error)
     return False
   settings = _configure(run.name, evaluate.evaluate, [
-      os.path.join(run.directory, 'config.gin'), 'gin/evaluate.gin',
+      'gin/evaluate.gin', os.path.join(run.directory, 'config.gin'),
       *run.variant.evaluate_files], run.variant.evaluate_bindings,
                         directory=run.directory)
   parameters = inspect.signature(evaluate.evaluate).parameters

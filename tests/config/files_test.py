@@ -31,7 +31,7 @@ def test_given_files_follow_the_defaults_and_keep_their_order(
   assert files.merge([_RUN, _OWN], given) == merged
 
 
-def test_a_run_has_its_own_file(tmp_path):
+def test_a_run_s_own_file_comes_after_the_command_s(tmp_path):
   run, other = str(tmp_path / 'run'), str(tmp_path / 'other')
   (tmp_path / 'run').mkdir()
   (tmp_path / 'run' / 'config.gin').touch()
@@ -39,10 +39,10 @@ def test_a_run_has_its_own_file(tmp_path):
   own = f'{run}/config.gin'
   of = lambda module, directory, *given: list(
       module.default_files({'directory': directory}, given))
-  assert of(evaluate, run) == [own, 'gin/evaluate.gin']
-  assert of(evaluate, run, 'x.gin') == [own, 'gin/evaluate.gin']
+  assert of(evaluate, run) == ['gin/evaluate.gin', own]
+  assert of(evaluate, run, 'x.gin') == ['gin/evaluate.gin', own]
   assert of(evaluate, other, 'x.gin') == ['gin/evaluate.gin']
-  assert of(export, run) == [own, 'gin/export.gin']
+  assert of(export, run) == ['gin/export.gin', own]
   for module in (evaluate, export):
     with pytest.raises(cli.ConfigError, match='other.*has no config.gin'):
       of(module, other)

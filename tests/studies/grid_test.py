@@ -69,7 +69,7 @@ def test_without_a_dataset_a_run_has_none():
                                grid.Variant('f 1', ['a.gin'])], [], [0]),
      "variants must differ in name, got ['f_1'] twice."),
     (lambda: grid.checked_output('gs://bucket/study'),
-     "output must be a directory of this machine, got 'gs://bucket/study'.")])
+     "output must be on this machine, got 'gs://bucket/study'")])
 def test_what_is_no_grid_is_refused(make, message):
   with pytest.raises(ValueError, match=re.escape(message)):
     make()

@@ -54,6 +54,8 @@ def read(path: str) -> str:
 def of_run(directory: str, name: str, given: Sequence[str]) -> list[str]:
   """Returns the default files of a command that goes on with a run.
 
+  What the run itself was set to comes last, and wins.
+
   Args:
     directory: of the run.
     name: of the command's own file.
@@ -63,7 +65,7 @@ def of_run(directory: str, name: str, given: Sequence[str]) -> list[str]:
   directory = os.path.expanduser(directory)
   config = os.path.join(directory, CONFIG)
   if is_file(config):
-    return [config, name]
+    return [name, config]
   if not given:
     raise bindings.ConfigError(_what_is_missing(directory))
   return [name]

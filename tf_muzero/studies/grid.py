@@ -19,7 +19,7 @@ class Variant:
     name: for tables and directories.
     gin_files: of `train`, later ones win.
     gin_bindings: of `train`, which follow the files.
-    evaluate_files: of `evaluate`, after the run's own and gin/evaluate.gin.
+    evaluate_files: of `evaluate`, after gin/evaluate.gin and the run's own.
     evaluate_bindings: of `evaluate`, which follow the files.
   """
   name: str
@@ -159,9 +159,7 @@ def log_of(output: str, run: Planned) -> str:
 def checked_output(output: str) -> str:
   """Returns the directory of a study as everything else takes it."""
   output = paths.checked(output, 'output')
-  if '://' in output:
-    raise ValueError(
-        f'output must be a directory of this machine, got {output!r}.')
+  paths.check_local(output, 'output')
   return output
 
 
