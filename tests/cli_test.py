@@ -98,6 +98,15 @@ def test_includes_are_found_in_the_repository_from_any_directory(
   assert cli_fakes.CALLS[-1]['num_steps'] == 7
 
 
+@pytest.mark.parametrize('lines', [
+    'import math\nfrom __gin__ import dynamic_registration',
+    'from __gin__ import dynamic_registrations'])
+def test_the_switch_of_gin_comes_first(lines, tmp_path):
+  (tmp_path / 'own.gin').write_text(lines)
+  with pytest.raises(cli.ConfigError, match='own.gin.*first import has to be'):
+    cli.configure(cli_fakes.command, [str(tmp_path / 'own.gin')], [])
+
+
 def test_gin_looks_for_no_files_itself(tmp_path, monkeypatch, caplog):
   monkeypatch.chdir(tmp_path)
   caplog.set_level('INFO')

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 
+from tests import acting_toys
 from tests import reanalyse_toys
 from tests import train_runs
 from tf_muzero import collect
@@ -110,6 +111,23 @@ def test_values_of_actions_need_returns(value_target_fn, td_steps, is_right):
   else:
     with pytest.raises(ValueError, match='begin with the action'):
       rehearsal.returns(reanalyse)
+
+
+@pytest.mark.parametrize('value_target_fn, td_steps, is_right', [
+    (value_targets.td, 0, False), (value_targets.td, 1, True),
+    (value_targets.search, 0, True), (value_targets.td_search, 0, True)])
+def test_values_do_not_learn_from_themselves(
+    value_target_fn, td_steps, is_right):
+  functions = functools.partial(
+      rehearsal.functions, reanalyse_toys.reanalyse(
+          num_simulations=2, value_target_fn=value_target_fn,
+          td_steps=td_steps), acting_toys.make_agent(), lambda num_steps: None,
+      1)
+  if is_right:
+    functions()
+  else:
+    with pytest.raises(ValueError, match='td_steps to 1 or more'):
+      functions()
 
 
 def test_the_search_of_an_evaluation_is_tried():

@@ -239,8 +239,8 @@ def _read_file(name: str, where: str, seen: _Seen, parents: tuple
   """Returns the bindings of a gin file and of what it includes."""
   if name in parents:
     raise ConfigError(f'{where}: {name} includes itself.')
-  text = files.read(files.find(name, where))
-  return _read(text, name, _Scope(_symbols(), []), seen, parents)
+  return _read(files.read(files.find(name, where)), name,
+               _Scope(_symbols(), []), seen, parents)
 
 
 def _symbols() -> dict[str, Any]:
@@ -259,8 +259,7 @@ def _read(text: str, name: str, scope: _Scope, seen: _Seen, parents: tuple
     seen: imports and the text are added.
     parents: names of the files that include this one.
   """
-  found = []
-  lines, first, header = text.splitlines(), 0, list(scope.imports)
+  found, lines, first, header = [], text.splitlines(), 0, list(scope.imports)
   try:
     for statement in config_parser.ConfigParser(text, _Names()):
       where = f'{name}:{statement.location.line_num}' if '\n' in text else name
@@ -290,7 +289,10 @@ def _import(statement: config_parser.ImportStatement, where: str,
             scope: _Scope, seen: _Seen) -> None:
   """Adds what a statement imports."""
   scope.imports.append(statement.format())
-  if not statement.module.startswith('__gin__.'):
+  if statement.module.startswith('__gin__.'):
+    if {scope.imports[0], statement.format()} != {_SWITCH}:
+      raise ConfigError(f'{where}: the first import has to be `{_SWITCH}`.')
+  else:
     seen.imports[statement.format()] = None
     module = names.import_module(statement.module, where)
     scope.symbols[statement.bound_name()] = module if (

@@ -238,7 +238,7 @@ def during_training(
     except ValueError as error:
       raise ValueError(
           f'What was learned from could not be evaluated: {error} Set '
-          'train.evaluate_every to 0 to train without.') from error
+          'train.train.evaluate_every to 0 to train without.') from error
     filmed = modes[-1].name if film and _can_draw(drawn_fn) else ''
     network = agent.make_network(source.spec, source.num_steps)
     policies = policy_lib.make_policies(

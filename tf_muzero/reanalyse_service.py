@@ -46,14 +46,15 @@ def reanalyse_service(
     parent: process with whose end this one is to end; 0 for none.
   """
   ranges.at_least(0, port=port)
-  stopping = threading.Event()
-  for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, lambda *_: stopping.set())
   tf.config.set_visible_devices([], 'GPU')  # They are the trainer's.
   if role == 'dispatcher':
     server = _start_dispatcher(host, port, work_dir)
   else:
     server = _start_worker(host, port, dispatcher, intra_op_threads)
+  stopping = threading.Event()
+  # Only now: until it serves, a signal ends it as any process.
+  for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: stopping.set())
   if not parent:  # Which has said it.
     logging.warning(local_service.WARNING)
   while not stopping.wait(1.0):

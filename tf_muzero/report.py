@@ -40,6 +40,7 @@ def report(directories: Sequence[str], output: Optional[str] = None, *,
   runs = [runs_lib.load(directory) for directory in directories]
   output = paths.checked(output or os.path.join(
       directories[0] if len(directories) == 1 else '', 'report'), 'output')
+  paths.check_local(output, 'output')
   paths.check_writable(output + '/', 'output')
   page = document.write(sections.report(
       groups.group(runs), output, seed=seed, resample_tasks=resample_tasks),

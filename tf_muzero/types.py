@@ -125,7 +125,8 @@ class SearchOutput(NamedTuple):
     weights: [B, A] float32 improved policy over the candidates, sums to one.
     q_values: [B, A] mean return of each candidate; the root's value where it
       was not visited.
-    value: [B] mean of all returns backed up to the root.
+    value: [B] mean of the network's value of the root and of all returns that
+      were backed up to it.
     network_value: [B] the network's own value of the root.
     depth: [B] int32 depth of the deepest node; 1 is a child of the root.
     choice: [B] int32 candidate that the search itself would act by, or `()`

@@ -1,8 +1,11 @@
 """Batches of one of several input pipelines."""
 
+import types
+
 import acting_toys
 import data_toys
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_muzero.acting import batches
@@ -47,3 +50,12 @@ def test_passes_over_stored_episodes(tmp_path):
   assert dataset.num_steps == 16
   assert feed.passes(10) == 2.5
   assert feed._replace(fraction=0.8).passes(10) is None
+
+
+@pytest.mark.parametrize('fraction, searches', [(1.0, 3.0), (0.5, 1.6)])
+def test_searches_of_stored_and_of_fresh_windows(fraction, searches):
+  reanalyse = types.SimpleNamespace(searches_per_window=lambda unroll_steps: 3.0)
+  interaction = types.SimpleNamespace(sample_reuse=5)
+  assert batches.Feed(
+      None, None, reanalyse, interaction if fraction < 1.0 else None, fraction,
+      4, 2, False, False, 0).searches_per_window == pytest.approx(searches)

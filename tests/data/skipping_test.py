@@ -175,6 +175,8 @@ def test_what_is_skipped_is_counted_once(tmp_path):
   list(episodes_lib.episodes(
       dataset, seed=1, repeat=True, notes=notes).take(9))
   assert skipping.count(notes) == 1 + 3
+  (tmp_path / 'notes' / '7').touch()  # Of another process, not written yet.
+  assert skipping.count(notes) == 1 + 3 + 1
   loaded = str(tmp_path / 'loaded')
   assert len(list(episodes_lib.iterate(dataset, notes=loaded))) == 3
   assert skipping.count(loaded) == 1 + 3

@@ -39,6 +39,8 @@ def test_a_metric_that_will_not_be_there_is_refused():
   best.checked('evaluation/anything', lambda *_: {})  # Does not say.
   with pytest.raises(ValueError, match="one of .'evaluation/mcts'., got 'mct'"):
     best.checked('mct', measure)
+  with pytest.raises(ValueError, match='nothing is evaluated'):
+    best.checked('evaluation/mcts', None)
 
 
 class _Run:

@@ -38,6 +38,18 @@ def test_what_was_saved_is_restored(start):
   checkpoints.restore_position(trainer.store, start)
 
 
+def test_a_lost_position_is_told(tmp_path, caplog):
+  directory = str(tmp_path)
+  tf.train.CheckpointManager(checkpoints.restore(
+      _trainer(3, 2), checkpoints.Start('', 0, '')), directory, 1).save(
+          checkpoint_number=4)
+  for has_position, reason in ((True, 'was not saved'), (False, 'a service')):
+    caplog.clear()
+    start = checkpoints.find(directory, has_position)
+    assert start.step == 4 and not start.position
+    assert 'begins at step 4' in caplog.text and reason in caplog.text
+
+
 def test_another_network_or_a_damaged_file_is_told(start):
   with pytest.raises(ValueError, match='(?s)ckpt-4 cannot.*network.*says: Rec'):
     checkpoints.restore(_trainer(4, 2), start)
@@ -71,7 +83,8 @@ def test_a_position_that_tensorflow_cannot_save_is_told_once(tmp_path, caplog):
                  saver.directory)
   found = checkpoints.find(saver.directory)
   assert found.step == 8 and found.checkpoint and not found.position
-  message, = caplog.messages
+  message, at_resume = caplog.messages
+  assert 'A new order of the data begins at step 8' in at_resume
   assert 'cannot be saved' in message and message.endswith(
       ': GeneratorDataset does not support checkpointing. [Op:'
       'SerializeIterator] name: ')

@@ -73,6 +73,7 @@ def test_loss_agrees_with_a_loop_over_windows_and_steps():
   loss, metrics = _loss(network, window)
   expected = dict.fromkeys(
       ('policy', 'value', 'reward', 'reconstruction', 'entropy'), 0.0)
+  entropies = []
   for i in range(_B):
     embedding = network.represent(window.observation[i:i + 1, 0])
     for k in range(_K + 1):
@@ -82,8 +83,9 @@ def test_loss_agrees_with_a_loop_over_windows_and_steps():
       policy_mask = window.policy_mask[i, k]
       expected['policy'] -= scale * policy_mask * np.dot(
           window.weights[i, k], log_policy)
-      expected['entropy'] -= scale * policy_mask * np.dot(
-          np.exp(log_policy), log_policy)
+      entropy = -np.dot(np.exp(log_policy), log_policy)
+      expected['entropy'] += scale * policy_mask * entropy
+      entropies += [entropy] if policy_mask else []
       expected['value'] -= scale * window.value_mask[i, k] * np.dot(
           agent.value_support.encode(window.value[i, k]),
           _log_softmax(value_logits)[0])
@@ -100,6 +102,8 @@ def test_loss_agrees_with_a_loop_over_windows_and_steps():
   for name in ('policy', 'value', 'reward', 'reconstruction'):
     np.testing.assert_allclose(
         metrics[f'loss/{name}'], expected[name], rtol=1e-4)
+  np.testing.assert_allclose(
+      metrics['policy/entropy'], np.mean(entropies), rtol=1e-4)
   np.testing.assert_allclose(
       loss, expected['policy'] + 0.25 * expected['value'] + expected['reward']
       - 0.01 * expected['entropy'] + 0.5 * expected['reconstruction'],

@@ -4,12 +4,14 @@ import json
 import types
 
 import numpy as np
+import pytest
 from tensorboard.backend.event_processing import event_accumulator
 import tensorflow as tf
 
 from tests import trainer_toys
 from tf_muzero import metrics
 from tf_muzero.learning import callbacks
+from tf_muzero.learning import profiling
 from tf_muzero.learning import tensorboard
 
 
@@ -56,21 +58,58 @@ def test_a_fit_is_recorded_with_what_it_means(tmp_path):
       trainer.samples['distribution/value_target'], last.value[:, 0])
 
 
-def test_wall_time_goes_on_where_a_run_is_resumed(tmp_path):
-  (tmp_path / 'metrics.jsonl').write_text(
-      '{"step": 0, "time/elapsed_seconds": 1000.0}\n')
+def _log(directory, steps):
+  """Returns lines of metrics of executions that end at these steps."""
   model = types.SimpleNamespace(
       step=0, optimizer=types.SimpleNamespace(learning_rate=0.5), samples={})
   callback = callbacks.LogMetrics(
-      2, str(tmp_path), tensorboard.open_writer(str(tmp_path)), num_steps=2,
+      2, str(directory), tensorboard.open_writer(str(directory)), num_steps=9,
       batch_size=8, searches_per_window=1.0)
   callback.set_model(model)
   callback.on_train_begin()
-  for model.step in 1, 2:
+  for model.step in steps:
     callback.on_train_batch_begin(0)
     callback.on_train_batch_end(0, {'time/waited': 0.0, 'search/age': 1.0})
-  last = json.loads((tmp_path / 'metrics.jsonl').read_text().splitlines()[-1])
+  return [json.loads(line) for line in (
+      directory / 'metrics.jsonl').read_text().splitlines()]
+
+
+def test_wall_time_goes_on_where_a_run_is_resumed(tmp_path):
+  (tmp_path / 'metrics.jsonl').write_text(
+      '{"step": 0, "time/elapsed_seconds": 1000.0}\n')
+  last = _log(tmp_path, [1, 2])[-1]
   assert 1000.0 < last['time/elapsed_seconds'] < 1500.0
+
+
+def test_steps_that_compile_have_no_speed(tmp_path, caplog):
+  caplog.set_level('INFO')
+  first, second = _log(tmp_path, [2, 4])
+  assert second.keys() - first.keys() >= {
+      'time/steps_per_second', 'time/waited_share', 'time/step_seconds'}
+  lines = [x for x in caplog.messages if x.startswith('step ')]
+  assert lines[0].endswith('ETA unknown') and 'steps/s' not in lines[0]
+  assert ' steps/s  ' in lines[1] and lines[1].endswith('ETA 0:00:00')
+
+
+@pytest.mark.parametrize('begins, traced', [
+    ([0, 10, 20], (10, 20)), ([0, 10], (10, 20)), ([0], None),
+    ([15, 25], None)])
+def test_a_trace_begins_at_the_next_execution(
+    begins, traced, monkeypatch, caplog):
+  calls, model = [], types.SimpleNamespace(step=begins[0])
+  monkeypatch.setattr(tf.profiler, 'experimental', types.SimpleNamespace(
+      start=lambda directory: calls.append(model.step),
+      stop=lambda: calls.append(model.step)))
+  profile = profiling.Profile(3, 15, '')
+  profile.set_model(model)
+  profile.on_train_begin()
+  for step in begins:
+    profile.on_train_batch_begin(0)
+    model.step = step + 10
+    profile.on_train_batch_end(0)
+  profile.on_train_end()
+  assert calls == list(traced or ())
+  assert ('Nothing was traced' in caplog.text) == (begins == [0])
 
 
 def test_a_film_is_an_image_that_moves(tmp_path):

@@ -196,6 +196,17 @@ def test_normalisation_is_over_a_sample():
       layer(x), normal * [2.0, 1.0, 1.0] + [0.0, 0.0, 5.0], atol=1e-5)
 
 
+def test_gains_are_not_rounded():
+  layer = pixels.PlaneNormalization(dtype='mixed_bfloat16')
+  x = tf.random.stateless_normal([2, 3, 3, 1], [1, 2])
+  layer(x)
+  layer.gamma.assign([0.0])
+  layer.beta.assign([1.001])
+  # In float32 inside; what comes out is rounded.
+  assert layer.beta + 0.0 == np.float32(1.001)
+  assert layer(x).dtype == tf.bfloat16
+
+
 def test_what_it_is_not_for():
   vectors = EnvironmentSpec(
       specs.Array([5], np.float32), specs.DiscreteArray(3))

@@ -278,6 +278,11 @@ def test_the_command_tells_what_is_wrong(tmp_path, directories):
       report.report(arguments)
 
 
+def test_a_report_is_on_this_machine(directories):
+  with pytest.raises(ValueError, match='output must be on this machine.*gs://x'):
+    report.report([directories[0]], 'gs://x')
+
+
 def test_the_report_of_one_run_is_in_its_directory(tmp_path, monkeypatch):
   run = make(tmp_path / 'run', 'catch', [0.1])
   assert report.report([run]) == os.path.join(run, 'report', 'report.html')

@@ -8,6 +8,7 @@ from typing import Any, Iterator, NamedTuple, Optional, Union
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero import paths
 from tf_muzero.acting import actor_processes
 from tf_muzero.acting import episode_log
 from tf_muzero.acting import interaction as interaction_lib
@@ -63,6 +64,14 @@ class Feed(NamedTuple):
   def service(self) -> str:
     """The setting of the service that searches, '' for none."""
     return self.reanalyse.service if self.fraction else ''
+
+  @property
+  def searches_per_window(self) -> float:
+    """States that are searched for each window, in the mean."""
+    stored = self.reanalyse.searches_per_window(self.unroll_steps)
+    # Each state that is played is searched once, to act.
+    fresh = 1.0 / self.interaction.sample_reuse if self.interaction else 0.0
+    return self.fraction * stored + (1.0 - self.fraction) * fresh
 
   @contextlib.contextmanager
   def served(self, is_needed: bool) -> Iterator[Optional[service_lib.Service]]:
@@ -192,7 +201,8 @@ class _Makers:
                start: checkpoints.Start):
     """Creates them; for the arguments see `Feed.store`."""
     self._feed = feed
-    self._directory = run_directory
+    # Absolute, for processes of a service that were started elsewhere.
+    self._directory = paths.absolute(run_directory)
     self._service = service
     self._start = start
     self._memory: Optional[replay.Replay] = None

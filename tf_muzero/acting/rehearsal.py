@@ -43,6 +43,9 @@ def arguments(given: Mapping[str, Any]) -> None:
     given: all arguments of `train.train` by name.
   """
   on_device.check(given['reanalyse'], given['reanalyse_fraction'])
+  if given['reanalyse'].service and not given['reanalyse_fraction']:
+    logging.warning('The service %s is not used: with a reanalyse_fraction of '
+                    '0 no stored state is searched.', given['reanalyse'].service)
   for name, low in _LOWEST.items():
     ranges.at_least(low, **{name: given[name]})
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
@@ -103,8 +106,20 @@ def functions(
   """
   optimizer_fn(passes.imagined(num_steps))
   targets(reanalyse, agent.num_candidates)
+  _check_values(reanalyse)
   if agent.action_values:
     returns(reanalyse)
+
+
+def _check_values(reanalyse: pipeline.Reanalyse) -> None:
+  """Raises ValueError where value targets are the network's own values."""
+  zero = tf.zeros([1, _STATES])
+  target = reanalyse.value_target_fn(
+      zero, zero, zero < 1.0, zero, tf.ones_like(zero), reanalyse.td_steps)
+  if target[0, 0] == 1.0:
+    raise ValueError(
+        "Value targets are the network's own values, so rewards would teach it "
+        'nothing: set pipeline.Reanalyse.td_steps to 1 or more, such as 5.')
 
 
 def returns(reanalyse: pipeline.Reanalyse) -> None:

@@ -9,12 +9,15 @@ from typing import BinaryIO, Sequence
 import numpy as np
 from PIL import Image
 
+from tf_muzero import paths
+
 
 def check_path(path: str) -> None:
   """Raises an error where `write` could not write this file."""
   extension = os.path.splitext(path)[1].lower()
   if extension not in ('.gif', '.mp4'):
     raise ValueError(f'video must end in .gif or .mp4, got {path!r}.')
+  paths.check_local(path, 'video')
   if extension == '.mp4':
     _find_ffmpeg()
 

@@ -48,7 +48,7 @@ def reports(
   callbacks: list[keras.callbacks.Callback] = [callbacks_lib.LogMetrics(
       log_every, run_directory, writer, num_steps=num_steps,
       batch_size=feed.batch_size,
-      searches_per_window=reanalyse.searches_per_window(feed.unroll_steps),
+      searches_per_window=feed.searches_per_window,
       notes=skipping.notes_of(run_directory) if skips else ''),
       collapse.WarnOfCollapse(log_every, feed.unroll_steps),
       few_windows.WarnOfFewWindows(log_every, reanalyse.windows_per_segment)]

@@ -62,8 +62,8 @@ def hold(dataset: episodes_lib.Dataset, shard: tuple[int, int] = (0, 1),
     raise ValueError(
         'The processes of a service share files, and a tf.data.Dataset has '
         f'none; only what fits in {_MOST_TRAVELLING // 2**20} MiB of memory is '
-        'sent to them. Search in the training process (service = None), or '
-        'write the episodes to files.')
+        'sent to them. Search in the training process '
+        "(pipeline.Reanalyse.service = ''), or write the episodes to files.")
   return None
 
 

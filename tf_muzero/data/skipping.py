@@ -71,5 +71,6 @@ def count(directory: str) -> int:
   total = 0
   for path in tf.io.gfile.glob(f'{directory}/*'):
     with tf.io.gfile.GFile(path) as file:
-      total += int(file.read().split(' ', 1)[0])
+      # Empty for as long as it is being written.
+      total += int(file.read().split(' ', 1)[0] or 1)
   return total

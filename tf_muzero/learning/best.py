@@ -56,6 +56,9 @@ def names_of(measure_fns: Sequence[Any]) -> Optional[tuple[str, ...]]:
 def checked(best_by: str, measure_fn: Optional[Callable]
             ) -> Optional[Callable]:
   """Returns what measures, if there will be a metric of this name."""
+  if best_by and measure_fn is None:
+    raise ValueError(f'best_by is {best_by!r}, but nothing is evaluated: give '
+                     'evaluate_fn and evaluate_every.')
   names = names_of([measure_fn])
   if best_by and names is not None and best_by not in names:
     raise ValueError(f'best_by must be a metric of the evaluations, one of '

@@ -1,6 +1,7 @@
 """What happens now and then while the trainer fits."""
 
 import contextlib
+import datetime
 import json
 import math
 import os
@@ -163,43 +164,63 @@ class LogMetrics(Periodic):
 
   def run(self, step, logs):
     """Writes and logs."""
-    num_steps = step - self._counted
-    seconds, waited = max(self._busy, 1e-9), self._waited
-    rate = num_steps / seconds
-    self._counted, self._busy, self._waited = step, 0.0, 0.0
     metrics = {name: float(value) for name, value in logs.items()}
     metrics.update({
         'optimizer/learning_rate': float(
             tf.convert_to_tensor(self.model.optimizer.learning_rate)),
-        'time/elapsed_seconds': time.perf_counter() - self._zero,
-        'time/steps_per_second': rate,
-        'time/windows_per_second': rate * self._batch_size,
-        'time/searches_per_second': (
-            rate * self._batch_size * self._searches_per_window),
-        'time/waited_share': min(waited / seconds, 1.0),
-        'time/wait_seconds': waited / max(num_steps, 1),
-        'time/step_seconds': (seconds - waited) / max(num_steps, 1)})
+        'time/elapsed_seconds': time.perf_counter() - self._zero})
     del metrics['time/waited']  # Of the last execution only.
-    if 'time/ahead_seconds' in metrics:  # Little's law.
-      metrics['time/searches_ahead'] = metrics['time/ahead_seconds'] * rate
+    speed = self._speed(step - self._counted)
+    metrics.update(speed)
+    if speed and 'time/ahead_seconds' in metrics:  # Little's law.
+      metrics['time/searches_ahead'] = (
+          metrics['time/ahead_seconds'] * speed['time/steps_per_second'])
+    self._counted, self._busy, self._waited = step, 0.0, 0.0
     if self._notes:
       metrics['data/skipped_episodes'] = skipping.count(self._notes)
     write_metrics(self._path, self._writer, step, metrics)
     with saving(f'The histograms of step {step}'):
       tensorboard.write_histograms(self._writer, step, {
           name: x.numpy() for name, x in self.model.samples.items()})
-    begun, begun_step = self._begun
-    remaining = (self._num_steps - step) * (time.perf_counter() - begun) / max(
-        step - begun_step, 1)
     logging.info(
-        'step %d/%d  %.1f steps/s  %.0f windows/s  %.0f searches/s  '
-        'waited %.0f%%  weights %.0f steps old  %s  ETA %s',
-        step, self._num_steps, rate, metrics['time/windows_per_second'],
-        metrics['time/searches_per_second'],
-        100 * metrics['time/waited_share'], metrics['search/age'],
+        'step %d/%d  %sweights %.0f steps old  %s  ETA %s',
+        step, self._num_steps, _in_words(speed), metrics['search/age'],
         '  '.join(f'{name[5:]} {value:.3f}' for name, value
                   in sorted(metrics.items()) if name.startswith('loss/')),
-        time.strftime('%H:%M:%S', time.gmtime(remaining)))
+        self._remaining(step))
+
+  def _speed(self, num_steps: int) -> dict[str, float]:
+    """Returns metrics of the last learner steps; none of no steps."""
+    if not num_steps:  # But the first ones, which compile.
+      return {}
+    rate = num_steps / self._busy
+    return {
+        'time/steps_per_second': rate,
+        'time/windows_per_second': rate * self._batch_size,
+        'time/searches_per_second': (
+            rate * self._batch_size * self._searches_per_window),
+        'time/waited_share': min(self._waited / self._busy, 1.0),
+        'time/wait_seconds': self._waited / num_steps,
+        'time/step_seconds': (self._busy - self._waited) / num_steps}
+
+  def _remaining(self, step: int) -> str:
+    """Returns the time left, in words."""
+    if not self._begun or step == self._begun[1]:
+      return 'unknown'
+    begun, begun_step = self._begun
+    seconds = (self._num_steps - step) * (time.perf_counter() - begun) / (
+        step - begun_step)
+    return str(datetime.timedelta(seconds=round(seconds)))
+
+
+def _in_words(speed: dict[str, float]) -> str:
+  """Returns the speed as a part of the progress line."""
+  if not speed:
+    return ''
+  return (f"{speed['time/steps_per_second']:.1f} steps/s  "
+          f"{speed['time/windows_per_second']:.0f} windows/s  "
+          f"{speed['time/searches_per_second']:.0f} searches/s  "
+          f"waited {speed['time/waited_share']:.0%}  ")
 
 
 def write_metrics(path: str, writer: tf.summary.SummaryWriter, step: int,

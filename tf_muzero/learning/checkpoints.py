@@ -68,6 +68,11 @@ def find(directory: str, has_position: bool = True,
     logging.warning(
         'A new order of the data begins at step %d, for what it depends on has '
         'changed: %s.', step, '; '.join(differences))
+  elif not is_restored:
+    logging.warning(
+        'A new order of the data begins at step %d: %s.', step,
+        'its position was not saved' if has_position else 'with a service, and '
+        'on several machines, its position is not saved')
   if differences or not is_restored:
     path, begun_at = '', step
   else:

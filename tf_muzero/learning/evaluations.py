@@ -75,7 +75,8 @@ class Evaluate(callbacks.Periodic):
       return
     films = {name: x for name, x in measured.items()
              if isinstance(x, tensorboard.Film)}
-    metrics = {name: x for name, x in measured.items() if name not in films}
+    metrics = {name: float(x) for name, x in measured.items()
+               if name not in films}
     self.evaluated, self.metrics = step, metrics
     if not measured:  # Nothing to evaluate by.
       return

@@ -157,8 +157,10 @@ def muzero_loss(
   metrics['loss/total'] = loss
   metrics.update(_clipped(agent, window, global_batch_size))
   # A metric of the policy rather than of what is minimised.
-  metrics['policy/entropy'] = -metrics.pop('loss/entropy') / sum(
-      term_lib.first_and_mean(unroll_steps))
+  del metrics['loss/entropy']
+  metrics['policy/entropy'] = _share_of_all(
+      window, global_batch_size) * _mean_under(
+          head.entropy_fn(unrolled.policy), window.policy_mask)
   metrics.update(_samples(head, unrolled.policy[:, 0]))
   return loss, metrics
 
@@ -218,19 +220,24 @@ def dropped_out(seed: tf.Tensor, x: tf.Tensor, rate: float) -> tf.Tensor:
 def _clipped(agent: Agent, window: Window, global_batch_size: int
              ) -> dict[str, tf.Tensor]:
   """Returns this replica's part of the shares of targets that are clipped."""
-  share = tf.cast(tf.shape(window.value)[0], tf.float32) / global_batch_size
-  metrics = {'target/value_clipped': share * _share_of(
+  share = _share_of_all(window, global_batch_size)
+  metrics = {'target/value_clipped': share * _mean_under(
       agent.value_support.clips(window.value), window.value_mask)}
   if window.reward.shape[1]:
-    metrics['target/reward_clipped'] = share * _share_of(
+    metrics['target/reward_clipped'] = share * _mean_under(
         agent.reward_support.clips(agent.reward_targets(window.reward)),
         window.reward_mask)
   return metrics
 
 
-def _share_of(is_so: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-  """Returns the share of those under the mask, [B, T] each."""
-  return tf.reduce_sum(tf.cast(is_so, tf.float32) * mask) / tf.maximum(
+def _share_of_all(window: Window, global_batch_size: int) -> tf.Tensor:
+  """Returns this replica's share of the windows."""
+  return tf.cast(tf.shape(window.value)[0], tf.float32) / global_batch_size
+
+
+def _mean_under(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """Returns the mean of those under the mask, [B, T] each."""
+  return tf.reduce_sum(tf.cast(x, tf.float32) * mask) / tf.maximum(
       tf.reduce_sum(mask), 1.0)
 
 

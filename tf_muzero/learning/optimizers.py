@@ -1,12 +1,12 @@
 """Optimisers."""
 
-
 import tensorflow as tf
 
 from tf_muzero.keras2 import keras
 from tf_muzero import ranges
 
-_NOT_WEIGHTS = ['bias', 'gamma', 'beta']  # Decay is on weight matrices only.
+# Decay is on weight matrices only; these are the names that Keras gives others.
+_NOT_WEIGHTS = ['bias', 'gamma', 'beta']
 
 
 def adamw(num_steps: int, *, learning_rate: float, warmup_steps: int,
@@ -18,7 +18,8 @@ def adamw(num_steps: int, *, learning_rate: float, warmup_steps: int,
     num_steps: learner steps of the whole run; the schedule ends with them.
     learning_rate: after the warm-up.
     warmup_steps: learner steps of a linear rise from zero.
-    weight_decay: per step, times the learning rate; weight matrices only.
+    weight_decay: per step, times the learning rate; of all variables but those
+      whose names have `bias`, `gamma` or `beta`.
     gradient_clip: largest global norm of the gradient.
   """
   ranges.above(0, learning_rate=learning_rate, gradient_clip=gradient_clip)
@@ -47,7 +48,8 @@ def momentum(num_steps: int, *, learning_rate: float, warmup_steps: int,
     decay_steps: learner steps between falls, counted from the warm-up's end.
     decay_rate: what the learning rate falls to each time, as a factor.
     momentum_factor: share of the last step that the next one keeps.
-    weight_decay: per step, times the learning rate; weight matrices only.
+    weight_decay: per step, times the learning rate; of all variables but those
+      whose names have `bias`, `gamma` or `beta`.
     gradient_clip: largest global norm of the gradient.
   """
   del num_steps

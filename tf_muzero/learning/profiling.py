@@ -37,16 +37,21 @@ class Profile(keras.callbacks.Callback):
     Args:
       start: learner step; the first execution that begins there or later is in
         the trace.
-      end: learner step that ends it.
+      end: learner step that ends it; the execution that is begun goes on.
       directory: of TensorBoard's files.
     """
     super().__init__()
     self._start, self._end, self._directory = start, end, directory
-    self._is_on = False
+    self._is_on = self._is_done = False
+
+  def on_train_begin(self, logs=None):
+    """Leaves out what a resumed run has behind it."""
+    self._is_done = self.model.step >= self._end
 
   def on_train_batch_begin(self, batch, logs=None):
     """Starts the trace."""
-    if not self._is_on and self._start <= self.model.step < self._end:
+    if not self._is_done and not self._is_on and (
+        self.model.step >= self._start):
       tf.profiler.experimental.start(self._directory)
       self._is_on = True
 
@@ -59,9 +64,12 @@ class Profile(keras.callbacks.Callback):
     """Writes a trace that was to go on."""
     if self._is_on:
       self._write()
+    elif not self._is_done:
+      logging.warning('Nothing was traced: the last execution began before '
+                      'step %d.', self._start)
 
   def _write(self) -> None:
-    self._is_on = False
+    self._is_on, self._is_done = False, True
     tf.profiler.experimental.stop()
     logging.info('Wrote a trace up to step %d to %s.', self.model.step,
                  self._directory)

@@ -1,6 +1,7 @@
 """Resuming from another checkpoint than the last one.
 
-What is newer is set aside, in `checkpoints/set_aside/`, and never lost. The
+What is newer is set aside, in `checkpoints/set_aside/`, and never lost; but
+episodes that were played stay in `played/` until others take their places. The
 same command, given again, does not go back once more: it resumes what went on.
 """
 
@@ -18,7 +19,8 @@ from tf_muzero.learning import checkpoints
 
 _RECORD = 'resumed_from.json'
 _SET_ASIDE = 'set_aside'
-_LINES = ('metrics.jsonl', 'evaluations.jsonl', 'interaction.jsonl',
+# Each process that plays has an interaction file of its own.
+_LINES = ('metrics.jsonl', 'evaluations.jsonl', 'interaction*.jsonl',
           'service.jsonl')
 
 
@@ -104,10 +106,9 @@ def _set_aside(run_directory: str, start: checkpoints.Start,
   target = _free(os.path.join(directory, _SET_ASIDE), start.step)
   if newer or best and best.step > start.step:
     tf.io.gfile.makedirs(target)
-    for name in _LINES:
-      path = os.path.join(run_directory, name)
-      if tf.io.gfile.exists(path):
-        tf.io.gfile.copy(path, os.path.join(target, name))
+    for pattern in _LINES:
+      for path in tf.io.gfile.glob(os.path.join(run_directory, pattern)):
+        tf.io.gfile.copy(path, os.path.join(target, os.path.basename(path)))
     if best and best.step > start.step:
       tf.io.gfile.rename(checkpoint_files.best_directory_of(directory),
                          checkpoint_files.best_directory_of(target))

@@ -129,7 +129,7 @@ def _held_out_of(
 
 
 def _of_the_same(source: episodes_lib.Dataset, reading: Reading) -> Reading:
-  """Returns what reads other episodes of a dataset, as the training reads it."""
+  """Returns what reads other episodes of a dataset as the training does."""
   chosen = {name: getattr(reading, name) for name in (
       'split', 'percent', 'max_episodes', 'max_steps', 'held_out', 'best',
       'seed')}

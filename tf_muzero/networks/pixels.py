@@ -133,8 +133,10 @@ class PlaneNormalization(keras.layers.Layer):
     self.gamma = self.beta = None
 
   def build(self, input_shape):
-    self.gamma = self.add_weight('gamma', input_shape[-1:], initializer='ones')
-    self.beta = self.add_weight('beta', input_shape[-1:], initializer='zeros')
+    self.gamma, self.beta = (self.add_weight(
+        name, input_shape[-1:], initializer=initializer,
+        experimental_autocast=False)  # Or bfloat16 would round it.
+        for name, initializer in (('gamma', 'ones'), ('beta', 'zeros')))
     super().build(input_shape)
 
   def call(self, inputs):
@@ -142,8 +144,7 @@ class PlaneNormalization(keras.layers.Layer):
     x = tf.cast(inputs, tf.float32)
     mean, variance = tf.nn.moments(x, [1, 2, 3], keepdims=True)
     x = (x - mean) * tf.math.rsqrt(variance + _EPSILON)
-    x = x * tf.cast(self.gamma, tf.float32) + tf.cast(self.beta, tf.float32)
-    return tf.cast(x, inputs.dtype)
+    return tf.cast(x * self.gamma + self.beta, inputs.dtype)
 
 
 class _Layers:

@@ -26,7 +26,8 @@ class NodeRecord(NamedTuple):
     visits: simulations that went through it, its own included.
     value: mean return from it.
     q: mean return of the edge that leads to it; the root's value at the root.
-    prior: prior of the candidate that leads to it; 1 at the root.
+    prior: prior of the candidate that leads to it, in the forest's own terms: a
+      probability, or its logarithm for Gumbel's search; 1 at the root.
   """
   number: int
   parent: int

@@ -59,8 +59,8 @@ def search(parameters: Parameters, root: RootOutput, recurrent_fn: RecurrentFn,
            ) -> SearchOutput:
   """Returns what planning with PUCT says of the roots.
 
-  The results do not depend on the other states of the batch. Values that are
-  not finite count as zero, and logits that are NaN as impossible candidates.
+  The results do not depend on the other states of the batch. NaN counts as
+  zero, infinity as 1e20, and logits that are NaN as impossible candidates.
 
   Args:
     parameters: passed to `recurrent_fn`.
