@@ -44,8 +44,8 @@ def arguments(given: Mapping[str, Any]) -> None:
   """
   on_device.check(given['reanalyse'], given['reanalyse_fraction'])
   if given['reanalyse'].service and not given['reanalyse_fraction']:
-    logging.warning('The service %s is not used: with a reanalyse_fraction of '
-                    '0 no stored state is searched.', given['reanalyse'].service)
+    logging.warning('%s is not used: with a reanalyse_fraction of 0 no stored '
+                    'state is searched.', given['reanalyse'].service)
   for name, low in _LOWEST.items():
     ranges.at_least(low, **{name: given[name]})
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])

@@ -133,6 +133,7 @@ class PlaneNormalization(keras.layers.Layer):
     self.gamma = self.beta = None
 
   def build(self, input_shape):
+    """Makes gains and biases."""
     self.gamma, self.beta = (self.add_weight(
         name, input_shape[-1:], initializer=initializer,
         experimental_autocast=False)  # Or bfloat16 would round it.
