@@ -9,6 +9,8 @@
 #                without one, and not for pods; by default 2.20 for v6e, which
 #                2.15 does not know, and 2.15 for all others.
 #   RUNTIME      image; by default what these ask for.
+#   DISPATCHER_PORT, POLL_SECONDS, START_SECONDS  of reanalyse.sh (5050), of
+#                create.sh (60), of train.sh (30).
 #   DRY_RUN      if not empty, commands are printed and not run; so is --dry-run.
 # shellcheck disable=SC2034  # What is set here is used by the scripts.
 set -euo pipefail
