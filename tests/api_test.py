@@ -14,6 +14,8 @@ from tf_muzero import cli
 from tf_muzero import train
 from tf_muzero.learning import losses
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 

@@ -22,6 +22,8 @@ from tf_muzero.acting import run_directory
 from tf_muzero.envs import wrappers
 from tf_muzero.learning import checkpoint_files
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _AGENT = acting_toys.make_agent()
 _MODES = (modes.policy(), modes.value(), modes.mcts())
 _SETTINGS = {'num_episodes': 5, 'num_environments': 2, 'seed': 3,

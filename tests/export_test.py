@@ -19,6 +19,8 @@ from tf_muzero.acting import saved_model
 from tf_muzero.acting import verification
 from tf_muzero.search import mcts
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _AGENT = acting_toys.make_agent()
 
 

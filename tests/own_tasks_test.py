@@ -22,6 +22,8 @@ from tf_muzero.envs import behaviours
 from tf_muzero.envs import matching
 from tf_muzero.types import Improved
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _AGENT = acting_toys.make_agent()
 
 

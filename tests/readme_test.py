@@ -21,11 +21,13 @@ _SMALLER = {
     'collect': ['--num_episodes=4'],
     'inspect': [],
     'train': ['--num_steps=2', '--gin_file=gin/experiment/own_data.gin',
-              '--gin_file=gin/hardware/smoke.gin'],
+              '--gin_file=gin/hardware/smoke.gin',
+              '--gin_bindings=pipeline.Reanalyse.host_jit = False'],
     'evaluate': ['--num_episodes=1', '--num_environments=1',
                  '--gin_bindings=acting/mcts.search.num_simulations = 2'],
     'report': [],
-    'export': ['--gin_bindings=acting/mcts.search.num_simulations = 2'],
+    'export': ['--nojit_compile',
+               '--gin_bindings=acting/mcts.search.num_simulations = 2'],
 }
 
 

@@ -12,6 +12,8 @@ from tf_muzero.acting import run_directory
 from tf_muzero.envs import behaviours
 from tf_muzero.learning import optimizers
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _FILES = ['efficientzero', 'muzero_ssl', 'muzero_ssl_spr',
           'muzero_ssl_simsiam', 'muzero_ssl_contrastive']
 _KINDS = {

@@ -20,6 +20,8 @@ from tf_muzero.data import episodes
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _INTERACTION = interaction_lib.Interaction(
     'catch', 1, num_environments=3, temperature=1.0, root_noise_fraction=0.25,
     root_noise_alpha=0.5, sample_reuse=2, store_windows=20)

@@ -24,6 +24,8 @@ from tf_muzero.learning import checkpoints
 from tf_muzero.learning import interruption
 from tf_muzero.reanalyse import service as service_lib
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 
 @pytest.fixture(scope='module', name='dataset')
 def _dataset(tmp_path_factory):

@@ -11,6 +11,8 @@ import tensorflow as tf
 from tf_muzero.acting import modes
 from tf_muzero.types import EnvironmentSpec
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _NATIVE = EnvironmentSpec(
     {'pose': specs.Array([4], np.float32), 'height': specs.Array(
         [1], np.float32), 'mode': specs.Array([1], np.float32)},

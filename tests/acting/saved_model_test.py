@@ -22,6 +22,8 @@ from tf_muzero.data import observations
 from tf_muzero.networks import value_prefix
 from tf_muzero.types import EnvironmentSpec
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 _AGENT = acting_toys.make_agent()
 _METADATA = acting_toys.METADATA
 

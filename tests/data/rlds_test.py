@@ -1,6 +1,7 @@
 """Episodes that TensorFlow already has, filtered and mapped with `rlds`."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from tf_muzero.data import memory
 from tf_muzero.data import segments as segments_lib
 from tf_muzero.data import survey as survey_lib
 from tf_muzero.data.reading import Reading
+
+pytestmark = pytest.mark.usefixtures('quick_graphs')
 
 try:
   import rlds
@@ -35,6 +38,7 @@ def _directory(tmp_path_factory):
   return str(directory)
 
 
+@functools.lru_cache(maxsize=None)
 def stored(directory):
   return tfds.builder_from_directory(directory).as_dataset(
       split='train', shuffle_files=False)

@@ -137,19 +137,22 @@ def test_wrong_dtype(tmp_path):
     episodes_lib.load_episodes(episodes_lib.open_dataset(str(directory)))
 
 
-@pytest.mark.parametrize('num_before', [0, 2, 9])
-def test_position_is_saved_with_skips(tmp_path, num_before):
+def test_position_is_saved_with_skips(tmp_path):
   flip(files_of(tmp_path / 'toy', data_toys.FRAME_SPEC)[1])
   dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'), _SKIP)
-  iterate = lambda: iter(episodes_lib.episodes(dataset, seed=3, repeat=True))
-  one, other = iterate(), iterate()
-  for _ in range(num_before):
-    next(one)
-  path = tf.train.Checkpoint(iterator=one).write(str(tmp_path / 'position'))
-  tf.train.Checkpoint(iterator=other).read(path).assert_consumed()
-  for _ in range(15):
-    x, y = next(one), next(other)
-    assert all(np.array_equal(a, b) for a, b in zip(x, y))
+  make = lambda: episodes_lib.episodes(dataset, seed=3, repeat=True)
+  one, paths, found = iter(make()), {}, []
+  for number in range(9 + 15):
+    if number in (0, 2, 9):
+      paths[number] = tf.train.Checkpoint(iterator=one).write(
+          str(tmp_path / f'position-{number}'))
+    found.append(next(one))
+  again = make()  # Made anew, as by another process.
+  for number, path in paths.items():
+    other = iter(again)
+    tf.train.Checkpoint(iterator=other).read(path).assert_consumed()
+    for wanted in found[number:number + 15]:
+      assert all(map(np.array_equal, wanted, next(other)))
 
 
 def test_a_record_that_cannot_be_decoded(tmp_path, capfd):

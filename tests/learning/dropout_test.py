@@ -38,7 +38,7 @@ def _loss(kind, seed=_SEED, compiles=False, **changes):
     return loss, metrics, seen
 
   if compiles:
-    of = tf.function(of, jit_compile=True)
+    of = tf.function(of, jit_compile=True, autograph=False)
   return of(None if seed is None else tf.constant(seed))
 
 

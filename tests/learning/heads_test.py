@@ -4,6 +4,7 @@ import functools
 
 from dm_env import specs
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import trainer_toys as toys
@@ -19,6 +20,8 @@ from tf_muzero.networks import pixels
 from tf_muzero.networks import state
 from tf_muzero.networks import value_transform
 from tf_muzero.types import EnvironmentSpec
+
+pytestmark = pytest.mark.usefixtures('quick_graphs')
 
 _ACTION = specs.BoundedArray([1], np.float32, -1.0, 1.0)
 _SUPPORT = value_transform.Support(-5.0, 5.0, 11)

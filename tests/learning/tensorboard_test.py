@@ -14,6 +14,8 @@ from tf_muzero.learning import callbacks
 from tf_muzero.learning import profiling
 from tf_muzero.learning import tensorboard
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 
 def _read(directory):
   found = event_accumulator.EventAccumulator(

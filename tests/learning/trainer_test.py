@@ -10,6 +10,8 @@ from tests import trainer_toys as toys
 from tf_muzero.learning import callbacks
 from tf_muzero.learning import optimizers
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 
 def test_the_loss_falls():
   trainer = toys.make_trainer()

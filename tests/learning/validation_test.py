@@ -29,6 +29,8 @@ from tf_muzero.learning import validation
 from tf_muzero.search import mcts
 from tf_muzero.types import Episode
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 
 class _Agent(types.SimpleNamespace):
   """Tells each reward by itself."""

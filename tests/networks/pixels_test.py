@@ -156,7 +156,7 @@ def test_a_search_with_explicit_parameters(compute_dtype, jit_compile):
   model = agent.plan_with(
       agent.make_network(spec, compute_dtype=compute_dtype), spec)
 
-  @tf.function(jit_compile=jit_compile)
+  @tf.function(jit_compile=jit_compile, autograph=False)
   def plan(parameters, frames):
     root = model.root_fn(parameters, rng.seed(1), frames)
     return root, mcts.search(

@@ -12,6 +12,8 @@ from tf_muzero import collect
 from tf_muzero.envs import behaviours
 from tf_muzero.reanalyse import service as service_lib
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 
 def _children():
   """Returns the processes that this one has started."""

@@ -130,7 +130,7 @@ def test_a_store_is_filled_by_them():
   store = store_lib.Store(
       [store_lib.Source(*fed, _B, 8, 1, search_fn)],
       reanalyse.cutting(_AGENT, _K, True), seed=1)
-  draw = tf.function(store.next_windows)
+  draw = tf.function(store.next_windows, autograph=False)
   for expected in (3, 4):
     for _ in range(6):
       windows, seconds = draw(tf.constant(0.0, tf.float64))

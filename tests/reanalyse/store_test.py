@@ -66,7 +66,8 @@ def _cutting(value_fn=None, **settings):
 def _draw(store, num_batches, strategy=None):
   """Returns batches of all replicas, NumPy, and the seconds of each."""
   strategy = strategy or tf.distribute.get_strategy()
-  step = tf.function(lambda: store.next_windows(tf.constant(0.0, tf.float64)))
+  step = tf.function(lambda: store.next_windows(
+      tf.constant(0.0, tf.float64)), autograph=False)
   batches, seconds = [], []
   for _ in range(num_batches):
     windows, told = step()

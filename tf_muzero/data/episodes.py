@@ -175,7 +175,7 @@ def _with_reason(dataset: Dataset, parts: Sequence[files.Part], index: int,
   try:
     list(records.read(
         files.choose(parts, np.array([index])), dataset.elements).map(
-            _decode_fn(dataset)))
+            tf.autograph.experimental.do_not_convert(_decode_fn(dataset))))
   except tf.errors.OpError as error:
     reason = f' ({error.message.splitlines()[0]})'
   except UnicodeDecodeError:  # What TensorFlow says has the record in it.

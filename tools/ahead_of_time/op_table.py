@@ -34,21 +34,26 @@ def unsupported(concrete: tf.types.experimental.ConcreteFunction
   Args:
     concrete: traced under a TPUStrategy.
   """
-  return sorted({problem for _, problem in _walk(concrete) if problem})
+  return sorted({problem for _, problem in _nodes(concrete) if problem})
 
 
 def operations(concrete: tf.types.experimental.ConcreteFunction) -> list:
   """Returns the nodes in the bodies of `strategy.run`, functions included."""
-  return [node for node, _ in _walk(concrete)]
+  return [node for node, _ in _nodes(concrete)]
 
 
 def dynamic(concrete: tf.types.experimental.ConcreteFunction) -> list[str]:
   """Returns the names of those whose shapes are not known beforehand."""
   return [
-      node.name for node, _ in _walk(concrete)
+      node.name for node, _ in _nodes(concrete)
       if any(shape.unknown_rank or any(dim.size < 0 for dim in shape.dim)
              for shape in node.attr['_output_shapes'].list.shape
              if '_output_shapes' in node.attr)]
+
+
+@functools.lru_cache(maxsize=1)
+def _nodes(concrete) -> tuple:
+  return tuple(_walk(concrete))
 
 
 def _walk(concrete) -> Iterator[tuple]:
