@@ -27,7 +27,7 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
   runs = [line for line in lines if line.startswith('tf-muzero train ')]
   assert len(runs) == {
       'cartpole_swingup': 5, 'cartpole_fractions': 5, 'catch_fractions': 5,
-      'checkpoint_choice': 1,
+      'checkpoint_choice': 1, 'control': 6,
       'deep_sea': 3, 'deep_sea_demonstrations': 2, 'dropout': 3,
       'losses_breakout': 5, 'losses_catch': 5, 'mountain_car': 2,
       'own_data': 3, 'self_supervision': 8, 'self_supervision_online': 9,

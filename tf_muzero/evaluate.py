@@ -68,7 +68,7 @@ def evaluate(
       episode, at most; 0 for the task's own starts.
     agent_fn: makes the run's agent; a SavedModel needs none.
     modes: how to act with a run's network; a SavedModel has its own mode.
-    search_fn: the search of the modes that need one.
+    search_fn: of the modes that need one and have none.
     jit_compile: whether a run's policy is compiled by XLA.
     task: environment id, by default what the agent was trained for.
     max_steps: decisions after which an episode is cut off, for a quick look;
@@ -184,11 +184,11 @@ def _run(directory: str, agent_fn: Optional[Callable[[], Agent]],
   policies = policy_lib.make_policies(
       agent, network, task.spec, modes=modes, search_fn=search_fn,
       jit_compile=jit_compile)
+  searches = modes_lib.searches(modes, search_fn, task.spec)
   return ({'task': task.name, 'action_repeat': task.action_repeat,
            'step': step, 'checkpoint': str(checkpoint),
-           'num_simulations': policy_lib.num_simulations(
-               search_fn, agent, network, task.spec)
-           if search_fn and any(mode.needs_search for mode in modes) else 0},
+           'num_simulations': max([0, *(policy_lib.num_simulations(
+               x, agent, network, task.spec) for x in searches)])},
           task.spec, policies)
 
 
@@ -221,8 +221,8 @@ def during_training(
                  max_steps)
 
   def evaluate_fn(agent: Agent, source: Source) -> MeasureFn:
-    if search_fn and any(mode.needs_search for mode in modes):
-      rehearsal.search(search_fn, agent.num_candidates)
+    for search in modes_lib.searches(modes, search_fn, source.spec):
+      rehearsal.search(search, agent.num_candidates)
     if not source.task:
       logging.warning('The data names no environment: nothing is played to '
                       'evaluate what is learned.')

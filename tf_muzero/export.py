@@ -54,7 +54,7 @@ def export(
     directory: of the run.
     agent: of the run.
     mode: how the exported policy acts.
-    search_fn: the search, where the mode needs one.
+    search_fn: the search, where the mode needs one and has none of its own.
     output: where to; by default `policy` in the run's directory.
     jit_compile: whether `act` and `action` of the exported policy are compiled
       by XLA where it is loaded, once for each batch size: a first call of
@@ -79,6 +79,7 @@ def export(
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network, checkpoint)
   paths.check_writable(output + '.partial', 'output')
+  search_fn = mode.search(search_fn, task.spec)
   make_policy = functools.partial(
       policy_lib.make_policy, agent, network, task.spec, mode=mode,
       search_fn=search_fn, seed=seed)
@@ -91,8 +92,7 @@ def export(
       'checkpoint': str(checkpoint),
       'frame_stack': agent.frame_stack,
       'num_simulations': policy_lib.num_simulations(
-          search_fn, agent, network, task.spec)
-      if search_fn and mode.needs_search else 0,
+          search_fn, agent, network, task.spec) if search_fn else 0,
       'settings': _settings(agent, search_fn, jit_compile),
       'seed': _SEED.format(seed=seed)}
   partial = output + '.partial'

@@ -1,6 +1,7 @@
 """Tests of the ways to choose an action."""
 
 import acting_toys
+from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +10,7 @@ from tf_muzero import rng
 from tf_muzero.acting import modes
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.search import gumbel
+from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import RootOutput
 from tf_muzero.types import SearchOutput
 from tf_muzero.types import StepOutput
@@ -172,3 +174,42 @@ def test_mcts_of_discrete_actions():
 def test_mcts_needs_a_search():
   with pytest.raises(ValueError, match='search_fn must be given'):
     modes.mcts().make_fn(_discrete_model, None)
+
+
+def _told(candidates, weights):
+  """Returns a search that says so of each state, and chooses the first one."""
+  def search(parameters, root, recurrent_fn, seed, *, draw_fn):
+    del parameters, recurrent_fn, seed, draw_fn
+    batch = root.value.shape[0]
+    tile = lambda x: tf.tile(tf.constant(x)[tf.newaxis], [
+        batch, *[1] * np.ndim(x)])
+    return SearchOutput(
+        tile(candidates) if candidates else (), tile([1, 1, 1]), tile(weights),
+        tile([0.0, 0.0, 0.0]), root.value, root.value, tile(1), tile(0))
+  return search
+
+
+_CONTINUOUS = EnvironmentSpec(
+    specs.Array([1], 'f'), specs.BoundedArray([1], 'f', -1.0, 1.0))
+_DISCRETE = EnvironmentSpec(specs.Array([1], 'f'), specs.DiscreteArray(3))
+
+
+def test_the_mean_of_continuous_candidates():
+  mean = _told([[0.5], [-1.0], [0.25]], [0.5, 0.5, 0.4])
+  shared = _told((), [0.2, 0.3, 0.5])
+  mode = modes.mcts(continuous_fn=mean, averages=True)
+  assert modes.searches([mode, modes.policy()], shared, _CONTINUOUS) == [mean]
+  act = mode.make_fn(_continuous_model, mean)
+  np.testing.assert_allclose(
+      act((), _SEED, tf.zeros([2, 1])), [[-0.15]] * 2, rtol=1e-6)
+  act = modes.mcts().make_fn(_continuous_model, mean)
+  np.testing.assert_allclose(act((), _SEED, tf.zeros([2, 1])), [[0.5]] * 2)
+
+
+def test_discrete_actions_have_no_mean():
+  mode = modes.mcts(
+      continuous_fn=_told((), [1.0, 0.0, 0.0]), averages=True)
+  shared = _told((), [0.2, 0.3, 0.5])
+  assert modes.searches([mode, modes.policy()], shared, _DISCRETE) == [shared]
+  act = mode.make_fn(_discrete_model, shared)
+  np.testing.assert_array_equal(act((), _SEED, tf.zeros([2, 1])), [0, 0])

@@ -100,7 +100,7 @@ def test_searches_as_it_suits_where_it_acts(
     network, monkeypatch, gpus, execution):
   searches = []
   mode = modes.Mode('noted', lambda _, search_fn: searches.append(
-      search_fn))
+      search_fn), needs_search=True)
   monkeypatch.setattr(
       tf.config, 'list_logical_devices', {'GPU': gpus}.__getitem__)
   _policy(network, mode, jit_compile=True)

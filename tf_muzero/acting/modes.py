@@ -7,6 +7,7 @@ value of one imagined step, or by a whole search.
 import re
 from typing import Callable, NamedTuple, Optional, Sequence
 
+from dm_env import specs
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +16,7 @@ from tf_muzero import rng
 from tf_muzero.networks.agent import PlanningModel
 from tf_muzero.search import candidates
 from tf_muzero.search import one_step
+from tf_muzero.types import EnvironmentSpec
 from tf_muzero.types import Nest
 from tf_muzero.types import Parameters
 from tf_muzero.types import RootOutput
@@ -37,10 +39,22 @@ class Mode(NamedTuple):
     name: for tables and metadata.
     make_fn: (plan_fn, search_fn) -> ActFn.
     needs_search: whether there must be a search_fn.
+    continuous_fn: its own search of continuous actions, in place of the one
+      that modes share.
   """
   name: str
   make_fn: Callable[[PlanFn, Optional[SearchFn]], ActFn]
   needs_search: bool = False
+  continuous_fn: Optional[SearchFn] = None
+
+  def search(self, shared_fn: Optional[SearchFn], spec: EnvironmentSpec
+             ) -> Optional[SearchFn]:
+    """Returns what it searches by in an environment, if it does."""
+    if not self.needs_search:
+      return None
+    if isinstance(spec.action, specs.DiscreteArray):
+      return shared_fn
+    return self.continuous_fn or shared_fn
 
 
 def by_name(modes: Sequence[Mode]) -> dict[str, Mode]:
@@ -55,6 +69,12 @@ def by_name(modes: Sequence[Mode]) -> dict[str, Mode]:
           'Each mode must have a name of its own, of letters, digits, "-" and '
           f'"_"; got {names}. Set, for example, modes.mcts.name.')
   return dict(zip(names, modes))
+
+
+def searches(modes: Sequence[Mode], shared_fn: Optional[SearchFn],
+             spec: EnvironmentSpec) -> list[SearchFn]:
+  """Returns the searches of the modes that need one, in an environment."""
+  return [x for x in {mode.search(shared_fn, spec) for mode in modes} if x]
 
 
 def policy(*, name: str = 'policy') -> Mode:
@@ -120,6 +140,7 @@ def value(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
 
 
 def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
+         continuous_fn: Optional[SearchFn] = None, averages: bool = False,
          name: str = 'mcts') -> Mode:
   """Returns the mode that takes the candidate that a search chooses.
 
@@ -127,9 +148,17 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
   the search, without noise at the root; or what the search says it chooses, as
   Gumbel's does. Its noise is its own: `gumbel_scale` 0 leaves it out.
 
+  # Differs from the paper where `continuous_fn` or `averages` is set: the best of
+  # uncertain values is often not the best action. A soft search, as Gumbel's,
+  # goes less by errors of single candidates, and a mean still less.
+
   Args:
     max_scale: cap of the Gaussian's scale, at all nodes of the search.
     include_mode: whether the policy's mode is among continuous candidates.
+    continuous_fn: its own search of continuous actions, in place of the one
+      that modes share.
+    averages: whether it acts by the mean of all continuous candidates, by the
+      search's weights, and not by one of them.
     name: of the mode.
   """
   ranges.above(0, max_scale=max_scale)
@@ -144,11 +173,14 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
       root = _root(model, parameters, root_seed, observation, include_mode)
       output = search_fn(parameters, root, model.recurrent_fn, search_seed,
                          draw_fn=model.draw_fn)
+      if averages and tf.is_tensor(output.candidates):
+        return tf.reduce_sum(
+            output.weights[..., tf.newaxis] * output.candidates, axis=1)
       return _choose(output.candidates, chosen(output))
 
     return act
 
-  return Mode(name, make, needs_search=True)
+  return Mode(name, make, needs_search=True, continuous_fn=continuous_fn)
 
 
 def chosen(output: SearchOutput) -> tf.Tensor:

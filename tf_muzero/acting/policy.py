@@ -202,7 +202,7 @@ def make_policy(
     network: of this agent and spec, created outside of any strategy.
     spec: what it sees and does.
     mode: how it chooses actions.
-    search_fn: the search, where the mode needs one.
+    search_fn: the search, where the mode needs one and has none of its own.
     jit_compile: whether acting is compiled by XLA, once per batch size.
     seed: of the initial state.
     twin: whose weights it shares, if it does not copy the network's.
@@ -210,6 +210,7 @@ def make_policy(
   parameters = (twin.model_variables if twin else
                 [v.read_value() for v in network.variables])
   plan_fn = functools.partial(agent.plan_with, network, spec)
+  search_fn = mode.search(search_fn, spec)
   return MuZeroPolicy(
       mode.make_fn(plan_fn, search_fn and functools.partial(
           search_fn, execution=execution.by_default(jit_compile))),
