@@ -14,27 +14,17 @@ from importlib import metadata
 from packaging.requirements import Requirement
 import pytest
 
+from tests import tpu_fakes as fakes
+
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_TPU = os.path.join(_ROOT, 'tpu')
-_SCRIPTS = sorted(x for x in os.listdir(_TPU) if x.endswith('.sh'))
-_SETTINGS = {'TPU_NAME': 'agent', 'ZONE': 'us-central2-b',
-             'ACCELERATOR': 'v4-8', 'START_SECONDS': '0'}
+_SCRIPTS = sorted(x for x in os.listdir(fakes.TPU) if x.endswith('.sh'))
 _ARGUMENTS = ['--gin_file=gin/train.gin',
               """--gin_bindings=RUN_DIRECTORY = "gs://it's/a run" """]
 
 
-def _run(script, *arguments, path=None, **settings):
-  environment = {**os.environ, **_SETTINGS, **settings}
-  if path:
-    environment['PATH'] = f'{path}:{environment["PATH"]}'
-  return subprocess.run(
-      ['bash', os.path.join(_TPU, script), *arguments], check=False,
-      capture_output=True, text=True, env=environment)
-
-
 def _dry_run(script, *arguments, **settings):
   """Returns the words of each command that a script prints."""
-  done = _run(script, '--dry-run', *arguments, **settings)
+  done = fakes.run(script, '--dry-run', *arguments, **settings)
   assert done.returncode == 0, done.stderr
   # Bash reads them back: its quotes are not all Python's.
   text = ''.join(f'words {line}' for line in
@@ -64,7 +54,7 @@ def test_create(accelerator, runtime):
 
 
 def test_a_dry_run_may_be_asked_for_anywhere():
-  first, last = (_run('create.sh', *options) for options in (
+  first, last = (fakes.run('create.sh', *options) for options in (
       ('--dry-run', '--spot'), ('--spot', '--dry-run')))
   assert first.stdout == last.stdout != ''
   assert not last.returncode
@@ -89,7 +79,7 @@ def test_today_s_tensorflow_has_images_of_its_own(accelerator, runtime):
     ('v4-8', '2.18', 'must be 2.15 or 2.20, got 2.18')])
 def test_what_cannot_run_is_refused_before_it_is_paid(
     accelerator, tensorflow, message):
-  done = _run('create.sh', '--dry-run', ACCELERATOR=accelerator,
+  done = fakes.run('create.sh', '--dry-run', ACCELERATOR=accelerator,
               TENSORFLOW=tensorflow)
   assert done.returncode == 2 and message in done.stderr
   assert not done.stdout
@@ -124,7 +114,8 @@ def test_everything_but_tensorflow_is_installed_on_a_tpu():
                   if line and not line.startswith('#')]
   wanted = [x.name for x in requirements
             if not x.marker or x.marker.evaluate()]
-  with open(os.path.join(_TPU, 'requirements.txt'), encoding='utf-8') as file:
+  with open(os.path.join(fakes.TPU, 'requirements.txt'),
+            encoding='utf-8') as file:
     listed = {_canonical(line) for line in file if not line.startswith('#')}
   brought = _closure(['tensorflow'])
   assert sorted(_closure(wanted) - brought - listed) == []
@@ -178,108 +169,15 @@ def test_watch_stop_and_delete():
   assert '--force' in _dry_run('delete.sh', '--queued')[0]
 
 
-@pytest.mark.parametrize('state, expected', [
-    ('PREEMPTED', ['delete', 'create', 'scp', 'ssh', 'ssh']),
-    ('', ['create', 'scp', 'ssh', 'ssh']),  # There is none.
-    ('READY', ['ssh', 'ssh'])])  # The first asks whether it is set up.
-def test_resume_makes_what_is_missing(state, expected, tmp_path):
-  _make_gcloud(
-      tmp_path, 'if [[ "$*" == *networkEndpoints* ]]; then echo 10.0.0.7\n'
-      'elif [[ "$4" == describe ]]; then\n'
-      f'  {_tell(state)}\n'
-      f'else echo "$4" >> "{tmp_path}/calls"\n'
-      f'echo "$*" > "{tmp_path}/last"; fi\n')
-  done = _run('resume.sh', '--spot', '--gin_bindings=x = "grpc://WORKER_0:50"',
-              path=str(tmp_path))
-  assert done.returncode == 0, done.stderr
-  assert (tmp_path / 'calls').read_text().split() == expected
-  # The address is that of the TPU that there is now.
-  assert '"grpc://10.0.0.7:50' in (tmp_path / 'last').read_text()
-
-
-@pytest.mark.parametrize('queued, expected', [
-    ('WAITING_FOR_RESOURCES', ['scp', 'ssh', 'ssh']),
-    ('FAILED', ['delete', 'create', 'scp', 'ssh', 'ssh']),
-    ('', ['create', 'scp', 'ssh', 'ssh'])])
-def test_resume_keeps_a_request_that_waits(queued, expected, tmp_path):
-  (tmp_path / 'queue').write_text(queued)
-  _make_gcloud(tmp_path, f'cd "{tmp_path}"\nstate="$(cat queue)"\n'
-               'case "$3 $4" in\n'
-               '*delete) state= ;;\n*create) state=ACTIVE ;;\nesac\n'
-               'if [[ "$4" != describe ]]; then echo "$4" >> calls\n'
-               'elif [[ "$3" != tpu-vm && -n "$state" ]]; then echo "$state"\n'
-               '  [[ "$state" == WAIT* ]] && state=ACTIVE\n'
-               'elif [[ "$state" == ACTIVE ]]; then echo READY\n'
-               'else echo NOT_FOUND >&2; exit 1; fi\n'
-               'echo "$state" > queue\n')
-  done = _run('resume.sh', '--queued', 'x', path=str(tmp_path),
-              POLL_SECONDS='0')
-  assert done.returncode == 0, done.stderr
-  assert (tmp_path / 'calls').read_text().split() == expected
-
-
-@pytest.mark.parametrize('answer, message', [
-    ('echo STOPPED', 'tpu-vm start agent'),
-    ('echo "UNAVAILABLE: try later" >&2; exit 1', 'UNAVAILABLE')])
-def test_resume_deletes_nothing_that_may_be_well(answer, message, tmp_path):
-  _make_gcloud(tmp_path, f'if [[ "$4" == describe ]]; then {answer}\n'
-               f'else echo "$4" >> "{tmp_path}/calls"; fi\n')
-  done = _run('resume.sh', '--queued', 'x', path=str(tmp_path))
-  assert done.returncode == 1 and message in done.stderr
-  assert not (tmp_path / 'calls').exists()
-
-
-def test_resume_sets_up_again_what_was_not_set_up(tmp_path):
-  _make_gcloud(tmp_path, 'if [[ "$4" == describe ]]; then echo READY\n'
-               f'else echo "$4" >> "{tmp_path}/calls"\n'
-               '[[ "$*" == *MISSING* ]] && echo MISSING\nfi\nexit 0\n')
-  done = _run('resume.sh', 'x', path=str(tmp_path))
-  assert done.returncode == 0, done.stderr
-  assert (tmp_path / 'calls').read_text().split() == [
-      'ssh', 'scp', 'ssh', 'ssh']
-
-
-@pytest.mark.parametrize('body, code', [
-    ('echo A typo. >&2; exit 1', 1), ('echo Done.', 0), ('sleep 5', 0)])
-def test_a_training_that_fails_at_once_is_told(body, code, tmp_path):
-  _make_host(tmp_path)
-  (tmp_path / 'tf_muzero').mkdir()
-  python = tmp_path / 'python3'
-  python.write_text(f'#!/usr/bin/env bash\n{body}\n')
-  python.chmod(0o755)
-  done = _run('train.sh', 'x', path=str(tmp_path), START_SECONDS='1')
-  assert done.returncode == code
-  assert ('A typo.' in done.stderr) == bool(code)
-
-
 def test_a_dry_run_of_the_set_up_leaves_files_alone(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   (tmp_path / 'tf_muzero.tar.gz').write_text('mine')
-  assert _run('set_up.sh', '--dry-run').returncode == 0
+  assert fakes.run('set_up.sh', '--dry-run').returncode == 0
   assert (tmp_path / 'tf_muzero.tar.gz').read_text() == 'mine'
 
 
-def test_resume_starts_the_service_on_a_tpu_that_is_there(tmp_path):
-  _make_gcloud(tmp_path, 'if [[ "$4" == describe ]]; then echo READY\n'
-               f'else echo "$*" >> "{tmp_path}/calls"; fi\n')
-  done = _run('resume.sh', '--reanalyse', 'x', path=str(tmp_path))
-  assert done.returncode == 0, done.stderr
-  assert re.findall(r'python3? -m tf_muzero.(\w+)', (
-      tmp_path / 'calls').read_text()) == [
-          'reanalyse_service', 'reanalyse_service', 'train']
-
-
-@pytest.mark.parametrize('state', ['FAILED', 'SUSPENDED'])
-def test_a_request_that_failed_is_not_waited_for(state, tmp_path):
-  _make_gcloud(tmp_path, 'if [[ "$3 $4" == "queued-resources describe" ]]\n'
-               f'then echo {state}; fi\n')
-  done = _run('create.sh', '--queued', path=str(tmp_path), POLL_SECONDS='9999')
-  assert done.returncode == 1
-  assert f'agent is {state}' in done.stderr and 'delete.sh' in done.stderr
-
-
 def test_a_second_start_of_the_service_replaces_only_what_has_ended(tmp_path):
-  _make_host(tmp_path)
+  fakes.make_host(tmp_path)
   python = tmp_path / 'tf_muzero' / '.venv' / 'bin' / 'python'
   python.parent.mkdir(parents=True)
   python.write_text('#!/usr/bin/env bash\nexec sleep 60\n')
@@ -289,7 +187,7 @@ def test_a_second_start_of_the_service_replaces_only_what_has_ended(tmp_path):
   pids = []
   try:
     for _ in range(3):
-      done = _run('reanalyse.sh', path=str(tmp_path))
+      done = fakes.run('reanalyse.sh', path=str(tmp_path))
       assert done.returncode == 0, done.stderr
       pids.append([int((tmp_path / f'{role}.pid').read_text())
                    for role in ('dispatcher', 'worker')])
@@ -303,7 +201,7 @@ def test_a_second_start_of_the_service_replaces_only_what_has_ended(tmp_path):
 
 
 def test_the_service_lives_until_the_trainer_has_saved(tmp_path):
-  _make_host(tmp_path)
+  fakes.make_host(tmp_path)
   with subprocess.Popen(['sleep', '60']) as worker, subprocess.Popen(
       ['bash', '-c', f"trap 'sleep 0.2; kill -0 {worker.pid} && echo saved; "
        "exit 75' TERM; echo ready; while :; do sleep 0.05; done"],
@@ -313,39 +211,21 @@ def test_the_service_lives_until_the_trainer_has_saved(tmp_path):
       # What has ended is there until somebody waits for it.
       threading.Thread(target=process.wait).start()
       (tmp_path / f'{name}.pid').write_text(str(process.pid))
-    done = _run('stop.sh', path=str(tmp_path))
+    done = fakes.run('stop.sh', path=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert trainer.wait() == 75 and trainer.stdout.read() == 'saved\n'
     assert worker.wait() == -signal.SIGTERM
   assert not list(tmp_path.glob('*.pid'))
 
 
-def _tell(state):
-  """Returns what gcloud does for a state, '' where there is nothing."""
-  return f'echo {state}' if state else 'echo NOT_FOUND >&2; exit 1'
-
-
-def _make_gcloud(folder, body):
-  fake = folder / 'gcloud'
-  fake.write_text(f'#!/usr/bin/env bash\n{body}')
-  fake.chmod(0o755)
-
-
-def _make_host(folder):
-  """Makes a gcloud that runs what goes to a worker here, in a folder."""
-  _make_gcloud(folder, f'cd "{folder}"\nfor word in "$@"; do\n'
-               '  if [[ "${word}" == --command=* ]]; then\n'
-               '    bash -c "${word#*=}" || exit\n  fi\ndone\n')
-
-
 @pytest.mark.parametrize('script', _SCRIPTS)
 def test_wrong_settings_are_refused(script):
-  done = _run(script, '--dry-run', ACCELERATOR='v4')
+  done = fakes.run(script, '--dry-run', ACCELERATOR='v4')
   assert done.returncode == 2 and 'like v4-8' in done.stderr
-  done = _run(script, '--dry-run', ZONE='')
+  done = fakes.run(script, '--dry-run', ZONE='')
   assert done.returncode == 2 and 'Set ZONE' in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which('shellcheck'), reason='needs shellcheck')
 def test_shellcheck_finds_nothing():
-  subprocess.run(['shellcheck', *_SCRIPTS], check=True, cwd=_TPU)
+  subprocess.run(['shellcheck', *_SCRIPTS], check=True, cwd=fakes.TPU)

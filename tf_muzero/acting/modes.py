@@ -148,7 +148,7 @@ def mcts(*, max_scale: float = _PAPER_SCALE, include_mode: bool = True,
   the search, without noise at the root; or what the search says it chooses, as
   Gumbel's does. Its noise is its own: `gumbel_scale` 0 leaves it out.
 
-  # Differs from the paper where `continuous_fn` or `averages` is set: the best of
+  # Differs from the paper with `continuous_fn` or `averages`: the best of
   # uncertain values is often not the best action. A soft search, as Gumbel's,
   # goes less by errors of single candidates, and a mean still less.
 
