@@ -44,8 +44,8 @@ find_python() {
   done
   command -v uv >/dev/null || die "TensorFlow needs $SUPPORTED here; none was" \
       "found (python3 says: $(version python3)). Install one or name it," \
-      "PYTHON=/path/to/python3.11 bash tools/setup_venv.sh, or install uv, which gets one:" \
-      "https://docs.astral.sh/uv."
+      'PYTHON=/path/to/python3.11 bash tools/setup_venv.sh, or install uv,' \
+      'which gets one: https://docs.astral.sh/uv.'
   uv python install --quiet 3.11 >&2 || die 'uv could not get Python 3.11.'
   uv python find 3.11
 }

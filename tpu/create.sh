@@ -2,8 +2,8 @@
 # Creates a TPU and waits for it.
 #   bash tpu/create.sh [--dry-run] [--queued] [--spot]
 # --queued waits in the queue until it is there, or the request has failed or is
-# suspended, which is an error; where one waits already, for that; --spot is cheaper, and may be taken away at any
-# time (tpu/resume.sh).
+# suspended, which is an error; a request that waits already is not made again.
+# --spot is cheaper, and may be taken away at any time (tpu/resume.sh).
 source "$(dirname "${BASH_SOURCE[0]}")/gcloud.sh"
 
 queued='' spot=()

@@ -248,7 +248,7 @@ def _returns(episode: Episode, discount: float
   """Returns [R] of what follows each record, and of the last one's factor."""
   returns = np.zeros(len(episode.reward), np.float32)
   factors = np.ones(len(episode.reward), np.float32)
-  factors[-1] = min(episode.discount[-2], 1.0)  # Of what ended, all are 0.
+  factors[-1] = episode.discount[-2] > 0.0  # Of what ended, all are 0.
   for t in reversed(range(len(returns) - 1)):
     factor = discount * episode.discount[t]
     returns[t] = episode.reward[t] + factor * returns[t + 1]
