@@ -32,8 +32,8 @@ echo "${TPU_NAME} is ${now}."
 set_up=''
 case "${now}" in
   READY)
-    if [[ "$(on all '[ -e tf_muzero/.set_up ] || echo MISSING')" == *MISSING* ]]
-    then
+    is_set_up='cd tf_muzero 2>/dev/null && [ -e .set_up ] || echo MISSING'
+    if [[ "$(on all "${is_set_up}")" == *MISSING* ]]; then
       set_up=1
     fi ;;
   PREEMPTED | TERMINATED | FAILED | SUSPEND*)

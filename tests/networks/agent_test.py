@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import own_networks
 from tf_muzero import rng
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import state
@@ -292,16 +291,3 @@ def test_fresh_heads_say_what_the_supports_start_with(spec):
       agent.reward_support.decode(reward), np.full(4, 0.5), rtol=1e-3)
   np.testing.assert_allclose(agent.value_support.decode(
       network.predict_heads(embedding)[1]), np.full(4, -7.0), rtol=1e-3)
-
-
-def test_what_a_network_does_not_use_is_no_matter():
-  spec = EnvironmentSpec(specs.Array([5], np.float32), specs.DiscreteArray(3))
-  agent = agent_lib.Agent(
-      own_networks.Still, value_transform.Support(-5.0, 5.0, 21),
-      value_transform.Support(-2.0, 2.0, 9), discount=0.9, num_candidates=3)
-  network = agent.make_network(spec)
-  model, parameters = agent.plan_with(network, spec), parameters_of(network)
-  root = model.root_fn(parameters, rng.seed(0), tf.ones([6, 5]))
-  step = model.recurrent_fn(
-      parameters, rng.seed(0), tf.zeros([6], tf.int32), root.embedding)
-  np.testing.assert_array_equal(step.embedding[0], root.embedding[0])

@@ -5,8 +5,10 @@ import functools
 from dm_env import specs
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import own_networks as own
+from tf_muzero import rng
 from tf_muzero.networks import agent as agent_lib
 from tf_muzero.networks import contract
 from tf_muzero.networks import pixels
@@ -35,6 +37,17 @@ def _agent(network_fn):
     (functools.partial(state.StateNetwork, num_blocks=1, width=8), _VECTOR)])
 def test_networks_that_are(network_fn, observation, kind):
   _agent(network_fn).check_network(EnvironmentSpec(observation, _ACTIONS[kind]))
+
+
+def test_what_a_network_does_not_use_is_no_matter():
+  spec = EnvironmentSpec(_VECTOR, _ACTIONS['discrete'])
+  agent = _agent(own.Still)
+  network = agent.make_network(spec)
+  model, parameters = agent.plan_with(network, spec), tuple(network.variables)
+  root = model.root_fn(parameters, rng.seed(0), tf.ones([6, 5]))
+  step = model.recurrent_fn(
+      parameters, rng.seed(0), tf.zeros([6], tf.int32), root.embedding)
+  np.testing.assert_array_equal(step.embedding[0], root.embedding[0])
 
 
 def test_what_is_optional():
