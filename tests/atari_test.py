@@ -48,7 +48,9 @@ def test_inspect_says_what_it_is(directory, capsys):
 def test_evaluate_and_film(directory):
   run, video = str(directory / 'run'), str(directory / 'pong.gif')
   cli.call(cli.configure(
-      evaluate.evaluate, [run + '/config.gin', 'gin/evaluate_benchmark.gin'],
+      evaluate.evaluate, [
+          'gin/evaluate.gin', run + '/config.gin',
+          'gin/evaluate_benchmark.gin'],
       [f'evaluate.evaluate.directory = "{run}"',
        f'evaluate.evaluate.video = "{video}"',
        'evaluate.evaluate.modes = [@modes.policy(), @modes.sample()]',

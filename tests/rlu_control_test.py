@@ -96,8 +96,9 @@ def _learn(name, directory):
   return run
 
 
-def _files(run, *more):
-  return [os.path.join(run, 'config.gin'), *more]
+def _files(run, own, *more):
+  """Returns the files of a command, its own first, as it finds them."""
+  return [own, os.path.join(run, 'config.gin'), *more]
 
 
 @pytest.mark.parametrize('name', sorted(set(_ACTIONS) - set(_LEARNED)))
@@ -120,7 +121,8 @@ def test_a_task_is_learned_and_evaluated(name, run):
   assert task['action']['shape'] == [_ACTIONS[name]]
   assert 'touch' not in task['observation'] or 'manipulator' in name
   result = cli.call(cli.configure(
-      evaluate.evaluate, _files(directory, 'gin/evaluate_benchmark.gin'),
+      evaluate.evaluate, _files(
+          directory, 'gin/evaluate.gin', 'gin/evaluate_benchmark.gin'),
       [*_SMALL, 'evaluate.evaluate.num_episodes = 2',
        'evaluate.evaluate.jit_compile = False',
        'evaluate.evaluate.modes = [@modes.mcts()]'],
@@ -148,7 +150,7 @@ def test_what_the_data_lacks_is_dropped_by_the_exported_policy_too(run):
   without, _ = policy.act(shown, tf.constant([True]), state_)
   np.testing.assert_array_equal(action, without)
   result = cli.call(cli.configure(
-      evaluate.evaluate, ['gin/evaluate_benchmark.gin'],
+      evaluate.evaluate, ['gin/evaluate.gin', 'gin/evaluate_benchmark.gin'],
       ['evaluate.evaluate.num_episodes = 1'],
       arguments={'directory': directory}))
   assert result['evaluations'][0]['lengths'] == [_LENGTH]
