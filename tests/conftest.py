@@ -14,18 +14,6 @@ tf.config.set_logical_device_configuration(
     _CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
 
 
-# What takes longest comes first: a process cannot take over the last two tests
-# of the other one.
-_FIRST = tuple(f'tests/{name}_test.py' for name in (
-    'workers', 'two_states', 'catch', 'readme', 'train', 'train_interaction',
-    'train_resume', 'own_chain', 'self_supervised_runs', 'rlu_control',
-    'installing', 'study_files', 'export', 'reanalyse/local_service'))
-
-
-def pytest_collection_modifyitems(items):
-  items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
-
-
 @pytest.fixture(scope='module')
 def quick_graphs():
   """For graphs that run a few times: to improve them takes longer than that."""
