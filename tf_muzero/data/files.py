@@ -134,12 +134,12 @@ def find_lost(directory: str, splits: Sequence[Any]) -> str:
     directory: of the dataset.
     splits: of TFDS.
   """
-  paths = [str(path) for split in splits for path in split.filepaths]
+  names = [str(path) for split in splits for path in split.filepaths]
   with concurrent.futures.ThreadPoolExecutor(_SIZES_AT_ONCE) as pool:
-    sizes = list(pool.map(_size, paths))
-  missing = [path for path, size in zip(paths, sizes) if size is None]
+    sizes = list(pool.map(_size, names))
+  missing = [path for path, size in zip(names, sizes) if size is None]
   if missing:
-    return (f'{directory!r} lacks {len(missing)} of its {len(paths)} files, '
+    return (f'{directory!r} lacks {len(missing)} of its {len(names)} files, '
             f'such as {missing[0]}.')
   size = sum(filter(None, sizes))
   expected = sum(split.num_bytes + _RECORD_OVERHEAD * split.num_examples
