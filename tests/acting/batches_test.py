@@ -54,7 +54,7 @@ def test_passes_over_stored_episodes(tmp_path):
 
 @pytest.mark.parametrize('fraction, searches', [(1.0, 3.0), (0.5, 1.6)])
 def test_searches_of_stored_and_of_fresh_windows(fraction, searches):
-  reanalyse = types.SimpleNamespace(searches_per_window=lambda unroll_steps: 3.0)
+  reanalyse = types.SimpleNamespace(searches_per_window=lambda _: 3.0)
   interaction = types.SimpleNamespace(sample_reuse=5)
   assert batches.Feed(
       None, None, reanalyse, interaction if fraction < 1.0 else None, fraction,

@@ -279,7 +279,7 @@ def test_the_command_tells_what_is_wrong(tmp_path, directories):
 
 
 def test_a_report_is_on_this_machine(directories):
-  with pytest.raises(ValueError, match='output must be on this machine.*gs://x'):
+  with pytest.raises(ValueError, match='must be on this machine.*gs://x'):
     report.report([directories[0]], 'gs://x')
 
 
