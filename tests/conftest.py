@@ -1,5 +1,6 @@
 """Set-up of all tests: quiet logs, and four logical CPUs for the strategies."""
 
+import gc
 import os
 
 os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'
@@ -12,6 +13,11 @@ import tensorflow as tf
 _CPU = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(
     _CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
+
+
+def pytest_collection_finish():
+  """Lets no garbage collection look at the libraries, which stay."""
+  gc.freeze()
 
 
 @pytest.fixture(scope='module')

@@ -1,5 +1,6 @@
 """The trainer, on windows that are made up."""
 
+import gc
 import time
 
 import numpy as np
@@ -38,6 +39,21 @@ def test_several_steps_in_one_execution_are_those_steps():
   np.testing.assert_allclose(
       toys.weights(one.network), toys.weights(four.network),
       rtol=1e-6, atol=1e-7)
+
+
+def test_a_trainer_that_is_gone_leaves_no_graph():
+  def graphs():
+    gc.collect()
+    return {id(x) for x in gc.get_objects()
+            if isinstance(x, tf.__internal__.FuncGraph)}
+
+  toys.make_trainer()  # Keras has a graph for good, once it made a network.
+  before = graphs()
+  trainer = toys.make_trainer()
+  toys.fit(trainer, toys.make_windows(), 1)
+  assert graphs() - before
+  del trainer
+  assert not graphs() - before
 
 
 def test_target_network_is_copied_every_period():

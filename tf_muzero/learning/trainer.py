@@ -134,7 +134,7 @@ class Trainer(keras.Model):
     for name, diagnostic in data.diagnostics.items():
       metrics[f'search/{name}'] = share * tf.reduce_mean(diagnostic)
     # All at once. The gradient of the whole batch is what is clipped.
-    sums, gradients = replica.all_reduce(
+    sums, gradients = replicated.all_reduce(
         tf.distribute.ReduceOp.SUM,
         (tf.stack(list(metrics.values())), gradients))
     self.optimizer.apply_gradients(

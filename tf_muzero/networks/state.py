@@ -105,7 +105,7 @@ class StateNetwork(keras.Model):
     if not self._observation_horizon:
       return
     def average(x):
-      return tf.distribute.get_replica_context().all_reduce(
+      return replicated.all_reduce(
           tf.distribute.ReduceOp.MEAN, tf.reduce_mean(x, axis=0))
 
     mean, deviation = self._observation_mean, self._observation_std
