@@ -90,7 +90,7 @@ def _learn(name, directory):
   cli.call(cli.configure(
       train.train, ['gin/experiment/rlu_control.gin', *_SMOKE],
       [f'RUN_DIRECTORY = {run!r}', f'DATASET = {dataset!r}',
-       'pipeline.Reanalyse.host_jit = False', 'train.train.unroll_steps = 1'],
+       'train.train.unroll_steps = 1'],
       record_in='run_directory'))
   tf.config.run_functions_eagerly(False)
   return run

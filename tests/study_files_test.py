@@ -19,7 +19,7 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
   with open(file, encoding='utf8') as opened:
     assert '  seeds = [0, 1, 2]\n' in opened.read()
   bindings = ['study.study.seeds = [7]', *(
-      ['DATA = "datasets/mine"'] if name == 'own_data' else [])]
+      ['DATA = "datasets/mine"'] if name in ('own_data', 'injection') else [])]
   cli.call(cli.configure(study.study, [], bindings, arguments={
       'file': file, 'output': str(tmp_path / 'out'), 'commands': True},
                          default_files_fn=study.default_files))
@@ -28,10 +28,10 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
   assert len(runs) == {
       'cartpole_swingup': 5, 'cartpole_fractions': 5, 'catch_fractions': 5,
       'checkpoint_choice': 1, 'control': 6,
-      'deep_sea': 3, 'deep_sea_demonstrations': 2, 'dropout': 3,
+      'deep_sea': 3, 'deep_sea_demonstrations': 2, 'dropout': 3, 'injection': 4,
       'losses_breakout': 5, 'losses_catch': 5, 'mountain_car': 2,
       'own_data': 3, 'self_supervision': 8, 'self_supervision_online': 9,
-      'unroll': 5}[name]
+      'unroll': 5, 'width': 3}[name]
 
 
 @pytest.mark.slow  # Four commands in processes of their own.
@@ -47,7 +47,6 @@ study.study:
   datasets = [@grid.Dataset()]
   seeds = [1]
   common_files = ['gin/hardware/smoke.gin']
-  common_bindings = ['pipeline.Reanalyse.host_jit = False']
 grid.Variant:
   name = 'cloning'
   gin_files = {list(study_test.FILES)}

@@ -32,7 +32,7 @@ _CHECKPOINT_EVERY = 20
 _SETTINGS = [
     f'train.train.checkpoint_every = {_CHECKPOINT_EVERY}',
     'train.train.snapshot_every = 2', 'train.train.deterministic = True',
-    'train.train.jit_compile = False', 'pipeline.Reanalyse.host_jit = False']
+    'train.train.jit_compile = False']
 
 
 def _arguments() -> argparse.Namespace:

@@ -53,7 +53,8 @@ def test_load_names_what_a_task_may_be(task):
 @pytest.mark.parametrize('task, words', [
     ('dm_control:quadruped/escape', 'MUJOCO_GL to egl'),
     ('dm_control:cartpole/swing', 'swingup'), ('dm_control:car/go', 'cartpole'),
-    ('catch:big', 'catch'), ('deep_sea', "deep_sea:8'"),
+    ('catch:big', 'catch:5x3'), ('catch:1x3', 'two rows'),
+    ('deep_sea', "deep_sea:8'"),
     ('deep_sea:8/x', "got 'deep_sea:8/x'"), ('deep_sea:0', 'size of deep')])
 def test_load_tells_what_there_is(task, words, monkeypatch):
   monkeypatch.delenv('MUJOCO_GL', raising=False)
@@ -111,17 +112,20 @@ def test_actions_of_the_deep_sea_are_drawn_for_each_cell():
   assert diagonal('deep_sea:10/42') == first != diagonal('deep_sea:10/43')
 
 
-def test_catch_rewards_the_catch():
-  environment = envs.load('catch', seed=0)
+@pytest.mark.parametrize('task, rows, columns', [
+    ('catch', 10, 5), ('catch:4x3', 4, 3)])
+def test_catch_rewards_the_catch(task, rows, columns):
+  environment = envs.load(task, seed=0)
   for move in (0, 1, 2):
     time_step = environment.reset()
-    ball = int(np.argmax(time_step.observation[:5]))
+    ball = int(np.argmax(time_step.observation[:columns]))
     rewards = []
     while not time_step.last():
       time_step = environment.step(np.int32(move))
       rewards.append(time_step.reward)
-    paddle = {0: 0, 1: 2, 2: 4}[move]
-    assert rewards == [0.0] * 8 + [1.0 if paddle == ball else -1.0]
+    paddle = {0: 0, 1: columns // 2, 2: columns - 1}[move]
+    caught = 1.0 if paddle == ball else -1.0
+    assert rewards == [0.0] * (rows - 2) + [caught]
     assert time_step.discount == 0.0
 
 

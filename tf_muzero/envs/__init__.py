@@ -40,10 +40,10 @@ def load(task: str, *, seed: int, action_repeat: int = 1,
   """Returns the environment of a task.
 
   Args:
-    task: `catch`, `deep_sea:<N>`, `dm_control:<domain>/<task>`,
-      `atari:<Game>`, `gymnasium:<EnvId>`, or `module:function` or
-      `path/to/file.py:function`, which returns a `dm_env.Environment` or a
-      `gymnasium.Env`; see `own`.
+    task: `catch`, `catch:<rows>x<columns>`, `deep_sea:<N>`,
+      `dm_control:<domain>/<task>`, `atari:<Game>`, `gymnasium:<EnvId>`, or
+      `module:function` or `path/to/file.py:function`, which returns a
+      `dm_env.Environment` or a `gymnasium.Env`; see `own`.
     seed: of everything random in it.
     action_repeat: environment steps per action; see `wrappers.ActionRepeat`.
     clip_rewards: see `wrappers.ClippedRewards`.
