@@ -1,4 +1,4 @@
-"""Catch, learned offline from random actions: MuZero Unplugged and baselines."""
+"""Catch, learned offline from random actions, by each algorithm."""
 
 import json
 import os

@@ -61,11 +61,12 @@ def test_all_of_a_file_is_used(name, kind, tmp_path):
     ('muzero_ssl', 'frames')])
 def test_two_steps_are_learned(name, kind, datasets, tmp_path):
   run = str(tmp_path / 'run')
-  bindings = [
+  smaller = [
       'value_prefix.ValuePrefix.units = 4',
       'value_prefix.ValuePrefix.num_features = 3',
       'consistency.simsiam.projector = [8, 4]',
-      'consistency.simsiam.predictor = [3, 4]'] if name == 'efficientzero' else []
+      'consistency.simsiam.predictor = [3, 4]']
+  bindings = smaller if name == 'efficientzero' else []
   trainer = cli.call(_configure(name, kind, run, datasets(kind), *bindings))
   assert trainer.step == 2
   with open(f'{run}/metrics.jsonl', encoding='utf-8') as file:
