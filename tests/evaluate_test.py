@@ -1,5 +1,6 @@
 """Tests of the command that evaluates."""
 
+import functools
 import io
 import json
 import shutil
@@ -146,6 +147,19 @@ def test_what_cannot_be_written_is_printed(run, monkeypatch, capsys):
 def test_run_needs_an_agent(run):
   with pytest.raises(ValueError, match='agent_fn and modes must be given'):
     evaluate.evaluate(run, **_SETTINGS)
+
+
+def test_a_run_of_no_environment_tells_how_to_name_one(run, tmp_path):
+  shutil.copytree(run, tmp_path / 'run')
+  directory = str(tmp_path / 'run')
+  run_directory.save_task(
+      directory, run_directory.load_task(run)._replace(name=''))
+  run_of = functools.partial(
+      evaluate.evaluate, directory, agent_fn=lambda: _AGENT, modes=_MODES[:1],
+      **_SETTINGS)
+  with pytest.raises(ValueError, match='names no environment: .* --task'):
+    run_of()
+  assert run_of(task='catch')['task'] == 'catch'
 
 
 def test_nothing_there(tmp_path):

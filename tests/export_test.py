@@ -164,7 +164,9 @@ def test_overwrites_only_exports_and_only_if_told(run, tmp_path, monkeypatch):
   monkeypatch.setattr(verification, 'latency', lambda *args: {
       'act': {'1': 1.0}, 'act_plain': {'1': 2.0}})
   output = str(tmp_path / 'policy')
+  (tmp_path / 'policy.partial').mkdir()  # Of an export that was killed.
   _export(run, output=output, mode=modes.policy())
+  assert not (tmp_path / 'policy.partial').exists()
   with pytest.raises(ValueError, match='exists; set overwrite = True'):
     _export(run, output=output)
   with pytest.raises(ValueError, match=r"got '77'; in .* are 70, last\."):

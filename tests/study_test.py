@@ -42,7 +42,7 @@ else:
   seed = int(place[-1])
   num_episodes = [x for x in sys.argv if 'num_episodes' in x][-1]
   json.dump({{
-      'task': 'catch', 'action_repeat': 1, 'step': 2, 'seed': 1,
+      'task': 'catch', 'action_repeat': 1, 'step': 2, 'seed': 2,
       'num_episodes': int(num_episodes.split()[-1]), 'num_environments': 10,
       'random_start_steps': 0, 'max_steps': None, 'evaluations': [
           {{'mode': 'policy', 'mean': seed + 2.0 * ('better' in place),

@@ -78,7 +78,9 @@ def export(
   agent = fitting.load(directory, agent)
   network = agent.make_network(task.spec, task.num_datapoints)
   step = run_directory.restore_network(directory, network, checkpoint)
-  paths.check_writable(output + '.partial', 'output')
+  partial = output + '.partial'
+  _remove(partial)  # Of an export that was killed.
+  paths.check_writable(partial, 'output')
   search_fn = mode.search(search_fn, task.spec)
   make_policy = functools.partial(
       policy_lib.make_policy, agent, network, task.spec, mode=mode,
@@ -95,8 +97,6 @@ def export(
           search_fn, agent, network, task.spec) if search_fn else 0,
       'settings': _settings(agent, search_fn, jit_compile),
       'seed': _SEED.format(seed=seed)}
-  partial = output + '.partial'
-  _remove(partial)
   try:
     with paths.writing(output, 'output'):
       saved_model.save(

@@ -267,8 +267,8 @@ def _is_evaluated(run: grid.Planned, trained: Mapping[str, str]) -> bool:
       *run.variant.evaluate_files], run.variant.evaluate_bindings,
                         directory=run.directory)
   parameters = inspect.signature(evaluate.evaluate).parameters
-  return content['step'] >= num_steps and all(
-      str(content[name]) == (words.resolve(
+  return content.get('step', -1) >= num_steps and all(
+      str(content.get(name, '')) == (words.resolve(
           settings, f'evaluate.evaluate.{name}') or str(
               parameters[name].default)) for name in _EVALUATION)
 

@@ -82,5 +82,5 @@ def test_checkpoint_without_a_target_network(tmp_path):
       tf.train.Checkpoint(step=tf.Variable(1)), str(tmp_path / 'checkpoints'),
       max_to_keep=1).save(checkpoint_number=1)
   network = _AGENT.make_network(acting_toys.CONTINUOUS)
-  with pytest.raises(AssertionError):
+  with pytest.raises(ValueError, match='has other weights than the network'):
     run_directory.restore_network(str(tmp_path), network)

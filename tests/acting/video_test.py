@@ -49,6 +49,15 @@ def test_mp4_without_ffmpeg_says_what_to_install(monkeypatch):
     video.check_path('episode.mp4')
 
 
+def test_what_ffmpeg_says_is_told(tmp_path, monkeypatch):
+  program = tmp_path / 'ffmpeg'
+  program.write_text('#!/bin/sh\necho no such codec >&2\nexit 1\n')
+  program.chmod(0o755)
+  monkeypatch.setattr(shutil, 'which', lambda name: str(program))
+  with pytest.raises(OSError, match='ffmpeg says: no such codec'):
+    video.write(str(tmp_path / 'x.mp4'), _frames(), frames_per_second=10)
+
+
 def test_mp4_with_ffmpeg(tmp_path):
   try:
     video.check_path('episode.mp4')

@@ -10,7 +10,9 @@ import pytest
 import tree
 
 from tests import conversion_toys as toys
+from tf_muzero.conversion import minari_source
 from tf_muzero.data import episodes as episodes_lib
+from tf_muzero.data import foreign
 
 
 def record(path, monkeypatch, name, num_episodes, make=gymnasium.make,
@@ -89,6 +91,21 @@ def test_minari_of_nested_observations(tmp_path, monkeypatch):
 class _Words(_Robot):  # pylint: disable=abstract-method
   observation_space = gymnasium.spaces.Dict({
       'said': gymnasium.spaces.Text(3)})
+
+
+def test_a_dataset_of_tfds_is_none_of_minari(tmp_path):
+  (tmp_path / 'metadata.json').write_text('{}')
+  assert foreign.kind_of(str(tmp_path)) == 'minari'
+  (tmp_path / 'features.json').write_text('{}')
+  assert foreign.kind_of(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize('low, high', [
+    (-np.finfo('f').max, np.finfo('f').max), (-np.inf, np.inf), (1.0, 1.0)])
+def test_a_range_that_is_none_may_be_told(low, high):
+  box = gymnasium.spaces.Box(low, high, [2], np.float32)
+  # pylint: disable-next=protected-access
+  assert minari_source._action_spec(box) is None
 
 
 def test_minari_of_words_is_refused(tmp_path, monkeypatch):

@@ -79,6 +79,14 @@ def test_columns_of_lists(tmp_path):
   toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)
 
 
+def test_steps_may_be_times(tmp_path):
+  rows = toys.steps()
+  times = np.concatenate([0.1 * np.arange(n) for n in toys.LENGTHS])
+  pyarrow.parquet.write_table(
+      table_of(rows, step=times), tmp_path / 'x.parquet')
+  toys.check(toys.convert(tmp_path / 'x.parquet', tmp_path / 'data'), rows)
+
+
 def _without_terminals(table):
   return table.drop_columns(['terminal'])
 
@@ -98,6 +106,12 @@ def _without_terminals(table):
     (lambda x: x, {'observation_columns': 'comment'}, 'observations .comment.'),
     (lambda x: x.set_column(2, 'observation_0', pyarrow.array([None] * 13)), {},
      "Column 'observation_0' has no value in row 0"),
+    (lambda x: x.drop_columns(['reward']).append_column(
+        'reward', pyarrow.array([[1]] * 7 + [[None]] + [[1]] * 5)), {},
+     "Column 'reward' has no value in row 7"),
+    (lambda x: x.append_column('action', pyarrow.array(
+        [[1, 2]] * 7 + [[1, None]] + [[1, 2]] * 5)),
+     {'action_columns': 'action'}, "Column 'action' has no value in row 7"),
     (lambda x: x.set_column(2, 'observation_0', x['comment']), {},
      "'observation_0' must be of numbers, got string"),
     (lambda x: x.set_column(2, 'observation_0', pyarrow.array(

@@ -214,6 +214,13 @@ def test_dmlab(tmp_path):
   assert found.observation.shape == (4, 72, 96, 3)
 
 
+def test_an_alignment_of_rewards_is_no_other_correction():
+  known = public.lookup('d4rl_mujoco_hopper', 'v2-medium')
+  for alignment in (None, 'as_stored', 'realigned'):
+    assert Reading(reward_alignment=alignment).adapter(known, '') is (
+        known.adapter)
+
+
 def test_a_spurious_is_terminal_is_known():
   """As TFDS writes rlu_rwrl, whose features it reads from the net."""
   scalar = tfds.features.Tensor(shape=(1,), dtype=np.float32)

@@ -1,5 +1,7 @@
 """Parts of a dataset: of what is asked for, nothing more and nothing twice."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,22 @@ def test_best(directory):
   for wrong in (0.0, 1.1):
     with pytest.raises(ValueError, match='best must be in'):
       Reading(best=wrong)
+
+
+def test_best_of_rewards_that_are_not_finite(tmp_path):
+  data_toys.write_raw(tmp_path / 'toy', data_toys.raw_features(), [
+      data_toys.raw_steps(reward=np.float32([1.0, reward, 9.0]))
+      for reward in (np.nan, 5.0, np.inf)])
+  dataset = opened(str(tmp_path / 'toy'), best=0.3)
+  episode, = episodes_lib.load_episodes(dataset)
+  assert episode.reward[:2].tolist() == [1.0, 5.0]
+
+
+def test_percent_is_exact():
+  splits = {'train': types.SimpleNamespace(num_examples=100)}
+  for percent in range(1, 100):
+    assert subsets.resolve(splits, Reading(percent=float(percent))) == (
+        f'train[:{percent}]')
 
 
 @pytest.mark.parametrize('max_steps', [11, 30, 65, 66, 1000])

@@ -176,6 +176,25 @@ def test_full_disk(tmp_path, monkeypatch, make_error):
   assert not os.listdir(tmp_path)
 
 
+def test_what_could_not_be_written_is_not_written_again(tmp_path, monkeypatch):
+  write = tfds.core.SequentialWriter.add_examples
+
+  def fail_once(self, examples):
+    monkeypatch.setattr(tfds.core.SequentialWriter, 'add_examples', write)
+    write(self, examples)
+    raise OSError(122, 'Quota exceeded')
+
+  monkeypatch.setattr(tfds.core.SequentialWriter, 'add_examples', fail_once)
+  with pytest.raises(OSError, match='none of it was kept.*Quota exceeded'):
+    with writing.new_dataset(
+        str(tmp_path / 'toy'), name='toy', spec=data_toys.STATE_SPEC,
+        metadata={}, episodes_per_file=2) as add:
+      for episode in _played(lengths=[3000]):
+        with pytest.raises(OSError):  # As `collect`, which keeps the others.
+          add(writing.played(*episode, data_toys.STATE_SPEC))
+  assert not os.listdir(tmp_path)
+
+
 def test_bad_values_are_refused(tmp_path):
   time_steps, actions = _played()[2]
   actions[2] = np.float32([0.0, 2.0])

@@ -69,6 +69,17 @@ def test_a_dm_env_that_takes_no_seed_is_told_once(folder, caplog):
   assert caplog.text.count('push_task:make_alike takes no keyword seed') == 1
 
 
+def test_keywords_that_are_passed_on_are_those_of_pictures(folder):
+  (folder / 'passing.py').write_text(
+      'import gymnasium\n'
+      "def make(**kwargs): return gymnasium.make('CartPole-v1', **kwargs)\n")
+  np.testing.assert_array_equal(
+      _first('passing.py:make', 3), _first('gymnasium:CartPole-v1', 3))
+  environment = envs.load('passing.py:make', seed=0, is_drawn=True)
+  environment.reset()
+  assert envs.render(environment).shape == (400, 600, 3)
+
+
 def test_pictures(folder):
   del folder
   environment = envs.load('push_task:make', seed=0, is_drawn=True)

@@ -85,3 +85,15 @@ def test_methods_that_words_make_alike_have_numbers(tmp_path):
   assert [x.method for x in found] == [
       'MuZero Unplugged (observation entries of its own)',
       'MuZero Unplugged (observation entries of its own), 2']
+
+
+def test_a_weight_of_a_source_makes_a_method_and_how_it_ran_does_not(tmp_path):
+  make = lambda name, *lines: _with(report_test.make(
+      tmp_path / name, 'catch', [1.0]), *lines)
+  assert len(groups.group([make(
+      f'weight{i}', f'replay.Sources.dataset = 0.{i}') for i in (2, 5)])) == 2
+  assert len(groups.group([
+      make('one'), make('two', "train.train.resume_from = 'best'",
+                        'interaction.Interaction.num_processes = 4',
+                        "train.train.dataset = 'elsewhere'",
+                        "validation.held_out.dataset = 'elsewhere'")])) == 1

@@ -26,6 +26,18 @@ def test_hyperparameters():
   assert not words.hyperparameters({})
 
 
+def test_searches_that_nobody_asks_are_not_told():
+  found = words.hyperparameters({
+      'pipeline.Reanalyse.search_fn': '@gumbel.search',
+      'gumbel.search.num_simulations': '16',
+      'mcts.search.num_simulations': '32',
+      'modes.mcts.continuous_fn': '@acting/gumbel.search',
+      'acting/gumbel.search.num_simulations': '24',
+      'acting/mcts.search.num_simulations': '50'})
+  assert found == {'Search': 'Gumbel MuZero', 'Simulations': '16',
+                   'Simulations when acting': '24'}
+
+
 @pytest.mark.parametrize('name, expected', [
     ('train.train.batch_size', 'windows per batch'),
     ('mine.Search.widest_tree', 'widest tree')])

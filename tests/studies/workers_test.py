@@ -117,3 +117,19 @@ def test_a_signal_waits_for_the_processes_and_begins_no_other(
   assert time.monotonic() - start < 30  # It did not sleep to its end.
   assert not (tmp_path / 'b.one').exists()
   assert signal.signal(number, inherited) == before
+
+
+def test_a_file_that_cannot_be_read_fails_its_job_alone(tmp_path):
+  def broken():
+    raise ValueError('evaluations.jsonl is damaged.')
+
+  stage = workers.Stage(['one', str(tmp_path / 'a')], broken)
+  late = workers.Stage(['one', str(tmp_path / 'b')], lambda: False,
+                       finish_fn=broken)
+  make = lambda name, stage: workers.Job(
+      name, str(tmp_path / name / 'log'), [stage])
+  assert _run([make('early', stage), make('late', late),
+               _job(tmp_path, 'c', 'one')]) == {
+                   'early': 'evaluations.jsonl is damaged.',
+                   'late': 'evaluations.jsonl is damaged.'}
+  assert (tmp_path / 'c.one').exists()

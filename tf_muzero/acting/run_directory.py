@@ -128,7 +128,13 @@ def restore_network(directory: str, network: Network,
       if newer == path:
         raise
       path = newer  # A training replaced it just now.
-  status.assert_existing_objects_matched().expect_partial()
+  try:
+    status.assert_existing_objects_matched().expect_partial()
+  except AssertionError as error:
+    raise ValueError(
+        f'{path} has other weights than the network: was the network, or the '
+        'agent, changed since? Set them as they were. TensorFlow says: '
+        f'{str(error).splitlines()[0]}') from error
   return int(path.rsplit('-', 1)[1])
 
 

@@ -77,8 +77,11 @@ def _write_mp4(path: str, frames: Sequence[np.ndarray],
       'rgb24', '-s', f'{width}x{height}', '-r', str(frames_per_second), '-i',
       '-', '-an', '-pix_fmt', 'yuv420p', '-vf',
       'pad=ceil(iw/2)*2:ceil(ih/2)*2', path]
-  subprocess.run(
-      command, input=b''.join(frame.tobytes() for frame in frames), check=True)
+  done = subprocess.run(
+      command, input=b''.join(frame.tobytes() for frame in frames),
+      check=False, stderr=subprocess.PIPE)
+  if done.returncode:
+    raise OSError(f'ffmpeg says: {done.stderr.decode(errors="replace")}')
 
 
 def _find_ffmpeg() -> str:

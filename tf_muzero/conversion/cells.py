@@ -65,16 +65,18 @@ def numbers(batch: Any, names: Sequence[str], start: int) -> np.ndarray:
   parts = []
   for name in names:
     values = column = _plain(batch.column(name))
+    width = 1
     if hasattr(column, 'flatten') and hasattr(column.type, 'value_type'):
       _check_complete(column, name, start)
       values = _plain(column.flatten())
+      width = max(len(values) // max(len(column), 1), 1)
     # Floats that are missing are NaN in its episode, which is told or skipped.
     if not trajectories.load('pyarrow').types.is_floating(values.type):
-      _check_complete(values, name, start)
+      _check_complete(values, name, start, width)
     values = values.to_numpy(zero_copy_only=False)
     if values.dtype.kind not in 'fiub':
       raise ValueError(f'Column {name!r} must be of numbers, got {column.type}'
-                       f'{_which_text(values, start)}')
+                       f'{_which_text(values, start, width)}')
     if len(values) % len(column) or (values is not column and _differ(column)):
       raise ValueError(f'Column {name!r} must have lists of one length.')
     parts.append(values.reshape([len(column), -1]))
@@ -91,23 +93,25 @@ def _plain(column: Any) -> Any:
   return column
 
 
-def _which_text(values: np.ndarray, start: int) -> str:
+def _which_text(values: np.ndarray, start: int, width: int) -> str:
   """Returns which value is not a number, if they are texts."""
   for i, value in enumerate(values):
     if isinstance(value, str):
       try:
         float(value)
       except ValueError:
-        return (f': in row {start + i} it is {value!r}.'
+        return (f': in row {start + i // width} it is {value!r}.'
                 f'{csv_files.about_number(value)}')
   return '.'
 
 
-def _check_complete(column: Any, name: str, start: int) -> None:
-  """Raises ValueError for values that are missing."""
+def _check_complete(
+    column: Any, name: str, start: int, width: int = 1) -> None:
+  """Raises ValueError for values that are missing, `width` of them a row."""
   if column.null_count:
     row = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0]
-    raise ValueError(f'Column {name!r} has no value in row {start + row}.')
+    raise ValueError(
+        f'Column {name!r} has no value in row {start + row // width}.')
 
 
 def _differ(column: Any) -> bool:

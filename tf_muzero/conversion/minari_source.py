@@ -112,6 +112,8 @@ def _action_spec(space: Any) -> Optional[specs.Array]:
                      'used; Discrete, a Box of floats and a Dict of such can.')
   low, high = (np.concatenate([np.ravel(getattr(box, name)) for box in boxes])
                for name in ('low', 'high'))
-  if not np.isfinite([low, high]).all():
+  with np.errstate(over='ignore'):
+    spans = (high - low).astype(np.float32)
+  if not (np.isfinite(spans) & (spans > 0)).all():
     return None
   return actions.bounded(low.shape, low, high)

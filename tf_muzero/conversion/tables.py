@@ -238,10 +238,12 @@ def _in_order(rows: _Rows, where: str) -> _Rows:
   order = np.argsort(rows.step, kind='stable')
   step, rows = rows.step[order], _take(rows, order)
   distances = np.diff(step)
-  uneven = np.flatnonzero((distances <= 0) | (distances != distances[:1]))
+  uneven = np.flatnonzero(
+      (distances <= 0) | ~np.isclose(distances, distances[:1]))
   if uneven.size:
     i = uneven[0]
     raise ValueError(f'{where}: step {step[i + 1]} follows step '
                      f'{step[i]}, unlike the steps before or after. Are '
-                     'rows missing, or twice there?')
+                     'rows missing, or twice there? If the column does not '
+                     "count steps: --step_column=''.")
   return rows

@@ -119,12 +119,16 @@ def lengths(dataset: Dataset) -> np.ndarray:
 def returns(dataset: Dataset) -> np.ndarray:
   """Returns the sum of rewards of each episode, in the stored order.
 
-  Of what cannot be read it is -inf, if bad episodes are skipped.
+  Of what cannot be read it is -inf, if bad episodes are skipped, and where a
+  reward is not finite.
   """
   outline_fn = decoding.make_outline_fn(dataset.features, dataset.adapter)
-  return _of_each(
-      dataset, lambda *example: tf.reduce_sum(outline_fn(*example)[0]),
-      unreadable=-np.inf)
+
+  def sum_of(*example):
+    total = tf.reduce_sum(outline_fn(*example)[0])
+    return tf.where(tf.math.is_finite(total), total, -np.inf)
+
+  return _of_each(dataset, sum_of, unreadable=-np.inf)
 
 
 def _of_each(dataset: Dataset,

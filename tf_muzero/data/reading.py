@@ -127,6 +127,8 @@ class Reading:
         raise ValueError("reward_alignment must not be 'realigned' for a "
                          'dataset that says its rewards are aligned.')
       return adapters.as_stored
-    if self.reward_alignment is None:
+    # What else is known to be wrong with a dataset is none of its affair.
+    if self.reward_alignment is None or known.adapter not in (
+        adapters.as_stored, adapters.realign):
       return known.adapter
     return _ALIGNMENTS[self.reward_alignment]

@@ -25,7 +25,7 @@ def resolve(splits: Any, reading: Reading) -> str:
     return split
   # As in the subsets that others use: rounded down, split by split.
   return '+'.join(
-      f'{name}[:{int(reading.percent / 100.0 * splits[name].num_examples)}]'
+      f'{name}[:{int(reading.percent * splits[name].num_examples / 100.0)}]'
       for name in names_of(split))
 
 

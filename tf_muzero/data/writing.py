@@ -70,10 +70,15 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
       writer = _make_writer(partial, name, spec, told, episodes_per_file)
 
     pending: list[Nest] = []  # Few steps make a slow write each.
+    failures: list[OSError] = []
 
     def write():
-      with telling(directory, 'none of it was kept'):
-        writer.add_examples({'train': pending})
+      try:
+        with telling(directory, 'none of it was kept'):
+          writer.add_examples({'train': pending})
+      except OSError as error:
+        failures.append(error)
+        raise
       pending.clear()
 
     def add(steps: Mapping[str, Nest], where: str = '') -> None:
@@ -88,6 +93,8 @@ def new_dataset(directory: str, *, name: str, spec: EnvironmentSpec,
         write()
 
     yield add
+    if failures:  # Of a part of the episodes nobody knows what was written.
+      raise failures[0]
     if told['num_episodes']:
       write()
       known = describe_actions(spec.action)

@@ -111,8 +111,10 @@ def _check(name: str, own: Any, known: specs.Array) -> None:
     return f'{text} of {x.minimum} to {x.maximum}' if are_discrete else text
 
   if describe(own) != describe(known):
+    how = (' If the data has not all actions, tell their number with '
+           'reading.Reading.num_actions.' if are_discrete else '')
     raise ValueError(f'The {name} of the environment is {describe(own)}, but '
-                     f'the agent was trained with {describe(known)}.')
+                     f'the agent was trained with {describe(known)}.{how}')
 
 
 def _check_bounds(own: specs.Array, known: specs.Array) -> None:

@@ -43,7 +43,8 @@ def load(task: str, seed: int, is_drawn: bool) -> flat.Flat:
   takes_seed = _takes(function, 'seed')
   if takes_seed:
     keywords['seed'] = seed
-  if is_drawn and _takes(function, 'render_mode'):
+  # Who passes any keyword on takes this one; Gymnasium's take no seed so.
+  if is_drawn and _takes(function, 'render_mode', passed_on=True):
     keywords['render_mode'] = 'rgb_array'
   with foreign.told(lambda: task):
     environment = function(**keywords)
@@ -111,9 +112,10 @@ def _import_file(path: str, task: str) -> types.ModuleType:
   return module
 
 
-def _takes(function: Callable[..., Any], keyword: str) -> bool:
+def _takes(function: Callable[..., Any], keyword: str,
+           passed_on: bool = False) -> bool:
   parameters = inspect.signature(function).parameters.values()
-  return any(x.kind is x.VAR_KEYWORD or (
+  return any(passed_on and x.kind is x.VAR_KEYWORD or (
       x.name == keyword and x.kind is not x.POSITIONAL_ONLY)
              for x in parameters)
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 # Scores of each task, leading shape [...]: one array [..., runs] a task.
 Scores = Sequence[np.ndarray]
+NUM_DRAWS = 9_999  # Of a permutation test, where not all can be tried.
 
 
 class Interval(NamedTuple):
@@ -110,7 +111,7 @@ def p_value(scores: np.ndarray, rivals: np.ndarray, *, seed: int) -> float:
   """Returns how probable a difference of means as large is by chance.
 
   By the permutation test, two-sided: how often runs that are shared out to the
-  two at random differ as much. Exact for few runs, else of 9,999 draws.
+  two at random differ as much. Exact for few runs, else of `NUM_DRAWS`.
 
   Args:
     scores: [runs].
@@ -119,7 +120,7 @@ def p_value(scores: np.ndarray, rivals: np.ndarray, *, seed: int) -> float:
   """
   return float(stats.permutation_test(
       (scores, rivals), lambda x, y, axis: np.mean(x, axis) - np.mean(y, axis),
-      vectorized=True, random_state=seed).pvalue)
+      vectorized=True, n_resamples=NUM_DRAWS, random_state=seed).pvalue)
 
 
 def _draw(runs: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator

@@ -151,7 +151,9 @@ def _chance(scores: Sequence[np.ndarray], rivals: Sequence[np.ndarray], *,
 
 def _least_p_value(num_scores: int, num_rivals: int) -> float:
   """Returns the p-value of scores that are all above those of the rival."""
-  return min(1.0, 2.0 / math.comb(num_scores + num_rivals, num_scores))
+  return min(1.0, 2.0 * max(
+      1.0 / math.comb(num_scores + num_rivals, num_scores),
+      1.0 / (aggregates.NUM_DRAWS + 1)))
 
 
 def _sizes(sizes: Sequence[tuple[int, int]]) -> str:

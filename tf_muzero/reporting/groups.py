@@ -16,9 +16,11 @@ _METHODS = {'@improvement.search_improvement': 'MuZero Unplugged',
             '@improvement.crr_improvement': 'critic-regularised regression'}
 # What does not make a method another: where, on what, how fast, how often.
 _IGNORED = ('RUN_DIRECTORY', 'DATASET', '.seed', '.strategy', '_jit',
-            'jit_compile', '.log_every', '.checkpoint_every', '.dataset',
-            '.parallel_searches', '.steps_per_execution', '.run_directory',
-            '.evaluate_every', '.intra_op_threads', '.profile')
+            'jit_compile', '.log_every', '.checkpoint_every', 'train.dataset',
+            'held_out.dataset', '.parallel_searches', '.steps_per_execution',
+            '.run_directory', '.evaluate_every', '.intra_op_threads',
+            '.profile', '.resume_from', '.num_processes', '.service',
+            '.data_dir', '.prepare', '.memory_mib')
 _NUM_NAMED = 3  # Settings that tell methods apart, in a name.
 
 

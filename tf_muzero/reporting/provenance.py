@@ -59,7 +59,8 @@ def evaluations(runs: Sequence[Run]) -> list[Block]:
         **run.evaluation, **run.evaluation.get('protocol', {})}.items():
       add(0, name, value)
     for name in run.settings if run.curve else ():
-      if name.startswith(('evaluate.during_training.', 'acting/')):
+      if name.startswith(('evaluate.during_training.', 'acting/')) and (
+          words.counts(run.settings, name)):
         add(1, name.rpartition('.')[2], words.resolve(run.settings, name))
   if not found:
     return []

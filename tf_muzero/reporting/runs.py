@@ -263,7 +263,8 @@ def _evaluation(path: str, task: run_directory.Task) -> dict[str, Any]:
     raise ValueError(f'{path} is damaged, remove it or evaluate again: '
                      f'{error!r}.') from error
   for name, own in (('task', task.name), ('action_repeat', task.action_repeat)):
-    if content.get(name, own) != own:
+    # Data that names no environment may be played by `evaluate --task`.
+    if task.name and content.get(name, own) != own:
       logging.warning('%s is of the %s %s, the run of %s; left out.', path,
                       name, content[name], own)
       return {}

@@ -51,6 +51,10 @@ _TABLE = (
     ('optimizers.adamw.warmup_steps', 'Learner steps of warm-up'),
     ('optimizers.adamw.weight_decay', 'Weight decay'),
     ('optimizers.adamw.gradient_clip', 'Largest norm of the gradient'),
+    ('optimizers.momentum.learning_rate', 'Learning rate, at most'),
+    ('optimizers.momentum.warmup_steps', 'Learner steps of warm-up'),
+    ('optimizers.momentum.weight_decay', 'Weight decay'),
+    ('optimizers.momentum.gradient_clip', 'Largest norm of the gradient'),
     ('train.train.optimizer_fn', 'Optimiser'),
     ('losses.LossWeights.policy', 'Weight of the policy loss'),
     ('losses.LossWeights.value', 'Weight of the value loss'),
@@ -85,13 +89,23 @@ def hyperparameters(settings: Settings) -> dict[str, str]:
   found: dict[str, str] = {}
   for name, words in _TABLE:
     value = resolve(settings, name)
-    if value is not None and words not in found:
+    if value is not None and words not in found and counts(settings, name):
       text = value_of(value)
       if text:
         found[words] = text
   if 'Learning rate' in found:
     found['Learning rate'] += ', cosine to zero'
   return found
+
+
+def counts(settings: Settings, name: str) -> bool:
+  """Returns whether a setting is not that of a search that nobody asks."""
+  search = name.rpartition('.')[0]
+  if not search.endswith(('mcts.search', 'gumbel.search')):
+    return True
+  user = ('modes.mcts.continuous_fn' if search.startswith('acting/') else
+          'pipeline.Reanalyse.search_fn')
+  return resolve(settings, user) in (None, 'None', f'@{search}')
 
 
 def evaluation(name: str) -> str:

@@ -4,6 +4,8 @@ import os
 import re
 from typing import Mapping, Optional, Sequence
 
+from absl import logging
+
 from tf_muzero.reporting import comparison
 from tf_muzero.reporting import groups as groups_lib
 from tf_muzero.reporting import runs as runs_lib
@@ -78,21 +80,27 @@ def _load(planned: Planned, num_steps: Optional[int]
   path = os.path.join(planned.directory, 'evaluation.json')
   if num_steps is None or not os.path.exists(path):
     return None
-  run = runs_lib.load(planned.directory)
+  try:
+    run = runs_lib.load(planned.directory)
+  except ValueError as error:
+    logging.warning('%s is left out of the report: %s', planned.name, error)
+    return None
   return run if run.evaluation.get('step', 0) >= num_steps else None
 
 
 def _groups(planned: Sequence[Planned], done: Mapping[str, runs_lib.Run]
             ) -> list[groups_lib.Group]:
-  """Returns a group for each variant and task."""
+  """Returns a group for each variant and task, in the order of the study."""
   members: dict[tuple[str, str, int], list[runs_lib.Run]] = {}
+  order = list(dict.fromkeys(x.variant.name for x in planned))
   for x in planned:
     if x.name in done:
       run = done[x.name]
       members.setdefault(
           (x.variant.name, run.task, run.action_repeat), []).append(run)
   return [groups_lib.Group(task, action_repeat, variant, tuple(runs))
-          for (variant, task, action_repeat), runs in members.items()]
+          for (variant, task, action_repeat), runs in sorted(
+              members.items(), key=lambda member: order.index(member[0][0]))]
 
 
 def _setup(planned: Sequence[Planned]) -> list[Block]:

@@ -18,6 +18,7 @@ from absl import logging
 
 PROGRAM = (sys.executable, '-m', 'tf_muzero')
 _POLL_SECONDS = 0.5
+_SECONDS_TO_SAVE = 60.0  # After SIGTERM.
 _PROMPT = ' $ '  # Before a command, in its log.
 _TAIL = 1 << 16  # Bytes of a log in which the last words are looked for.
 
@@ -85,7 +86,10 @@ def run(jobs: Sequence[Job], num_workers: int,
       for each in [x for x in running if x.process.poll() is not None]:
         running.remove(each)
         each.log.close()
-        reason = _why(each, received)
+        try:
+          reason = _why(each, received)
+        except (OSError, ValueError) as error:  # Of a file of that run.
+          reason = str(error)
         if reason:
           failures[each.job.name] = reason
           if not received:
@@ -97,7 +101,12 @@ def run(jobs: Sequence[Job], num_workers: int,
         if job is None:
           break
         pending.remove(job)
-        begun = _begin(job, program)
+        try:
+          begun = _begin(job, program)
+        except (OSError, ValueError) as error:
+          failures[job.name] = str(error)
+          logging.error('%s failed: %s', job.name, error)
+          continue
         if begun:
           running.append(begun)
           if received:  # While it began, and it was not told.
@@ -199,5 +208,10 @@ def _forwarded_signals(running: Sequence[_Running]) -> Iterator[list[int]]:
     for number, handler in before.items():
       signal.signal(number, handler)
     for each in running:  # Something was raised: none is left behind.
-      each.process.kill()
-      each.process.wait()
+      each.process.terminate()
+    for each in running:
+      try:
+        each.process.wait(_SECONDS_TO_SAVE)
+      except subprocess.TimeoutExpired:
+        each.process.kill()
+        each.process.wait()
