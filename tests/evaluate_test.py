@@ -157,7 +157,7 @@ def test_a_run_of_no_environment_tells_how_to_name_one(run, tmp_path):
   run_of = functools.partial(
       evaluate.evaluate, directory, agent_fn=lambda: _AGENT, modes=_MODES[:1],
       **_SETTINGS)
-  with pytest.raises(ValueError, match='names no environment: .* --task'):
+  with pytest.raises(ValueError, match='has no environment: .* --task'):
     run_of()
   assert run_of(task='catch')['task'] == 'catch'
 

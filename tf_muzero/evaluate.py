@@ -99,9 +99,6 @@ def evaluate(
   if video:
     paths.check_writable(video, 'video')
   task = task or source['task']
-  if not task:
-    raise ValueError(f'{directory!r} names no environment: name one by --task, '
-                     'such as --task=gymnasium:CartPole-v1.')
   environment_fn = evaluation.make_environment_fn(
       task, action_repeat=source['action_repeat'],
       random_start_steps=random_start_steps, spec=spec, max_steps=max_steps,

@@ -84,6 +84,9 @@ def make_environment_fn(
       own limit.
     is_drawn: whether there will be pictures of it, see `envs.render`.
   """
+  if not task:
+    raise ValueError('The run has no environment: name one by --task, such as '
+                     '--task=gymnasium:CartPole-v1.')
 
   def environment_fn(seed: int) -> dm_env.Environment:
     environment = envs.load(task, seed=seed, is_drawn=is_drawn)

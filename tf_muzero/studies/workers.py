@@ -86,10 +86,7 @@ def run(jobs: Sequence[Job], num_workers: int,
       for each in [x for x in running if x.process.poll() is not None]:
         running.remove(each)
         each.log.close()
-        try:
-          reason = _why(each, received)
-        except (OSError, ValueError) as error:  # Of a file of that run.
-          reason = str(error)
+        reason = _why(each, received)
         if reason:
           failures[each.job.name] = reason
           if not received:
@@ -162,9 +159,13 @@ def _why(each: _Running, received: Sequence[int]) -> str:
   """Returns why a command failed, empty if it did not."""
   code = each.process.returncode
   if code == 0:
-    each.stage.finish_fn()
+    try:
+      each.stage.finish_fn()
+      is_done = each.stage.is_done_fn()
+    except (OSError, ValueError) as error:  # Of a file of that run.
+      return str(error)
     # Else it would be done again and again.
-    return '' if each.stage.is_done_fn() else (
+    return '' if is_done else (
         f'{as_line(each.stage.command[:2])} ended, but not all is done; see '
         f'{each.job.log}')
   how = (f'killed by {signal.Signals(-code).name}' if code < 0
