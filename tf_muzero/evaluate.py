@@ -253,7 +253,7 @@ def during_training(
             policy, name, drawn_fn if name == filmed else environment_fn,
             num_episodes=num_episodes, num_environments=num_environments,
             seed=seed, render_fn=envs.render if name == filmed else None,
-            progress_fn=lambda _: poll_fn())
+            most_frames=video_lib.MOST_FRAMES, progress_fn=lambda _: poll_fn())
         if name == filmed:
           metrics[f'film/{name}'] = tensorboard.Film(
               *video_lib.film(result.rollout.frames))

@@ -105,6 +105,13 @@ def test_frames_are_of_the_first_episode():
   assert all(environment is seen[0] for environment in seen)
 
 
+def test_few_frames_of_a_long_episode_are_as_far_apart_as_each_other():
+  render = lambda environment: environment._remaining  # pylint: disable=protected-access
+  whole = _run(1, 1, render_fn=render).frames
+  assert len(whole) > 3
+  assert _run(1, 1, render_fn=render, most_frames=3).frames == whole[::2]
+
+
 def test_progress_counts_decisions():
   counts = []
   result = _run(4, 2, progress_fn=counts.append)

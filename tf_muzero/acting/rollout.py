@@ -17,7 +17,8 @@ class Rollout(NamedTuple):
     returns: [N] float64 sums of rewards, not discounted.
     lengths: [N] int64 decisions.
     seeds: [N] int64, what each episode's environment was made with.
-    frames: pictures of episode 0, [H, W, 3] uint8 each, or empty.
+    frames: pictures of episode 0, [H, W, 3] uint8 each, or empty; as far apart
+      as each other.
   """
   returns: np.ndarray
   lengths: np.ndarray
@@ -29,6 +30,7 @@ def run_episodes(
     policy: Any, environment_fn: Callable[[int], dm_env.Environment], *,
     num_episodes: int, num_environments: int, seed: int,
     render_fn: Optional[Callable[[dm_env.Environment], np.ndarray]] = None,
+    most_frames: Optional[int] = None,
     progress_fn: Optional[Callable[[int], None]] = None) -> Rollout:
   """Returns N whole episodes.
 
@@ -45,6 +47,8 @@ def run_episodes(
     num_environments: episodes played at once, the policy's batch.
     seed: of the environments and of the policy.
     render_fn: draws the environment, for frames of episode 0.
+    most_frames: that are kept of a long episode, which may have gigabytes:
+      every second one, or every fourth; None for all.
     progress_fn: called with the number of decisions made in a step.
   """
   for name, number in (('num_episodes', num_episodes),
@@ -56,7 +60,8 @@ def run_episodes(
   slots = [_Slot(i, environment_fn(int(seeds[i]))) for i in range(batch_size)]
   next_episode = batch_size
   returns, lengths = np.zeros(num_episodes), np.zeros(num_episodes, np.int64)
-  frames = [render_fn(slots[0].environment)] if render_fn else []
+  frames = _Frames(render_fn, most_frames)
+  frames.add(slots[0].environment)
   state = seeded_state(policy, batch_size, seed)
   while any(slot.is_running for slot in slots):
     action, state = policy.act(
@@ -68,8 +73,8 @@ def run_episodes(
       slot.step(action[i])
       returns[slot.episode] += slot.time_step.reward
       lengths[slot.episode] += 1
-      if render_fn and slot.episode == 0:
-        frames.append(render_fn(slot.environment))
+      if slot.episode == 0:
+        frames.add(slot.environment)
       if not slot.is_running:
         slot.environment.close()
         if next_episode < num_episodes:
@@ -78,7 +83,7 @@ def run_episodes(
           next_episode += 1
     if progress_fn:
       progress_fn(len(running))
-  return Rollout(returns, lengths, seeds, frames)
+  return Rollout(returns, lengths, seeds, frames.kept)
 
 
 def seeded_state(policy: Any, batch_size: int, seed: int) -> Any:
@@ -99,6 +104,27 @@ def episode_seeds(seed: int, num_episodes: int) -> np.ndarray:
   sequences = np.random.SeedSequence(seed).spawn(num_episodes)
   return np.array(
       [s.generate_state(1)[0] >> 1 for s in sequences], np.int64)
+
+
+class _Frames:
+  """Pictures of an episode, as far apart as each other."""
+
+  def __init__(
+      self, render_fn: Optional[Callable[[dm_env.Environment], np.ndarray]],
+      most: Optional[int]):
+    self.kept: list[np.ndarray] = []
+    self._render_fn = render_fn
+    self._most = most
+    self._num_seen, self._stride = 0, 1
+
+  def add(self, environment: dm_env.Environment) -> None:
+    """Draws the environment, if a picture is due and any is wanted."""
+    if self._render_fn and self._num_seen % self._stride == 0:
+      self.kept.append(self._render_fn(environment))
+      if self._most and len(self.kept) > self._most:
+        self.kept = self.kept[::2]
+        self._stride *= 2
+    self._num_seen += 1
 
 
 class _Slot:

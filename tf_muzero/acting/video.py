@@ -11,6 +11,8 @@ from PIL import Image
 
 from tf_muzero import paths
 
+MOST_FRAMES = 200  # Of a film.
+
 
 def check_path(path: str) -> None:
   """Raises an error where `write` could not write this file."""
@@ -39,7 +41,7 @@ def write(path: str, frames: Sequence[np.ndarray], frames_per_second: int
     _write_mp4(path, frames, frames_per_second)
 
 
-def film(frames: Sequence[np.ndarray], *, most_frames: int = 200,
+def film(frames: Sequence[np.ndarray], *, most_frames: int = MOST_FRAMES,
          width: int = 240) -> tuple[bytes, int, int]:
   """Returns a small GIF of an episode, its width and its height, in pixels.
 
