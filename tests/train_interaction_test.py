@@ -16,6 +16,7 @@ from tf_muzero import collect
 from tf_muzero.acting import interaction as interaction_lib
 from tf_muzero.acting import replay
 from tf_muzero.acting import rounds
+from tf_muzero.acting import schedules
 from tf_muzero.data import episodes
 from tf_muzero.data import writing
 from tf_muzero.envs import behaviours
@@ -120,6 +121,15 @@ def test_what_was_played_is_learned_from_again(tmp_path):
   with pytest.raises(ValueError, match='its weight is 0'):
     _run('some', str(tmp_path / 'other'), 4, 0.5, deterministic=False,
          sources=sources)
+
+
+def test_sources_that_fall_to_nothing_are_refused_before_work(tmp_path):
+  fading = replay.Sources(
+      schedules.linear(first=1.0, last=0.0, num_steps=4), 0.0, 0.0,
+      recent_steps=60, best_steps=20)
+  with pytest.raises(ValueError, match='all are 0 at learner step 7'):
+    _run('some', str(tmp_path / 'run'), 8, 0.5, deterministic=False,
+         sources=fading)
 
 
 def test_a_service_searches_what_was_played(tmp_path):

@@ -51,7 +51,8 @@ def arguments(given: Mapping[str, Any]) -> None:
   ranges.within(0, 1, reanalyse_fraction=given['reanalyse_fraction'])
   passes.check(given['num_steps'], given['reanalyse_fraction'],
                given['interaction'])
-  _check_sources(given['interaction'], given['deterministic'])
+  _check_sources(
+      given['interaction'], given['deterministic'], given['num_steps'])
   ranges.from_to(0, 1, target_decay=given['target_decay'])
   precision.policy(given['compute_dtype'])
   if given['checkpoint_every'] % given['snapshot_every']:
@@ -89,11 +90,15 @@ def length(given: Mapping[str, Any], content: Mapping[str, Any]) -> int:
 
 
 def _check_sources(interaction: Optional[interaction_lib.Interaction],
-                   deterministic: bool) -> None:
-  if interaction and interaction.sources and deterministic:
+                   deterministic: bool, num_steps: passes.Length) -> None:
+  if not interaction or not interaction.sources:
+    return
+  if deterministic:
     raise ValueError(
         'deterministic needs interaction.sources = None: what was played after '
         'a checkpoint is not forgotten by a run that resumes from it.')
+  if not isinstance(num_steps, str):  # Weights may fall to 0 in the end.
+    interaction.sources.at(num_steps - 1)
 
 
 def functions(
