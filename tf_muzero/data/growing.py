@@ -119,12 +119,12 @@ class GrowingDataset:
     """Returns what the dataset has, as `load_episodes` does, by round."""
     if not tf.io.gfile.exists(os.path.join(self._directory, _INFO)):
       return []  # Nor is there one where the first write was stopped.
-    stored = episodes_lib.load_episodes(
-        episodes_lib.open_dataset(self._directory))
-    # What stopped a write may have left a round that is not described yet.
+    dataset = episodes_lib.open_dataset(self._directory)
+    stored = episodes_lib.load_episodes(dataset)
+    # What stopped a write may have left TFDS's description behind this one.
+    counts = [len(part.numbers) for part in dataset.parts]
     rounds, steps = (np.repeat(
-        [getattr(file, name) for file in self._files],
-        [file.episodes for file in self._files])[:len(stored)]
+        [getattr(file, name) for file in self._files[:len(counts)]], counts)
                      for name in ('round', 'learner_step'))
     return [Played(int(rounds[i]), int(steps[i]), stored[i])
             for i in np.argsort(rounds, kind='stable')]
