@@ -182,6 +182,14 @@ def test_settings_of_files_are_refused(directory, settings):
     episodes_lib.from_rlds(stored(directory), reading=Reading(**settings))
 
 
+@pytest.mark.parametrize('metadata, message', [
+    ({'task': 3}, 'task must be a text, got 3'),
+    ({'action_repeat': '4'}, "action_repeat must be an integer >= 1, got '4'")])
+def test_metadata_that_means_nothing_is_told(directory, metadata, message):
+  with pytest.raises(ValueError, match=message):
+    episodes_lib.from_rlds(stored(directory), metadata=metadata)
+
+
 def test_reading_is_given_once(directory):
   dataset = episodes_lib.from_rlds(stored(directory))
   assert episodes_lib.open_dataset(dataset) is dataset

@@ -90,8 +90,7 @@ def from_rlds(dataset: tf.data.Dataset, *,
   name = name or 'dataset'
   return _within_budget(action_values.complete(Dataset(
       directory='', name=name, **understood._asdict(),
-      task=metadata.get('task', known.task),
-      action_repeat=metadata.get('action_repeat', 1), metadata=metadata,
+      **_environment(metadata, known), metadata=metadata,
       split='',
       parts=(files.Part(name, np.arange(metadata['num_episodes'])),),
       reading=reading, oddities=known.oddities,
@@ -128,12 +127,24 @@ def _open_files(name: str, reading: Reading) -> Dataset:
   return _within_budget(action_values.complete(Dataset(
       directory=directory,
       name='/'.join(filter(None, [info.name, info.config_name])),
-      task=metadata.get('task', known.task),
-      action_repeat=metadata.get('action_repeat', 1), metadata=metadata,
+      **_environment(metadata, known), metadata=metadata,
       split=split, parts=parts, reading=reading, oddities=known.oddities,
       approximate_steps=approximate_steps, **understood._replace(tellings=(
           *understood.tellings,
           *subsets.describe_splits(info.splits, split, reading)))._asdict())))
+
+
+def _environment(metadata: Mapping[str, Any], known: public.Known
+                 ) -> dict[str, Any]:
+  """Returns the task and the action repeat that metadata tells."""
+  task = metadata.get('task', known.task)
+  action_repeat = metadata.get('action_repeat', 1)
+  if not isinstance(task, str):
+    raise ValueError(f'metadata: task must be a text, got {task!r}.')
+  if not isinstance(action_repeat, int) or action_repeat < 1:
+    raise ValueError('metadata: action_repeat must be an integer >= 1, got '
+                     f'{action_repeat!r}.')
+  return {'task': task, 'action_repeat': action_repeat}
 
 
 def _check_elements(dataset: tf.data.Dataset, reading: Reading) -> None:
