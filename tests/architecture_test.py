@@ -17,7 +17,7 @@ _PIPELINE = ['envs', 'data', 'conversion', 'networks', 'search', 'reanalyse',
              'learning', 'acting', 'reporting', 'studies']
 _SHARED = {'types', 'actions', 'rng', 'ranges', 'devices', 'metrics',
            'json_lines', 'whole_files', 'progress', 'paths', 'pictures',
-           'cluster', 'quiet', 'keras2'}
+           'processes', 'cluster', 'quiet', 'keras2'}
 _CONFIG = {'config'}  # For cli and the list of commands alone.
 
 

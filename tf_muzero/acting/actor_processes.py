@@ -21,6 +21,7 @@ import weakref
 from absl import logging
 import dm_env
 
+from tf_muzero import processes
 from tf_muzero.acting import actors as actors_lib
 from tf_muzero.acting.actors import EnvironmentFn
 from tf_muzero.types import Nest
@@ -175,11 +176,7 @@ class _Worker:
 
   def wait_for_end(self) -> None:
     """Waits, and ends it if it does not end by itself."""
-    try:
-      self.process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-      self.process.kill()
-      self.process.wait()
+    processes.wait_or_kill(self.process, _GRACE)
 
   def _send(self, message: object) -> None:
     with self._lock:

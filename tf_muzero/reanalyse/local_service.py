@@ -11,6 +11,8 @@ import weakref
 from absl import logging
 import tensorflow as tf
 
+from tf_muzero import processes
+
 WARNING = ('The servers of tf.data listen on all interfaces and ask nobody who '
            'he is: close their ports to others. docs/service.md')
 _LOOK_EVERY = 0.5  # Seconds.
@@ -116,11 +118,7 @@ def _end(workers: list[_Worker], stopping: threading.Event,
   for worker in workers:
     worker.process.terminate()
   for worker in workers:
-    try:
-      worker.process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
-      worker.process.kill()
-      worker.process.wait()
+    processes.wait_or_kill(worker.process, _GRACE)
 
 
 def _free_port() -> int:

@@ -16,6 +16,8 @@ from typing import Any, Callable, IO, Iterator, NamedTuple, Optional, Sequence
 
 from absl import logging
 
+from tf_muzero import processes
+
 PROGRAM = (sys.executable, '-m', 'tf_muzero')
 _POLL_SECONDS = 0.5
 _SECONDS_TO_SAVE = 60.0  # After SIGTERM.
@@ -211,8 +213,4 @@ def _forwarded_signals(running: Sequence[_Running]) -> Iterator[list[int]]:
     for each in running:  # Something was raised: none is left behind.
       each.process.terminate()
     for each in running:
-      try:
-        each.process.wait(_SECONDS_TO_SAVE)
-      except subprocess.TimeoutExpired:
-        each.process.kill()
-        each.process.wait()
+      processes.wait_or_kill(each.process, _SECONDS_TO_SAVE)
