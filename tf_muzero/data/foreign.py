@@ -35,9 +35,9 @@ def kind_of(path: str) -> Optional[str]:
 def find_minari(path: str) -> str:
   """Returns the directory with the data of a Minari dataset there, or ''."""
   for directory in (path, os.path.join(path, 'data')):
-    files = os.path.join(directory, _MINARI_METADATA), os.path.join(
-        directory, 'features.json')  # Datasets of TFDS may have both.
-    if os.path.exists(files[0]) and not os.path.exists(files[1]):
+    names = os.listdir(directory) if os.path.isdir(directory) else ()
+    # Datasets of TFDS may have metadata, too.
+    if _MINARI_METADATA in names and 'features.json' not in names:
       return directory
   return ''
 
