@@ -1,12 +1,13 @@
-"""Compiles the train step and the search for TPUs, on a machine without one.
+"""Compiles what a TPU is to run, on a machine without one.
 
   python -m tools.compile_for_tpu --name=Atari --observation=84x84x1 \\
       --num_actions=18 --gin_file=gin/experiment/atari.gin \\
       --gin_file=gin/hardware/tpu.gin
 
-Traces both under a real TPUStrategy of made-up devices, says which operations a
-TPU does not have, lowers one replica's program and compiles it with libtpu: the
-compiler that TPUs use, which needs an environment of its own,
+Traces train step, what writes into the store, and search under a real
+TPUStrategy of made-up devices, says which operations a TPU does not have, lowers
+one replica's program and compiles it with libtpu: the compiler that TPUs use,
+which needs an environment of its own,
 
   python3.11 -m venv .venv_libtpu
   .venv_libtpu/bin/pip install -r tools/ahead_of_time/requirements.txt
@@ -34,7 +35,8 @@ from tools.ahead_of_time import programs
 
 _NAME = flags.DEFINE_string('name', 'program', 'Of the rows of the table.')
 _CHIPS = flags.DEFINE_list('chips', list(chips_lib.CHIPS), 'To compile for.')
-_PROGRAMS = flags.DEFINE_list('programs', ['train_step', 'search'], 'Which.')
+_PROGRAMS = flags.DEFINE_list(
+    'programs', ['train_step', 'write', 'search'], 'Which.')
 _COMPILER = flags.DEFINE_string(
     'compiler', '.venv_libtpu/bin/python', 'Python that has libtpu.')
 _RESULTS = flags.DEFINE_string(
@@ -57,7 +59,7 @@ def compile_for(settings: programs.Settings, task: programs.Task, name: str,
     settings: arguments of `train.train`.
     task: what is learned from.
     name: of the rows.
-    program: `train_step` or `search`.
+    program: `train_step`, `write` or `search`.
     chips: see `chips.CHIPS`; all with the same number of devices.
     compiler: Python that has libtpu.
   """
@@ -68,22 +70,24 @@ def compile_for(settings: programs.Settings, task: programs.Task, name: str,
   unsupported = op_table.unsupported(concrete)
   results = _run_compiler(concrete, chips, compiler, not is_search)
   reanalyse = settings['reanalyse']
+  size = {
+      'train_step': settings['batch_size'],
+      'write': reanalyse.segments_per_search * reanalyse.windows_per_segment,
+      'search': reanalyse.segments_per_search * (
+          reanalyse.windows_per_segment + settings['unroll_steps']
+          + reanalyse.td_steps),
+  }[program] // num_replicas
   if is_search:
-    size = reanalyse.segments_per_search * (
-        reanalyse.windows_per_segment + settings['unroll_steps']
-        + reanalyse.td_steps)
     before = _run_compiler(
         programs.roots(settings, task, made_up_tpu.strategy(1)), chips[:1],
         compiler, False)[0]
   rows = []
   for result in results:
     row = {'name': name, 'program': program, 'unsupported': unsupported,
-           'replicas': num_replicas,
-           'size': settings['batch_size'] // num_replicas, **result}
+           'replicas': num_replicas, 'size': size, **result}
     if 'error' not in result:
       row['work'] = (result['flops'], result['bytes'])
     if is_search:
-      row['size'] = size
       if 'error' in before:  # Without it, nothing tells what a loop counts.
         row['error'] = before['error']
       elif 'error' not in result:

@@ -150,20 +150,63 @@ class Store:
       ended = tf.constant(0.0, tf.float64)
     seconds = {name: tf.constant(0.0, tf.float64) for name in (
         'waited', *timing.names(self._parts[0].source.spec))}
-    for part in reversed(self._parts):
-      seconds = self._fill(part, ended, seconds)
+    for index, part in reversed(list(enumerate(self._parts))):
+      seconds = self._fill(index, ended, seconds)
       part.left.assign_sub(part.share)
     number = self._num_draws.read_value()
     self._num_draws.assign_add(1)
-    return self._strategy.run(self._draw, (number,)), {
+    return self._strategy.run(self.draw, (number,)), {
         name: tf.cast(x, tf.float32) for name, x in seconds.items()}
+
+  def insert(self, index: int, element: Any, added: tf.Tensor) -> None:
+    """In a replica: writes segments of a source, of which it got `added`."""
+    part, replica = self._parts[index], self._replica()
+    if self._gives_whole() and self._local_replicas > 1:
+      element = tf.nest.map_structure(
+          lambda x: tf.reshape(
+              x, [self._local_replicas, part.num_new, *x.shape[1:]])[
+                  replica - self._first_replica], element)
+    added = tf.cast(added, tf.int32)
+    number = added // part.num_new * self._num_replicas + replica
+    first, end = part.slots
+    slots = first + (added + tf.range(part.num_new)) % (end - first)
+    self._rows.write(slots, self._searched(part.source, element, number))
+
+  def draw(self, number: tf.Tensor) -> Window:
+    """In a replica: returns its windows of the learner step of that number."""
+    cutting = self._cutting
+    share = self.batch_size // self._num_replicas
+    replica = self._replica()
+    seed = rng.fold_in(
+        rng.seed(self._seed, _STREAM),
+        tf.cast(number, tf.int32) * self._num_replicas + replica)
+    weights = self._rows.weights()
+    drawn = [
+        sampling.draw(
+            rng.fold_in(seed, i), weights[part.slots[0]:part.slots[1]], share)
+        for i, part in enumerate(self._parts)]
+    slots, start, importance = drawn[0]
+    if len(self._parts) > 1:  # Whose windows are the first ones.
+      size = self._parts[0].source.batch_size
+      is_first = tf.range(share) < (
+          size * (replica + 1) // self._num_replicas
+          - size * replica // self._num_replicas)
+      slots, start, importance = (tf.where(is_first, x, y) for x, y in zip(
+          drawn[0], (self._parts[1].slots[0] + drawn[1][0], *drawn[1][1:])))
+    windows = self._rows.cut(
+        slots, start, unroll_steps=cutting.unroll_steps,
+        keep_observations=cutting.keep_observations)
+    if not cutting.priority_exponent:
+      return windows._replace(importance=tf.ones_like(importance))
+    importance **= -cutting.importance_exponent
+    return windows._replace(importance=importance / tf.reduce_max(importance))
 
   def _make_part(self, source: Source) -> _Part:
     num_new = _segment_of(source.spec).reward.shape[0]
     wanted = -(-source.capacity // (
         self._cutting.windows_per_segment * self._local_replicas))
     first = self._parts[-1].slots[1] if self._parts else 0
-    # As `_draw` has it: what the sources before this one leave.
+    # As `draw` has it: what the sources before this one leave.
     until = source.batch_size + sum(
         part.source.batch_size for part in self._parts)
     begin, end = (until * (self._first_replica + i) // self._num_replicas
@@ -197,9 +240,10 @@ class Store:
       element = source.search_fn(element, number)
     return windows_lib.weighted(element, self._cutting)
 
-  def _fill(self, part: _Part, ended: tf.Tensor, seconds: dict[str, tf.Tensor]
+  def _fill(self, index: int, ended: tf.Tensor, seconds: dict[str, tf.Tensor]
             ) -> dict[str, tf.Tensor]:
     """Adds segments until a learner step's windows can be drawn."""
+    part = self._parts[index]
     num_slots = part.slots[1] - part.slots[0]
 
     def is_short(added, left, _):
@@ -211,7 +255,7 @@ class Store:
         element = next(part.iterator)
       waited = timing.now(element) - tf.maximum(asked, ended)
       num_windows, taken = self._look(element)
-      self._strategy.run(functools.partial(self._insert, part),
+      self._strategy.run(functools.partial(self.insert, index),
                          (element, added))
       # What fills it at first is not counted.
       left += tf.where(added < num_slots, tf.constant(0, tf.int64),
@@ -245,49 +289,6 @@ class Store:
   def _gives_whole(self) -> bool:
     """Whether a replica is given all, and takes its part."""
     return isinstance(self._parts[0].source.segments, tf.data.Dataset)
-
-  def _insert(self, part: _Part, element, added: tf.Tensor) -> None:
-    """Writes a replica's segments over the oldest ones of the part."""
-    replica = self._replica()
-    if self._gives_whole() and self._local_replicas > 1:
-      element = tf.nest.map_structure(
-          lambda x: tf.reshape(
-              x, [self._local_replicas, part.num_new, *x.shape[1:]])[
-                  replica - self._first_replica], element)
-    added = tf.cast(added, tf.int32)
-    number = added // part.num_new * self._num_replicas + replica
-    first, end = part.slots
-    slots = first + (added + tf.range(part.num_new)) % (end - first)
-    self._rows.write(slots, self._searched(part.source, element, number))
-
-  def _draw(self, number: tf.Tensor) -> Window:
-    """Returns a replica's windows of a learner step."""
-    cutting = self._cutting
-    share = self.batch_size // self._num_replicas
-    replica = self._replica()
-    seed = rng.fold_in(
-        rng.seed(self._seed, _STREAM),
-        tf.cast(number, tf.int32) * self._num_replicas + replica)
-    weights = self._rows.weights()
-    drawn = [
-        sampling.draw(
-            rng.fold_in(seed, i), weights[part.slots[0]:part.slots[1]], share)
-        for i, part in enumerate(self._parts)]
-    slots, start, importance = drawn[0]
-    if len(self._parts) > 1:  # Whose windows are the first ones.
-      size = self._parts[0].source.batch_size
-      is_first = tf.range(share) < (
-          size * (replica + 1) // self._num_replicas
-          - size * replica // self._num_replicas)
-      slots, start, importance = (tf.where(is_first, x, y) for x, y in zip(
-          drawn[0], (self._parts[1].slots[0] + drawn[1][0], *drawn[1][1:])))
-    windows = self._rows.cut(
-        slots, start, unroll_steps=cutting.unroll_steps,
-        keep_observations=cutting.keep_observations)
-    if not cutting.priority_exponent:
-      return windows._replace(importance=tf.ones_like(importance))
-    importance **= -cutting.importance_exponent
-    return windows._replace(importance=importance / tf.reduce_max(importance))
 
   def _replica(self) -> tf.Tensor:
     if self._num_replicas == 1:

@@ -1,8 +1,7 @@
 """The programs that a TPU is to run, traced under a TPUStrategy."""
 
-import dataclasses
 import functools
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple
 
 from dm_env import specs
 import numpy as np
@@ -18,7 +17,6 @@ from tf_muzero.reanalyse import store as store_lib
 from tf_muzero.search import execution
 from tf_muzero.types import Episode
 from tf_muzero.types import EnvironmentSpec
-from tf_muzero.types import Window
 
 # Arguments of `train.train` by name.
 Settings = Mapping[str, Any]
@@ -48,32 +46,62 @@ def make_trainer(settings: Settings, task: Task) -> trainer_lib.Trainer:
   return trainer
 
 
+def make_store(settings: Settings, task: Task,
+               strategy: tf.distribute.Strategy
+               ) -> tuple[store_lib.Store, Any]:
+  """Returns the store of what a host searches, and the spec of G segments."""
+  agent, reanalyse = settings['agent'], settings['reanalyse']
+  network = agent.make_network(task.spec, task.num_datapoints)
+  searched = pipeline.searched_segments(
+      _segments(settings, task), reanalyse,
+      agent.plan_with(network, task.spec), 'nowhere',
+      [v.shape for v in network.variables], seed=0, deterministic=True)
+  num_replicas = strategy.num_replicas_in_sync
+  of_a_replica = tf.nest.map_structure(
+      lambda x: tf.TensorSpec([x.shape[0] // num_replicas, *x.shape[1:]],
+                              x.dtype), searched.element_spec)
+  store = store_lib.Store(
+      [store_lib.Source(
+          searched, of_a_replica, settings['batch_size'],
+          reanalyse.store_windows, reanalyse.sample_reuse)],
+      reanalyse.cutting(agent, settings['unroll_steps'],
+                        settings['loss_weights'].needs_observations),
+      seed=0, strategy=strategy)
+  return store, searched.element_spec
+
+
 def train_step(settings: Settings, task: Task,
-               strategy: tf.distribute.Strategy, window: Optional[Window] = None
+               strategy: tf.distribute.Strategy
                ) -> tf.types.experimental.ConcreteFunction:
-  """Returns one learner step of all replicas.
+  """Returns one learner step of all replicas: windows drawn, and learned from.
 
   Args:
     settings: how it learns.
     task: what from.
     strategy: of the replicas.
-    window: its spec, if it is known already; see `window_spec`.
   """
   with strategy.scope():
     trainer = make_trainer(settings, task)
-  num_replicas = strategy.num_replicas_in_sync
-  if settings['batch_size'] % num_replicas:
-    raise ValueError(f'batch_size must be a multiple of {num_replicas} '
-                     f'replicas, got {settings["batch_size"]}.')
+  store, _ = make_store(settings, task, strategy)
 
   @tf.function(autograph=False)
-  def step(window):
-    return strategy.run(trainer.train_step, (window,))
+  def step(number):
+    return strategy.run(
+        lambda number: trainer.train_step(store.draw(number)), (number,))
 
-  size = settings['batch_size'] // num_replicas
-  return step.get_concrete_function(tf.nest.map_structure(
-      lambda x: tf.TensorSpec([size, *x.shape], x.dtype),
-      window or window_spec(settings, task)))
+  return step.get_concrete_function(tf.TensorSpec([], tf.int64))
+
+
+def write(settings: Settings, task: Task, strategy: tf.distribute.Strategy
+          ) -> tf.types.experimental.ConcreteFunction:
+  """Returns what puts G searched segments into the store of all replicas."""
+  store, spec = make_store(settings, task, strategy)
+
+  @tf.function(autograph=False)
+  def step(element, added):
+    strategy.run(functools.partial(store.insert, 0), (element, added))
+
+  return step.get_concrete_function(spec, tf.TensorSpec([], tf.int64))
 
 
 def search(settings: Settings, task: Task, strategy: tf.distribute.Strategy
@@ -101,25 +129,6 @@ def roots(settings: Settings, task: Task, strategy: tf.distribute.Strategy
     return found[0]
 
   return _plan(settings, task, strategy, root_only)
-
-
-def window_spec(settings: Settings, task: Task) -> Window:
-  """Returns the spec of a window, as the store makes it."""
-  agent = settings['agent']
-  reanalyse = dataclasses.replace(settings['reanalyse'], store_windows=1)
-  network = agent.make_network(task.spec, task.num_datapoints)
-  searched = pipeline.searched_segments(
-      _segments(settings, task), reanalyse,
-      agent.plan_with(network, task.spec), 'nowhere',
-      [v.shape for v in network.variables], seed=0, deterministic=True)
-  store = store_lib.Store(
-      [store_lib.Source(searched, searched.element_spec, 1, 1, 1)],
-      reanalyse.cutting(agent, settings['unroll_steps'],
-                        settings['loss_weights'].needs_observations), seed=0)
-  next_windows = tf.function(store.next_windows, autograph=False)
-  windows, _ = next_windows.get_concrete_function().structured_outputs
-  return tf.nest.map_structure(
-      lambda x: tf.TensorSpec(x.shape[1:], x.dtype), windows)
 
 
 def _plan(settings, task, strategy, improvement_fn):
