@@ -4,10 +4,10 @@
       --num_actions=18 --gin_file=gin/experiment/atari.gin \\
       --gin_file=gin/hardware/tpu.gin
 
-Traces train step, what writes into the store, and search under a real
-TPUStrategy of made-up devices, says which operations a TPU does not have, lowers
-one replica's program and compiles it with libtpu: the compiler that TPUs use,
-which needs an environment of its own,
+Traces the train step, what writes into the store, and the search under a real
+TPUStrategy of made-up devices, says which operations a TPU does not have,
+lowers one replica's program and compiles it with libtpu: the compiler that TPUs
+use, which needs an environment of its own,
 
   python3.11 -m venv .venv_libtpu
   .venv_libtpu/bin/pip install -r tools/ahead_of_time/requirements.txt
