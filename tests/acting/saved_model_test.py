@@ -26,7 +26,8 @@ pytestmark = pytest.mark.usefixtures('quick_graphs')
 
 _AGENT = acting_toys.make_agent()
 _METADATA = acting_toys.METADATA
-
+_BOUNDED = specs.BoundedArray(
+    [2], np.float32, [0.0, -3.0], [5.0, 1.0], 'action')
 
 _save, _act = acting_toys.save_policy, acting_toys.act
 
@@ -35,6 +36,27 @@ _save, _act = acting_toys.save_policy, acting_toys.act
 def _continuous(tmp_path_factory):
   directory = str(tmp_path_factory.mktemp('saved') / 'policy')
   return (directory, *_save(directory, acting_toys.CONTINUOUS))
+
+
+@pytest.fixture(scope='module', name='loaded')
+def _loaded(continuous):
+  """Returns `continuous` as it is loaded; only read."""
+  return tf.saved_model.load(continuous[0])
+
+
+@pytest.fixture(scope='module', name='compiled')
+def _compiled(tmp_path_factory):
+  """Returns what acts in bounds of its own, compiled, and its plain twin."""
+  directory = str(tmp_path_factory.mktemp('compiled') / 'policy')
+  spec = acting_toys.CONTINUOUS._replace(action=_BOUNDED)
+  network = acting_toys.make_network(_AGENT, spec)
+  make = functools.partial(
+      policy_lib.make_policy, _AGENT, network, spec, mode=modes.sample())
+  policy = make(jit_compile=True)
+  plain = make(twin=policy)
+  model = _AGENT.plan_with(network, spec)
+  saved_model.save(directory, policy, model, {}, step=1, plain=plain)
+  return directory, policy, plain, model
 
 
 def test_verify_passes(continuous):
@@ -53,22 +75,9 @@ def test_verify_notices_other_weights(continuous):
     policy.assign(before)
 
 
-def test_discrete_actions(tmp_path):
-  directory = str(tmp_path / 'policy')
-  policy, _ = _save(directory, acting_toys.DISCRETE)
-  verification.verify(directory, policy, policy)
-
-
-def test_xla_inside_and_a_plain_graph_beside(tmp_path):
-  directory, spec = str(tmp_path / 'policy'), acting_toys.CONTINUOUS
-  network = acting_toys.make_network(_AGENT, spec)
-  make = functools.partial(
-      policy_lib.make_policy, _AGENT, network, spec, mode=modes.sample())
-  policy = make(jit_compile=True)
-  plain = make(twin=policy)
+def test_xla_inside_and_a_plain_graph_beside(compiled):
+  directory, policy, plain, _ = compiled
   assert plain.model_variables[0] is policy.model_variables[0]
-  saved_model.save(directory, policy, _AGENT.plan_with(network, spec), {},
-                   step=1, plain=plain)
   loaded = verification.verify(directory, policy, plain)
   for name, is_compiled in (('act', True), ('act_plain', False)):
     function = getattr(loaded, name).concrete_functions[0]
@@ -77,15 +86,14 @@ def test_xla_inside_and_a_plain_graph_beside(tmp_path):
   latency = verification.latency(loaded, policy, batch_sizes=[1, 2])
   assert sorted(latency) == ['act', 'act_plain']
   assert all(x > 0.0 for row in latency.values() for x in row.values())
-  observation = acting_toys.make_observation(spec, 2)
+  observation = acting_toys.make_observation(acting_toys.CONTINUOUS, 2)
   np.testing.assert_allclose(
       _act(loaded, observation),
       _act(loaded, observation, function='act_plain'),
       atol=1e-5)
 
 
-def test_seeds(continuous):
-  loaded = tf.saved_model.load(continuous[0])
+def test_seeds(loaded):
   observation = acting_toys.make_observation(acting_toys.CONTINUOUS, 2)
   is_first = tf.zeros([2], tf.bool)
   state = loaded.get_initial_state(batch_size=2)
@@ -129,14 +137,17 @@ def test_names_that_are_nested_odd_and_equal(tmp_path):
                              atol=1e-5)
 
 
-@pytest.mark.parametrize('action', [
-    specs.BoundedArray([2], np.float32, [0.0, -3.0], [5.0, 1.0], 'action'),
-    actions.Integers(3, start=1)], ids=['bounded', 'discrete'])
-def test_actions_are_the_environments_own(tmp_path, action):
-  directory = str(tmp_path / 'policy')
-  spec = acting_toys.CONTINUOUS._replace(action=action)
-  policy, model = _save(directory, spec, mode=modes.sample())
-  verification.verify(directory, policy, policy)
+@pytest.mark.parametrize('kind', ['bounded', 'discrete'])
+def test_actions_are_the_environments_own(kind, tmp_path, request):
+  if kind == 'bounded':
+    directory, policy, _, model = request.getfixturevalue('compiled')
+    spec = acting_toys.CONTINUOUS._replace(action=_BOUNDED)
+  else:
+    directory = str(tmp_path / 'policy')
+    spec = acting_toys.DISCRETE._replace(action=actions.Integers(3, start=1))
+    policy, model = _save(directory, spec, mode=modes.sample())
+    verification.verify(directory, policy, policy)
+  action = spec.action
   assert saved_model.spec_of({
       'observation': run_directory.nest_to_json(spec.observation),
       'action': run_directory.nest_to_json(action)}).action == action
@@ -163,23 +174,7 @@ def test_actions_are_the_environments_own(tmp_path, action):
       assert np.any(candidates > 1.0)  # More than networks have.
 
 
-def test_the_frame_stack_is_inside(tmp_path):
-  directory = str(tmp_path / 'policy')
-  spec = acting_toys.DISCRETE
-  policy, model = _save(
-      directory, spec, dataclasses.replace(_AGENT, frame_stack=3))
-  verification.verify(directory, policy, policy)
-  loaded = tf.saved_model.load(directory)
-  assert loaded.get_initial_state(batch_size=2).frames.shape == (2, 2, 4)
-  frames = np.random.default_rng(0).normal(size=[2, 3, 4]).astype('f')
-  stacked = frames.reshape([2, 12])
-  seed = rng.seed(9)
-  np.testing.assert_allclose(
-      loaded.initial_inference(frames, seed)['embedding'],
-      model.root_fn(policy.parameters, seed, stacked).embedding[0], atol=1e-5)
-
-
-def test_metadata(continuous):
+def test_metadata(continuous, loaded):
   directory = continuous[0]
   assert saved_model.is_saved_model(directory)
   assert saved_model.read_metadata(directory) == {
@@ -191,7 +186,6 @@ def test_metadata(continuous):
                          *((x, x) for x in ('float16', 'int32', 'int64',
                                             'uint8', 'bool')))],
       'signature_names': {'position': 'position', 'velocity': 'velocity'}}
-  loaded = tf.saved_model.load(directory)
   inside = loaded.get_metadata()
   assert inside['action_repeat'].numpy() == 4
   assert inside['task'].numpy() == b'toy'
@@ -204,9 +198,8 @@ def test_no_saved_model(tmp_path):
     saved_model.read_metadata(str(tmp_path))
 
 
-def test_model_functions(continuous):
-  directory, policy, model = continuous
-  loaded = tf.saved_model.load(directory)
+def test_model_functions(continuous, loaded):
+  _, policy, model = continuous
   observation = acting_toys.make_observation(acting_toys.CONTINUOUS, 2)
   seed = rng.seed(9)
   flat = tf.concat([observation['position'], observation['velocity']], -1)
@@ -232,18 +225,21 @@ def test_model_functions(continuous):
         :].num_elements()
 
 
-def test_the_memory_of_a_value_prefix_is_the_callers(tmp_path):
+def test_frames_are_stacked_inside_and_the_memory_is_the_callers(tmp_path):
+  """The memory is that of a value prefix."""
   directory = str(tmp_path / 'policy')
   policy, model = _save(directory, acting_toys.DISCRETE, dataclasses.replace(
-      _AGENT, value_prefix=value_prefix.ValuePrefix(
+      _AGENT, frame_stack=3, value_prefix=value_prefix.ValuePrefix(
           num_steps=2, num_features=3, units=4)))
   verification.verify(directory, policy, policy)
   loaded = tf.saved_model.load(directory)
-  observation = acting_toys.make_observation(acting_toys.DISCRETE, 2)
+  assert loaded.get_initial_state(batch_size=2).frames.shape == (2, 2, 4)
+  frames = np.random.default_rng(0).normal(size=[2, 3, 4]).astype('f')
   seed, action = rng.seed(9), tf.constant([0, 1])
-  known = loaded.initial_inference(observation, seed)
+  known = loaded.initial_inference(frames, seed)
   embedding = model.root_fn(
-      policy.parameters, seed, observations.flatten(observation)).embedding
+      policy.parameters, seed, frames.reshape([2, 12])).embedding
+  np.testing.assert_allclose(known['embedding'], embedding[0], atol=1e-5)
   for recurrent in (loaded.recurrent_inference,
                     loaded.signatures['recurrent_inference']):
     known = recurrent(embedding=known['embedding'], memory=known['memory'],
