@@ -14,11 +14,11 @@ _LENGTHS = [3, 1, 8, 5, 2, 7, 4]  # In three files.
 _SKIP = Reading(on_bad_episode='skip')
 
 
-def files_of(directory, spec=data_toys.BOARD_SPEC):
-  """Writes seven episodes and returns their files."""
+def files_of(directory, spec=data_toys.BOARD_SPEC, lengths=_LENGTHS):
+  """Writes episodes, seven by default, and returns their files."""
   rng = np.random.default_rng(0)
   data_toys.write(
-      directory, [data_toys.play(rng, spec, length) for length in _LENGTHS],
+      directory, [data_toys.play(rng, spec, length) for length in lengths],
       spec, episodes_per_file=3)
   return sorted(directory.glob('*tfrecord*'))
 
@@ -53,17 +53,22 @@ def test_damage_is_an_error_that_names_the_file(tmp_path):
     assert words in error.value.message
 
 
-@pytest.mark.parametrize('damage, kept, lost', [
-    (flip, [3, 1, 8, 5, 2, 4], '1 episodes of'),
-    (lambda file: flip(file, 30), [3, 1, 8, 4], '3 episodes of'),
-    (truncate, [3, 1, 8, 5, 2, 4], '1 episodes of'),
-    (remove, [3, 1, 8, 4], '3 episodes of')])
-def test_the_rest_of_a_damaged_file_is_skipped(
-    tmp_path, capfd, damage, kept, lost):
-  damage(files_of(tmp_path / 'toy')[1])
+def test_the_rest_of_a_damaged_file_is_skipped(tmp_path, capfd):
+  """Of four files, each damaged in its own way, between whole ones."""
+  lengths, damages = list(range(1, 19)), [
+      flip, lambda file: flip(file, 30), truncate, remove]
+  for file, damage in zip(
+      files_of(tmp_path / 'toy', lengths=lengths)[1:], damages):
+    damage(file)
+  kept = [1, 2, 3, 4, 5, 10, 11, 16, 17, 18]
+  capfd.readouterr()
   assert stream(tmp_path / 'toy', _SKIP) == kept
-  told = capfd.readouterr().err
-  assert f'Cannot be read: {lost}' in told and '00001' in told
+  told = [line for line in capfd.readouterr().err.splitlines()
+          if 'Cannot be read: ' in line]
+  assert len(told) == 4
+  for number, (lost, line) in enumerate(zip((1, 3, 1, 3), told)):
+    assert f'Cannot be read: {lost} episodes of' in line
+    assert f'0000{number + 1}' in line
   dataset = episodes_lib.open_dataset(str(tmp_path / 'toy'), _SKIP)
   assert [len(x.reward) - 1 for x in episodes_lib.load_episodes(dataset)] == (
       kept)
@@ -86,24 +91,33 @@ _ONE_RECORD = {
     'is_first': [True], 'is_last': [True], 'is_terminal': [False]}
 
 
-@pytest.mark.parametrize('change, words', [
+_BAD = [
     ({'reward': np.float32([1.0, np.nan, 0.0])},
      'step 1: reward is not finite'),
     ({'action': np.float64([[0.5], [-1.5], [0.0]])},
      'step 1: action is out of bounds'),
     (_NO_RECORDS, 'step 0: the episode has fewer than two records'),
     (_ONE_RECORD, 'step 0: the episode has fewer than two records'),
-    ({'is_last': [False, True, True]}, 'step 1: is_last is not true at'),
-])
-def test_bad_values(tmp_path, capfd, change, words):
-  directory = _raw(tmp_path, {}, change, {}, change)
-  with pytest.raises(tf.errors.InvalidArgumentError) as error:
-    stream(directory)
-  assert f'raw-train.tfrecord-00000, episode 1, {words}' in error.value.message
+    ({'is_last': [False, True, True]}, 'step 1: is_last is not true at')]
+
+
+def test_bad_values(tmp_path, capfd):
+  """Each kind twice, with a good episode of two steps before each."""
+  changes = [change for bad in (*_BAD, *_BAD) for change in ({}, bad[0])]
+  directory = _raw(tmp_path, *changes)
+  iterator = iter(episodes_lib.episodes(
+      episodes_lib.open_dataset(str(directory))))
+  wanted = [(1 + 2 * i, words) for i, (_, words) in enumerate((*_BAD, *_BAD))]
+  for number, words in wanted:
+    assert len(next(iterator).reward) == 3
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+      next(iterator)
+    assert f'raw-train.tfrecord-00000, episode {number}, {words}' in (
+        error.value.message)
   capfd.readouterr()
-  assert stream(directory, _SKIP) == [2, 2]
+  assert stream(directory, _SKIP) == [2] * len(wanted)
   told = capfd.readouterr().err
-  for number, total in ((1, 1), (3, 2)):
+  for total, (number, words) in enumerate(wanted, start=1):
     assert f'episode {number}, {words}' in told and f'{total} so far' in told
 
 
