@@ -10,7 +10,7 @@ from tf_muzero.data import skipping
 from tf_muzero.data import survey as survey_lib
 from tf_muzero.data.reading import Reading
 
-_LENGTHS = [3, 1, 8, 5, 2, 7, 4]  # In three files.
+_LENGTHS = (3, 1, 8, 5, 2, 7, 4)  # In three files.
 _SKIP = Reading(on_bad_episode='skip')
 
 
