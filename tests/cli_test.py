@@ -11,9 +11,21 @@ from tf_muzero import cli
 from tf_muzero.config import files
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# As tf-muzero runs its commands: tf_muzero is imported before TensorFlow.
-_AS_A_COMMAND = ('import runpy, tf_muzero; runpy.run_module('
-                 '"tests.cli_fakes", run_name="__main__", alter_sys=True)')
+# As tf-muzero runs its commands: tf_muzero is imported before TensorFlow, which
+# takes seconds, and here once for all.
+_AS_COMMANDS = """
+import os, runpy, sys
+import tf_muzero, tensorflow
+for name, arguments in {runs!r}.items():
+  process = os.fork()
+  if not process:
+    for stream in (1, 2):
+      os.dup2(os.open(f'{{name}}.{{stream}}', os.O_WRONLY | os.O_CREAT), stream)
+    sys.argv[1:] = arguments
+    runpy.run_module('tests.cli_fakes', run_name='__main__', alter_sys=True)
+    sys.exit()
+  print(name, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+"""
 
 
 @pytest.fixture(name='base')
@@ -126,25 +138,23 @@ def test_gin_looks_for_no_files_itself(tmp_path, monkeypatch, caplog):
 
 
 def test_the_command_line(tmp_path, base):
-  """Five processes, side by side: each has to import TensorFlow."""
+  """Five processes, of one that has imported TensorFlow."""
   runs = {
       'fine': (),
       'config': ('--gin_bindings=cli_fakes.command.num_stepz=3',),
       'value': ('--gin_bindings=STEPS=13',),
       'graph': ('--gin_bindings=STEPS=15',),
-      'nothing': None,
   }
-  processes = {
-      name: subprocess.Popen(  # pylint: disable=consider-using-with
-          [sys.executable, '-c', _AS_A_COMMAND, *(
-              [] if arguments is None else
-              [str(tmp_path / name), f'--gin_file={base}', *arguments])],
-          cwd=_ROOT, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-               for name, arguments in runs.items()}
-  texts = {name: process.communicate() for name, process in processes.items()}
-  said = {name: text[1] for name, text in texts.items()}
-  codes = {name: process.returncode for name, process in processes.items()}
-  assert codes == {'fine': 0, 'config': 1, 'value': 1, 'graph': 1, 'nothing': 1}
+  program = _AS_COMMANDS.format(runs={'nothing': [], **{
+      name: [str(tmp_path / name), f'--gin_file={base}', *arguments]
+      for name, arguments in runs.items()}})
+  codes = subprocess.run(
+      [sys.executable, '-c', program], cwd=tmp_path, check=True, text=True,
+      stdout=subprocess.PIPE, env={**os.environ, 'PYTHONPATH': _ROOT}).stdout
+  assert codes.splitlines() == [
+      'nothing 1', 'fine 0', 'config 1', 'value 1', 'graph 1']
+  said = {name: (tmp_path / f'{name}.2').read_text('utf8')
+          for name in (*runs, 'nothing')}
   assert said['fine'] == ''
   assert said['config'].startswith('Error: --gin_bindings=')
   assert said['config'].count('\n') == 1
@@ -153,7 +163,8 @@ def test_the_command_line(tmp_path, base):
   assert said['graph'] == (
       'Error: Bad episode: the 15th.\n(TF_MUZERO_DEBUG=1 shows where.)\n')
   assert said['nothing'] == ''
-  assert texts['nothing'][0].startswith('tf-muzero cli_fakes DIRECTORY [--op')
+  assert (tmp_path / 'nothing.1').read_text('utf8').startswith(
+      'tf-muzero cli_fakes DIRECTORY [--op')
   assert (tmp_path / 'fine' / 'operative_config.gin').exists()
   assert not (tmp_path / 'config').exists()
 
