@@ -26,10 +26,9 @@ _ACTIONS = {  # Dimensions; MuZero Unplugged, table 3.
     'cartpole_swingup': 1, 'finger_turn_hard': 2, 'fish_swim': 5,
     'manipulator_insert_ball': 5, 'manipulator_insert_peg': 5,
     'walker_stand': 6, 'walker_walk': 6, 'cheetah_run': 6, 'humanoid_run': 21}
-# One dimension, an entry to drop, matrices, many dimensions; the others are
-# like them, and are played alone.
-_LEARNED = ('cartpole_swingup', 'finger_turn_hard', 'manipulator_insert_ball',
-            'humanoid_run')
+# An entry to drop, matrices, many dimensions; the others are like them, or as
+# simple as the tasks that other tests learn, and are played alone.
+_LEARNED = ('finger_turn_hard', 'manipulator_insert_ball', 'humanoid_run')
 _LENGTH = 12  # Of an episode.
 _SMOKE = ['gin/hardware/smoke.gin']
 _SMALL = ['acting/mcts.search.num_simulations = 2']
@@ -137,7 +136,9 @@ def test_what_the_data_lacks_is_dropped_by_the_exported_policy_too(run):
   run_directory = run('finger_turn_hard')
   directory = cli.call(cli.configure(
       export.export, _files(run_directory, 'gin/export.gin'),
-      [*_SMALL, 'export.export.jit_compile = False'],
+      # Traced for many inputs, and a search is not what is looked at.
+      ['export.export.mode = @modes.sample()',
+       'export.export.jit_compile = False'],
       arguments={'directory': run_directory}))
   policy = tf.saved_model.load(directory)
   full = envs.load('dm_control:finger/turn_hard', seed=1)
