@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 
@@ -101,50 +100,74 @@ def test_errors_come_before_work(tmp_path):
     collect.collect(directory=str(tmp_path / 'new'), num_episodes=0, **settings)
 
 
-def _collect_until_stopped(directory, number):
-  """Sends a signal to a program that collects, when it has some episodes."""
-  program = textwrap.dedent(f'''
-      import time
-      from tf_muzero import collect
-      from tf_muzero.envs import behaviours
-      def start(setting, rng):
-        def act(time_step):
-          time.sleep(0.0002)
-          return behaviours.random_action(setting.spec.action, rng)
-        return act
-      collect.collect(
-          task='catch', directory={directory!r}, num_episodes=100_000,
-          behaviour=behaviours.Behaviour('slow', start), seed=1,
-          action_repeat=1, episodes_per_file=5)
-  ''')
-  with subprocess.Popen([sys.executable, '-c', program],
-                        stderr=subprocess.PIPE, text=True) as process:
-    stop = threading.Timer(240, process.kill)  # If it goes wrong.
+_SIGNALS = ('SIGINT', 'SIGTERM', 'SIGKILL')
+# Each collects in a process of its own, of one that has imported TensorFlow.
+_COLLECT = f"""
+import os, sys, time
+from tf_muzero import collect
+from tf_muzero.envs import behaviours
+def start(setting, rng):
+  def act(time_step):
+    time.sleep(0.0002)
+    return behaviours.random_action(setting.spec.action, rng)
+  return act
+names = {{}}
+for name in {_SIGNALS}:
+  process = os.fork()
+  if not process:
+    os.dup2(os.open(name + '.err', os.O_WRONLY | os.O_CREAT), 2)
+    collect.collect(
+        task='catch', directory=name + '/catch', num_episodes=100_000,
+        behaviour=behaviours.Behaviour('slow', start), seed=1,
+        action_repeat=1, episodes_per_file=5)
+    sys.exit()
+  names[process] = name
+  print(process, flush=True)
+for _ in range(3):
+  process, status = os.wait()
+  print(names[process], os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+@pytest.fixture(name='stopped', scope='module')
+def _stopped(tmp_path_factory):
+  """Returns name of a signal -> (directory, exit code, what was said).
+
+  Each program that collects gets its signal when it has some episodes.
+  """
+  parent = tmp_path_factory.mktemp('stopped')
+  with subprocess.Popen(
+      [sys.executable, '-c', _COLLECT], cwd=parent, stdout=subprocess.PIPE,
+      text=True, start_new_session=True) as program:
+    stop = threading.Timer(  # If it goes wrong.
+        240, os.killpg, [program.pid, signal.SIGKILL])
     stop.start()
-    parent = os.path.dirname(directory)
-    while not any('tfrecord-00002' in file
-                  for _, _, files in os.walk(parent) for file in files):
-      assert process.poll() is None, process.stderr.read()
-      time.sleep(0.05)
-    process.send_signal(number)
-    _, errors = process.communicate()
+    for name in _SIGNALS:
+      process = int(program.stdout.readline())
+      while not any('tfrecord-00002' in file
+                    for _, _, files in os.walk(parent / name)
+                    for file in files):
+        assert program.poll() is None, (
+            parent / f'{name}.err').read_text('utf8')
+        time.sleep(0.05)
+      os.kill(process, getattr(signal, name))
+    ended = dict(line.split() for line in program.stdout)
     stop.cancel()
-  return process.returncode, errors
+  return {name: (str(parent / name / 'catch'), int(ended[name]), (
+      parent / f'{name}.err').read_text('utf8')) for name in _SIGNALS}
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_keeps_what_is_complete(tmp_path, number):
-  directory = str(tmp_path / 'catch')
-  code, errors = _collect_until_stopped(directory, number)
-  assert code != 0 and number.name in errors
+@pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM'])
+def test_interrupted_keeps_what_is_complete(stopped, name):
+  directory, code, errors = stopped[name]
+  assert code != 0 and name in errors
   dataset = episodes.open_dataset(directory)
   assert len(episodes.load_episodes(dataset)) == dataset.num_episodes >= 15
-  assert os.listdir(tmp_path) == ['catch']
+  assert os.listdir(os.path.dirname(directory)) == ['catch']
 
 
-def test_killed_leaves_nothing_under_the_name(tmp_path):
-  directory = str(tmp_path / 'catch')
-  code, _ = _collect_until_stopped(directory, signal.SIGKILL)
+def test_killed_leaves_nothing_under_the_name(stopped):
+  directory, code, _ = stopped['SIGKILL']
   assert code == -signal.SIGKILL
   assert not os.path.exists(directory)
   collect.collect(  # And is not in the way.
