@@ -20,6 +20,8 @@ _CONTROL = {
     'finger_turn_hard': (10, 2), 'fish_swim': (24, 5), 'humanoid_run': (67, 21),
     'manipulator_insert_ball': (44, 5), 'manipulator_insert_peg': (44, 5),
     'walker_stand': (24, 6), 'walker_walk': (24, 6)}
+# An entry of its own, numbers and matrices; the others are as one of these.
+_READ = ('finger_turn_hard', 'humanoid_run', 'manipulator_insert_ball')
 
 
 def prepare(data_dir, name, examples):
@@ -95,7 +97,12 @@ def test_control_suite(tmp_path, task):
   assert dataset.task == 'dm_control:' + task.replace('_', '/', 1)
   assert dataset.spec.action.shape == (num_actions,)
   assert ('touch' in ''.join(dataset.oddities)) == (task == 'finger_turn_hard')
+  assert sum(int(np.prod(x.shape)) for x in dataset.spec.observation.values()
+             ) == width
+  if task not in _READ:
+    return
   found = episodes_lib.load_episodes(dataset)
+  assert len(found) == len(stored)
   for one, other in zip(found, stored):
     entries = other['steps']['observation']
     flat = np.concatenate([entries[key] for key in sorted(entries)], axis=1)
@@ -144,6 +151,8 @@ def test_atari(tmp_path, builder):
   assert cut.action.tolist() == [5, 6, 7, 0]
   assert cut.reward.tolist() == [0.0, 1.0, 0.0, 0.0]
   assert cut.discount.tolist() == [1.0] * 4
+  if builder != 'rlu_atari':
+    return  # Other features; they are corrected alike.
   assert episodes_lib.lengths(dataset).tolist() == [4, 3]
 
   over, cut = episodes_lib.load_episodes(episodes_lib.open_dataset(
