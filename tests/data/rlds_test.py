@@ -44,6 +44,12 @@ def stored(directory):
       split='train', shuffle_files=False)
 
 
+@pytest.fixture(name='dataset', scope='module')
+def _dataset(directory):
+  """Returns it opened, and its episodes counted."""
+  return episodes_lib.open_dataset(stored(directory))
+
+
 def _equal(one, other):
   return all(x.dtype == y.dtype and np.array_equal(x, y)
              for x, y in zip(one, other))
@@ -71,8 +77,7 @@ def test_it_is_what_the_files_are(tmp_path, spec):
   assert survey_lib.survey(dataset, 0.9) == survey_lib.survey(files, 0.9)
 
 
-def test_passes_are_shuffled_and_shared(directory):
-  dataset = episodes_lib.open_dataset(stored(directory))
+def test_passes_are_shuffled_and_shared(dataset):
   read = lambda seed: _lengths(episodes_lib.episodes(
       dataset, seed=seed, repeat=True).take(14).as_numpy_iterator())
   one, same, other = read(1), read(1), read(2)
@@ -83,8 +88,7 @@ def test_passes_are_shuffled_and_shared(directory):
                      for i in range(3)), [])) == sorted(_LENGTHS)
 
 
-def test_position_is_saved(tmp_path, directory):
-  dataset = episodes_lib.open_dataset(stored(directory))
+def test_position_is_saved(tmp_path, dataset):
   iterate = lambda: iter(episodes_lib.episodes(dataset, seed=3, repeat=True))
   one, other = iterate(), iterate()
   for _ in range(9):
@@ -121,7 +125,7 @@ def test_what_is_filtered_and_mapped_is_trained_on(directory, tmp_path):
 
 
 @_needs_rlds
-def test_windows_are_those_of_rlds(directory):
+def test_windows_are_those_of_rlds(directory, dataset):
   """Of K + 1 records, a window from each record that has K after it."""
   num_records = 4
   wanted = []
@@ -131,7 +135,7 @@ def test_windows_are_those_of_rlds(directory):
       wanted.append(window)
   found = []
   for segment in segments_lib.segments(
-      episodes_lib.episodes(episodes_lib.from_rlds(stored(directory))),
+      episodes_lib.episodes(dataset),
       windows_per_segment=1, unroll_steps=num_records - 1, td_steps=0):
     if segment.is_state.numpy().all():
       found.append(segment)
@@ -147,13 +151,13 @@ def test_windows_are_those_of_rlds(directory):
           getattr(ours, name)[is_transition], theirs[name][is_transition])
 
 
-def test_budgets(directory):
+def test_budgets(directory, dataset):
   read = lambda **settings: episodes_lib.load_episodes(
       episodes_lib.from_rlds(stored(directory), reading=Reading(**settings)))
   drawn = _lengths(read(max_episodes=3))
   assert len(drawn) == 3 and drawn != _lengths(read(max_episodes=3, seed=1))
   assert sum(_lengths(read(max_steps=12))) <= 12
-  assert len(read()) == 7
+  assert len(episodes_lib.load_episodes(dataset)) == 7
 
 
 @_needs_rlds
@@ -190,8 +194,7 @@ def test_metadata_that_means_nothing_is_told(directory, metadata, message):
     episodes_lib.from_rlds(stored(directory), metadata=metadata)
 
 
-def test_reading_is_given_once(directory):
-  dataset = episodes_lib.from_rlds(stored(directory))
+def test_reading_is_given_once(dataset):
   assert episodes_lib.open_dataset(dataset) is dataset
   with pytest.raises(ValueError, match='not at both'):
     episodes_lib.open_dataset(dataset, Reading(max_steps=3))
@@ -231,8 +234,7 @@ def test_what_does_not_fit_is_not_dealt_to_processes(directory):
     memory.hold(dataset, dealt=True)
 
 
-def test_episodes_to_shuffle_fit_in_memory(directory):
-  dataset = episodes_lib.open_dataset(stored(directory))
+def test_episodes_to_shuffle_fit_in_memory(dataset):
   assert dataset.shuffled_at_once(5) == 5
   # An episode has 3 + 2 + 1 + 1 numbers and three flags in a record.
   large = dataclasses.replace(
