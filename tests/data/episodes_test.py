@@ -26,6 +26,11 @@ def _directory(tmp_path_factory):
   return str(directory)
 
 
+@pytest.fixture(name='loaded', scope='module')
+def _loaded(directory):
+  return episodes_lib.load_episodes(episodes_lib.open_dataset(directory))
+
+
 def _played(spec):
   rng = np.random.default_rng(0)
   return [data_toys.play(rng, spec, length, is_terminal=bool(i % 2))
@@ -124,21 +129,20 @@ def test_position_is_restored_on_a_machine_with_other_cores(
         assert _equal(next(one), next(other))
 
 
-def test_statistics(directory):
+def test_statistics(directory, loaded):
   dataset = episodes_lib.open_dataset(directory)
   survey = survey_lib.survey(dataset, 0.9)
   mean, deviation = survey.observation_mean, survey.observation_deviation
-  every = np.concatenate([
-      episode.observation for episode in episodes_lib.load_episodes(dataset)])
+  every = np.concatenate([episode.observation for episode in loaded])
   assert mean == pytest.approx(every.mean(0), rel=1e-5)
   assert deviation == pytest.approx(every.std(0), rel=1e-5)
 
 
 @pytest.mark.parametrize('num_steps', [1, 3, 100])
-def test_sums_of_rewards_in_a_row(directory, num_steps):
+def test_sums_of_rewards_in_a_row(directory, loaded, num_steps):
   dataset = episodes_lib.open_dataset(directory)
   sums = [episode.reward[:-1][first:first + number].sum()
-          for episode in episodes_lib.load_episodes(dataset)
+          for episode in loaded
           for first in range(len(episode.reward) - 1)
           for number in range(1, num_steps + 1)]
   assert survey_lib.survey(dataset, 0.9, num_steps).reward_sums == (
