@@ -48,7 +48,7 @@ def make_trainer(optimizer=None, steps_per_execution=1, jit_compile=False,
                  **kwargs):
   """Returns a compiled trainer, always with the same weights."""
   agent = agent_lib.Agent(
-      functools.partial(state.StateNetwork, num_blocks=1, width=8,
+      functools.partial(state.StateNetwork, num_blocks=0, width=8,
                         observation_horizon=3),
       _SUPPORT, _SUPPORT, 0.9, 3)
   tf.keras.utils.set_random_seed(1)
@@ -69,10 +69,10 @@ def make_trainer(optimizer=None, steps_per_execution=1, jit_compile=False,
   return trainer
 
 
-def make_clipped_trainer():
+def make_clipped_trainer(steps_per_execution=2, target_decay=0.5, **changes):
   """Returns one that clips the gradient of the whole batch at every step."""
   return make_trainer(keras.optimizers.SGD(0.1, global_clipnorm=0.5),
-                      steps_per_execution=2, target_decay=0.5)
+                      steps_per_execution, target_decay=target_decay, **changes)
 
 
 def fit(trainer, windows, num_steps, extra=()):
