@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import json
 import os
+import shutil
 from unittest import mock
 
 import numpy as np
@@ -50,7 +51,7 @@ def _assert_same_run(directory, other):
       tf.train.load_checkpoint(tf.train.latest_checkpoint(
           os.path.join(x, 'checkpoints'))) for x in (directory, other)]
   names = [name for name in readers[0].get_variable_to_shape_map()
-           if name.startswith(('network/', 'optimizer/'))]
+           if name.startswith(('network/', 'target/', 'optimizer/'))]
   assert len(names) > 100
   for name in names:
     np.testing.assert_array_equal(
@@ -63,10 +64,14 @@ def test_half_of_each_batch_is_fresh_and_a_resumed_run_is_the_same(tmp_path):
   collect.collect(
       task='catch', directory=dataset, num_episodes=12,
       behaviour=behaviours.uniform(), seed=1, action_repeat=1)
-  _run(dataset, whole, 20, 0.5)
-  _run(dataset, resumed, 12, 0.5)  # Two windows of a batch of four are fresh.
+  _run(dataset, whole, 20, 0.5)  # Two windows of a batch of four are fresh.
+  shutil.copytree(whole, resumed)
   # Wherever they are played.
-  _run(dataset, resumed, 20, 0.5, playing={'num_processes': 2})
+  trainer = _run(dataset, resumed, 20, 0.5, playing={'num_processes': 2},
+                 resume_from=12)
+  assert trainer.step == 20
+  aside = os.path.join(resumed, 'checkpoints', 'set_aside', 'after-12')
+  assert 'ckpt-20.index' in os.listdir(aside)
   _assert_same_run(whole, resumed)
   # Of 27 windows of a round, 27 fill the store; 2 x 20 / 2 more were played.
   assert {x['round'] for x in _lines(whole, 'interaction.jsonl')} == {0, 1}

@@ -23,10 +23,11 @@ from tf_muzero.networks import value_transform
 
 
 def make_agent(frame_stack: int = 1) -> agent_lib.Agent:
-  """Returns a tiny network and what it means."""
+  """Returns a tiny network and what it means; blocks would take long to trace.
+  """
   support = value_transform.Support(-2.0, 2.0, 11)
   return agent_lib.Agent(
-      functools.partial(state.StateNetwork, num_blocks=1, width=8),
+      functools.partial(state.StateNetwork, num_blocks=0, width=8),
       support, support, 0.9, 2, frame_stack)
 
 
