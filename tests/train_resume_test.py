@@ -15,6 +15,8 @@ from tf_muzero.learning import checkpoint_files
 from tf_muzero.learning import interruption
 from tf_muzero.learning import run_lock
 
+pytestmark = pytest.mark.usefixtures('quick_graphs')
+
 
 @pytest.fixture(scope='module', name='dataset')
 def _dataset(tmp_path_factory):
