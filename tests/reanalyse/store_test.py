@@ -90,8 +90,14 @@ def _names(batches):
   return np.concatenate([x.observation[:, 0, 0] for x in batches])
 
 
-def test_windows_are_slices_of_what_was_searched():
-  (batch,), _ = _draw(_store((_dataset(), {})), 1)
+@pytest.fixture(scope='module', name='drawn')
+def _drawn():
+  """Returns 20 batches of endless segments, and the seconds of each."""
+  return _draw(_store((_dataset(), {})), 20)
+
+
+def test_windows_are_slices_of_what_was_searched(drawn):
+  batch = drawn[0][0]
   for i, name in enumerate(batch.observation[:, 0, 0]):
     assert name % 10 < _L
     states = name + np.arange(_K + 1, dtype=np.float32)
@@ -118,8 +124,8 @@ def test_reuse_is_the_exact_ratio_of_windows_trained_on_to_searched(reuse):
   assert all(x['waited'] >= 0.0 for x in seconds)
 
 
-def test_the_newest_are_held():
-  batches, seconds = _draw(_store((_dataset(), {})), 20)
+def test_the_newest_are_held(drawn):
+  batches, seconds = drawn
   added = np.cumsum([round(x['search_seconds'] / 0.25) for x in seconds])
   for batch, number in zip(batches, added):
     segments = batch.observation[:, 0, 0] // 10
@@ -164,18 +170,22 @@ def test_batches_vary_as_independent_draws_do():
 
 
 @pytest.mark.parametrize('replicas', [1, 2])
-def test_every_batch_has_its_share_of_each_source(replicas):
+def test_every_batch_has_its_share_of_each_source_and_how_full_they_are(
+    replicas):
+  """Segments of the second have room for four windows each and have one."""
   strategy = _two_replicas() if replicas == 2 else None
   store = _store(
       (_dataset(), {'batch_size': 5}),
-      (_dataset(origin=1), {'batch_size': 3, 'sample_reuse': 1}),
+      (_dataset(origin=1, num_windows=1), {'batch_size': 3, 'sample_reuse': 1}),
       strategy=strategy)
   batches, seconds = _draw(store, 10, strategy)
   for batch in batches:
     assert np.sum(batch.snapshot_step) == 3 and len(batch.value) == 8
   # 4 segments fill each part; then 50 / 2 windows are needed, and 30 / 1.
   added = sum(x['search_seconds'] for x in seconds) / 0.25
-  assert 8 + (25 + 30) / _L <= added <= 8 + (25 + 30) / _L + 2 * 2
+  needed = 8 + 25 / _L + 30
+  assert needed <= added <= needed + 2 * 2
+  assert store.fill_shares() == [1.0, 0.25]
 
 
 def test_replicas_hold_different_segments():
@@ -286,14 +296,3 @@ def test_hosts_that_share_unevenly_have_what_they_draw():
         sources, _cutting(), seed=3, strategy=strategy, host=(index, 2))
     shares.append([x.share for x in store._parts])  # pylint: disable=protected-access
   assert shares == [[2, 2], [3, 1]]
-
-
-@pytest.mark.parametrize('replicas', [1, 2])
-def test_how_full_it_is(replicas):
-  """Of segments with room for four windows each that have one."""
-  strategy = _two_replicas() if replicas == 2 else None
-  store = _store((_dataset(), {'batch_size': 5}),
-                 (_dataset(num_windows=1), {'batch_size': 3}),
-                 strategy=strategy)
-  _draw(store, 1, strategy)
-  assert store.fill_shares() == [1.0, 0.25]
