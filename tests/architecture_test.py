@@ -187,13 +187,15 @@ def _datasets(tmp_path_factory):
 # Experiments that another test trains at smoke size.
 _ELSEWHERE = {
     'gin/experiment/atari_small.gin': 'tests/atari_test.py',
+    'gin/experiment/catch.gin': 'tests/catch_test.py',
     'gin/experiment/own_data.gin': 'tests/own_chain_test.py',
     'gin/experiment/rlu_control.gin': 'tests/rlu_control_test.py'}
 # Those that put together what others train: they are configured and checked.
 _NOT_TRAINED = [f'gin/experiment/{name}.gin' for name in (
-    'breakout_laptop_cloning', 'cartpole_swingup_every_step',
-    'cartpole_swingup_every_step_cloning', 'cartpole_swingup_filtered_cloning',
-    'catch_mixed', 'deep_sea_recent', 'rlu_control_cloning')]
+    'breakout_laptop_cloning', 'cartpole_swingup_cloning',
+    'cartpole_swingup_every_step', 'cartpole_swingup_every_step_cloning',
+    'cartpole_swingup_filtered_cloning', 'catch_mixed', 'deep_sea_recent',
+    'rlu_control_cloning')]
 
 
 def test_an_experiment_that_is_trained_elsewhere_is():
