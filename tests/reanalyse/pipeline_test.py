@@ -54,15 +54,22 @@ def _segments(kind):
       is_state=t <= num_transitions, is_transition=is_transition)
 
 
-def _windows(kind, directory, *, service=None, **changes):
-  """Returns one pass of windows, as NumPy."""
+@functools.lru_cache()
+def _agent(kind):
+  """Returns an agent and its network."""
   support = value_transform.Support(-2.0, 2.0, 11)
   agent = agent_lib.Agent(
-      functools.partial(state.StateNetwork, num_blocks=1, width=8),
+      functools.partial(state.StateNetwork, num_blocks=0, width=8),
       support, support, 0.9, _A)
   tf.keras.utils.set_random_seed(1)
   network = agent.make_network(_SPECS[kind])
   reanalyse_toys.shake(network)
+  return agent, network
+
+
+def _windows(kind, directory, *, service=None, **changes):
+  """Returns one pass of windows, as NumPy."""
+  agent, network = _agent(kind)
   snapshots.publish(
       directory, 17, [v.read_value() for v in network.variables])
   reanalyse = reanalyse_toys.reanalyse(
