@@ -13,6 +13,9 @@ import tensorflow as tf
 _CPU = tf.config.list_physical_devices('CPU')[0]
 tf.config.set_logical_device_configuration(
     _CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
+# TensorFlow starts, and tf.data keeps the options of now: `quick_graphs` would
+# else change what it computes, by a rounding, if it came first.
+tf.config.list_logical_devices()
 
 
 def pytest_collection_finish():

@@ -57,6 +57,7 @@ def run(dataset: sources.Stored, run_directory: str,
 
 if __name__ == '__main__':
   logging.set_verbosity(logging.INFO)
-  # As conftest.quick_graphs: some are compared bit for bit with runs of those.
+  # As in conftest: some are compared bit for bit with runs of those tests.
+  tf.config.list_logical_devices()
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
   run(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
