@@ -74,7 +74,7 @@ def _watch(where):
 
 _VECTORS = _View(
     specs.Array([2], np.float32),
-    functools.partial(state.StateNetwork, num_blocks=1, width=16), 1,
+    functools.partial(state.StateNetwork, num_blocks=0, width=16), 1,
     lambda where: np.eye(2, dtype=np.float32)[where], np.eye(2, dtype='f'))
 _FRAMES = _View(
     specs.Array([8, 8, 1], np.uint8),
