@@ -4,12 +4,15 @@ import glob
 import json
 import os
 import signal
+import types
 
 import pytest
+import tensorflow as tf
 
 from tests import train_runs
 from tf_muzero import collect
 from tf_muzero.envs import behaviours
+from tf_muzero.reanalyse import local_service
 from tf_muzero.reanalyse import service as service_lib
 
 pytestmark = pytest.mark.usefixtures('quick_graphs')
@@ -50,6 +53,47 @@ def test_what_fails_leaves_no_worker(monkeypatch):
       assert _children() and not service.closed.is_set()
       _ = 1 / 0
   assert not _children() and service.closed.is_set()
+
+
+def test_what_the_dispatcher_cannot_do_is_told_at_once(monkeypatch):
+  monkeypatch.setattr(service_lib, 'wait_for_dispatcher', lambda _: None)
+  monkeypatch.setattr(
+      service_lib, '_SERVICE', types.SimpleNamespace(
+          ShardingPolicy=types.SimpleNamespace(OFF=None),
+          distribute=lambda *_: lambda numbers: numbers.map(
+              lambda x: tf.debugging.check_numerics(0.0 / tf.cast(x, 'float32'),
+                                                    'Other version'))))
+  with pytest.raises(ValueError, match='grpc://a:1 gives nothing.*Other vers'):
+    service_lib.Service('grpc://a:1').wait()
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch, caplog):
+  monkeypatch.setattr(local_service.subprocess, 'Popen', _Ended)
+  # pylint: disable=protected-access
+  worker = local_service._Worker(0, 'grpc://a:1')
+  worker._early_ends = 5000  # Of a port that somebody else has by now.
+  worker.look_after()
+  assert 'ended with 1; started again in 60 s' in caplog.text
+  worker._start_at = 1e-9
+  monkeypatch.setattr(_Ended, '__init__', _refuse)
+  worker.look_after()
+  assert 'cannot be started; tried again in 60 s: No memory' in caplog.text
+
+
+class _Ended:
+  """A process that has ended."""
+
+  pid = 7
+
+  def __init__(self, *unused_args, **unused_kwargs):
+    pass
+
+  def poll(self):
+    return 1
+
+
+def _refuse(*unused_args, **unused_kwargs):
+  raise OSError('No memory')
 
 
 @pytest.mark.slow

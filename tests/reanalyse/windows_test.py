@@ -98,3 +98,13 @@ def test_windows_hold_each_observation_of_their_stacks_once(keep_observations):
   for start in range(_L):
     np.testing.assert_array_equal(
         stacks[start], all_stacks[start:start + states])
+
+
+def test_a_large_exponent_leaves_every_window_to_be_drawn():
+  segment = _segment(4, True)
+  value = _improved().value + np.arange(_S, dtype=np.float32) / 2
+  weight = windows_lib.weighted(
+      Searched(segment, _improved(), np.full([1], 7), {}),
+      windows_lib.Cutting(lambda _: value, _L, _K, True, 8.0)).importance[0]
+  assert np.all(weight[:4] > 0.0) and not np.any(weight[4:])
+  np.testing.assert_allclose(weight[3] / weight[1], 3.0**8, rtol=1e-3)

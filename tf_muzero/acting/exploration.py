@@ -2,6 +2,7 @@
 
 from typing import Callable, Sequence
 
+from absl import logging
 import numpy as np
 import tensorflow as tf
 
@@ -74,7 +75,10 @@ def make_decide_fn(
   @tf.function(jit_compile=reanalyse.host_jit, autograph=False)
   def decide(vector, observation, noise, numbers, temperature):
 
+    searches = []
+
     def noisy_search(parameters, root, *args, **kwargs):
+      searches.append(root)
       if root_noise_fraction > 0.0:
         root = candidates_lib.add_root_noise(root, noise, root_noise_fraction)
       return reanalyse.search_fn(
@@ -91,6 +95,9 @@ def make_decide_fn(
       raise ValueError(
           'improvement_fn must search where windows are fresh; it gave weights '
           f'{improved.weights.shape} over candidates {noise.shape}.')
+    if root_noise_fraction and not searches:
+      logging.warning('improvement_fn does not search: there is no root for '
+                      'root_noise_fraction=%g.', root_noise_fraction)
     index = draw(improved.weights, temperature, draw_seed)
     if 'injected_share' in improved.diagnostics:
       improved.diagnostics['injected_share'] = tf.gather(

@@ -76,14 +76,21 @@ class _Worker:
     if not self._start_at:
       is_early = now - self._started < _EARLY
       self._early_ends = self._early_ends + 1 if is_early else 0
-      pause = min(2.0**self._early_ends - 1.0, _LONGEST_PAUSE)
+      pause = min(2.0**min(self._early_ends, 10) - 1.0, _LONGEST_PAUSE)
       self._start_at = now + pause
       logging.warning(
           'Worker %d of the reanalyse service, process %d, ended with %d; '
           'started again in %.0f s.', self._number, self.process.pid, status,
           pause)
     if now >= self._start_at:
-      self._start()
+      try:
+        self._start()
+      except OSError as error:
+        self._start_at = now + _LONGEST_PAUSE
+        logging.warning(
+            'Worker %d of the reanalyse service cannot be started; tried again '
+            'in %.0f s: %s', self._number, _LONGEST_PAUSE, error)
+        return
       logging.info('Worker %d of the reanalyse service is process %d now.',
                    self._number, self.process.pid)
 

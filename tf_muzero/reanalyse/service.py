@@ -56,16 +56,23 @@ class Service:
     wait_for_dispatcher(self.address)
     numbers = tf.data.Dataset.range(1).apply(_SERVICE.distribute(
         _SERVICE.ShardingPolicy.OFF, self.address))
-    found = threading.Event()
+    found, errors = threading.Event(), []
 
     def probe():  # Blocks as long as there is no worker.
-      next(iter(numbers))
+      try:
+        next(iter(numbers))
+      except tf.errors.OpError as error:
+        errors.append(error)
       found.set()
 
     threading.Thread(target=probe, daemon=True).start()
     _wait_until(
         found.is_set, f'a worker of the reanalyse service {self.address}',
         f'--role=worker --dispatcher={self.address}', _PATIENCE)
+    if errors:
+      raise ValueError(
+          f'The reanalyse service {self.address} gives nothing. Is it of this '
+          f'version? TensorFlow says: {errors[0].message}') from errors[0]
 
   def distribute(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns the elements of a dataset that workers make, as they come.

@@ -8,7 +8,7 @@ from tf_muzero.types import Searched
 from tf_muzero.types import Segment
 from tf_muzero.types import Window
 
-_LEAST_GAP = 1e-6  # So that every window can be drawn.
+_LEAST_GAP, _LEAST_WEIGHT = 1e-6, 1e-30  # So that every window can be drawn.
 
 
 class Cutting(NamedTuple):
@@ -86,7 +86,8 @@ def weighted(searched: Searched, cutting: Cutting) -> Window:
       starts(searched.segment, cutting.windows_per_segment), tf.float32)
   if cutting.priority_exponent:
     gap = tf.abs(searched.improved.value - value)
-    weights *= (gap + _LEAST_GAP) ** cutting.priority_exponent
+    weights *= tf.maximum(
+        (gap + _LEAST_GAP) ** cutting.priority_exponent, _LEAST_WEIGHT)
   return whole(searched, value)._replace(importance=weights)
 
 
