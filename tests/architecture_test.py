@@ -114,6 +114,13 @@ def test_a_function_has_at_most_60_lines_of_code():
   assert not {where: n for where, n in lengths.items() if n > 60}
 
 
+def test_nothing_is_newer_than_python_3_9():
+  """Beside the grammar, which `_tree` goes by."""
+  assert not [path for path in _PYTHON for node in ast.walk(_tree(path))
+              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+              and node.func.id == 'zip' and node.keywords]
+
+
 def test_only_cli_knows_gin():
   assert [path for path in _files('tf_muzero')
           if any(name.split('.')[0] == 'gin'

@@ -116,7 +116,9 @@ def test_everything_but_tensorflow_is_installed_on_a_tpu():
             if not x.marker or x.marker.evaluate()]
   with open(os.path.join(fakes.TPU, 'requirements.txt'),
             encoding='utf-8') as file:
-    listed = {_canonical(line) for line in file if not line.startswith('#')}
+    lines = [Requirement(x.strip()) for x in file if not x.startswith('#')]
+  listed = {_canonical(x.name) for x in lines
+            if not x.marker or x.marker.evaluate()}
   brought = _closure(['tensorflow'])
   assert sorted(_closure(wanted) - brought - listed) == []
   assert sorted(listed & brought) == []

@@ -29,7 +29,7 @@ class _Anew:
 
   def __call__(self):
     """Returns it as it was before its first step."""
-    for variable, value in zip(self._variables(), self._start, strict=True):
+    for variable, value in zip(self._variables(), self._start):
       variable.assign(value)
     assert self._trainer.step == 0
     return self._trainer

@@ -132,7 +132,9 @@ def test_xla_changes_nothing(kind, plain, tmp_path):
 
 def test_same_seed_same_windows(plain, tmp_path):
   _, again = _windows('continuous', str(tmp_path))
-  for x, y in zip(plain('continuous')[1], again, strict=True):
+  first = plain('continuous')[1]
+  assert len(first) == len(again)
+  for x, y in zip(first, again):
     tf.nest.map_structure(np.testing.assert_array_equal, x, y)
 
 
