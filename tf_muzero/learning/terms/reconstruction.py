@@ -16,9 +16,10 @@ def reconstruction(*, weight: float) -> term.Term:
   """Returns the squared error of decoded observations.
 
   Each embedding, unrolled ones too, is decoded to its own observation, not
-  augmented; that of an episode's last record is not. Summed over the last axis, the components of a vector or the
-  planes of a frame, and the mean over a frame's pixels. The decoder is the
-  network's own, or one that it makes for this term.
+  augmented; that of an episode's last record is not. Summed over the last axis,
+  the components of a vector or the planes of a frame, and the mean over a
+  frame's pixels. The decoder is the network's own, or one that it makes for
+  this term.
   """
 
   def head(network: contract.Network, model_input: specs.Array
