@@ -52,6 +52,14 @@ def _files(tmp_path):
   return sorted((tmp_path / 'toy').glob('*tfrecord*'))
 
 
+def test_another_format(tmp_path):
+  info = _files(tmp_path)[0].parent / 'dataset_info.json'
+  info.write_text(info.read_text().replace(
+      '"fileFormat": "tfrecord"', '"fileFormat": "array_record"'))
+  with pytest.raises(ValueError, match='array_record.*tfds convert_format'):
+    episodes_lib.open_dataset(str(tmp_path / 'toy'))
+
+
 def test_missing_file(tmp_path):
   _files(tmp_path)[1].unlink()
   with pytest.raises(ValueError, match='lacks 1 of its 3 files.*00001'):

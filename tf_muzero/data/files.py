@@ -5,11 +5,13 @@ from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from tf_muzero import paths
 from tf_muzero.data import foreign
 
 _RECORD_OVERHEAD = 16  # Bytes that a TFRecord file adds to each record.
+_READ_FORMAT = tfds.core.FileFormat.TFRECORD
 _SIZES_AT_ONCE = 32  # That are asked for; each takes a while over a network.
 
 
@@ -22,6 +24,17 @@ class Part(NamedTuple):
   """
   path: str
   numbers: np.ndarray
+
+
+def check_format(info: Any) -> None:
+  """Raises ValueError unless TensorFlow reads the files that TFDS describes."""
+  if info.file_format not in (None, _READ_FORMAT):
+    raise ValueError(
+        f'its files are of the format {info.file_format.value}, and '
+        f'{_READ_FORMAT.value} is what is read. TFDS writes them again: pip '
+        'install apache-beam; tfds convert_format --dataset_version_dir='
+        f'{info.data_dir} --out_dir=NEW --out_file_format='
+        f'{_READ_FORMAT.value}.')
 
 
 def parts_of(instructions: Sequence[Any]) -> tuple[Part, ...]:

@@ -102,6 +102,7 @@ def _open_files(name: str, reading: Reading) -> Dataset:
   try:
     with quiet.below(logging.WARNING):  # TFDS tells which files it reads.
       info = tfds.builder_from_directory(directory).info
+      files.check_format(info)
       known = public.lookup(info.name, info.config_name or '')
       metadata = dict(info.metadata or {})
       understood = understanding.understand(
