@@ -55,6 +55,19 @@ def test_methods_with_data_of_their_own_are_compared_with_that(tmp_path):
   assert '16' in below
 
 
+def test_one_seed_on_two_datasets_is_not_two_seeds(tmp_path):
+  def learned(seed, place):
+    return runs.load(report_test.make(
+        tmp_path / f'{seed}{place}', 'catch', [1.0], seed=seed)
+                     )._replace(place=place)
+  found = groups.group([learned(0, 'few'), learned(0, 'many'),
+                        learned(1, 'few'), learned(1, 'many')])
+  assert [(x.method, len(x.runs)) for x in found] == [
+      ('MuZero Unplugged, data few', 2), ('MuZero Unplugged, data many', 2)]
+  # Seeds may have data of their own.
+  assert len(groups.group([learned(2, 'few'), learned(3, 'many')])) == 1
+
+
 def _with(directory, *lines):
   """Returns a run whose settings have these lines too."""
   with open(directory + '/config.gin', 'a', encoding='utf8') as file:
@@ -88,12 +101,13 @@ def test_methods_that_words_make_alike_have_numbers(tmp_path):
 
 
 def test_a_weight_of_a_source_makes_a_method_and_how_it_ran_does_not(tmp_path):
-  make = lambda name, *lines: _with(report_test.make(
-      tmp_path / name, 'catch', [1.0]), *lines)
+  make = lambda name, *lines, seed=0: _with(report_test.make(
+      tmp_path / name, 'catch', [1.0], seed=seed), *lines)
   assert len(groups.group([make(
       f'weight{i}', f'replay.Sources.dataset = 0.{i}') for i in (2, 5)])) == 2
   assert len(groups.group([
       make('one'), make('two', "train.train.resume_from = 'best'",
                         'interaction.Interaction.num_processes = 4',
                         "train.train.dataset = 'elsewhere'",
-                        "validation.held_out.dataset = 'elsewhere'")])) == 1
+                        "validation.held_out.dataset = 'elsewhere'",
+                        seed=1)])) == 1

@@ -72,12 +72,13 @@ def group(runs: Sequence[Run]) -> list[Group]:
   for (task, action_repeat, method, settings), members in kinds.items():
     rivals = [dict(key[3]) for key in kinds if key[:3] == (
         task, action_repeat, method)]
-    name = method + _difference(dict(settings), rivals)
-    names.append((task, action_repeat, name))
-    number = names.count(names[-1])  # In words, settings may look alike.
-    groups.append(Group(
-        task, action_repeat, f'{name}, {number}' if number > 1 else name,
-        tuple(members)))
+    for of_data, seeds in _by_data(members):
+      name = method + _difference(dict(settings), rivals) + of_data
+      names.append((task, action_repeat, name))
+      number = names.count(names[-1])  # In words, settings may look alike.
+      groups.append(Group(
+          task, action_repeat, f'{name}, {number}' if number > 1 else name,
+          tuple(seeds)))
   return sorted(groups, key=lambda x: (x.task, x.action_repeat))
 
 
@@ -168,6 +169,19 @@ def _summary(scores: Sequence[Optional[Score]]) -> Optional[Summary]:
   return Summary(float(np.mean(means)), error,
                  tuple(score.step for score in known), means,
                  tuple(score.num_episodes for score in known))
+
+
+def _by_data(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
+  """Returns (what to add to the method, runs of it) for each of their datasets.
+
+  All are one where each seed learned from one: it may be a dataset of its own.
+  """
+  learned = {(run.seed, run.place) for run in runs}
+  if len(learned) == len({seed for seed, _ in learned}):
+    return [('', list(runs))]
+  return [(f', data {place or "unknown"}',
+           [run for run in runs if run.place == place])
+          for place in dict.fromkeys(run.place for run in runs)]
 
 
 def _method(run: Run) -> str:
