@@ -30,7 +30,8 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
       'checkpoint_choice': 1, 'control': 6,
       'deep_sea': 3, 'deep_sea_demonstrations': 2, 'dropout': 3, 'injection': 4,
       'losses_breakout': 5, 'losses_catch': 5, 'mountain_car': 2,
-      'own_data': 3, 'self_supervision': 8, 'self_supervision_online': 9,
+      'own_data': 3, 'planning': 7, 'self_supervision': 8,
+      'self_supervision_online': 9,
       'unroll': 5, 'width': 3}[name]
 
 
