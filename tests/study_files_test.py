@@ -19,7 +19,8 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
   with open(file, encoding='utf8') as opened:
     assert '  seeds = [0, 1, 2]\n' in opened.read()
   bindings = ['study.study.seeds = [7]', *(
-      ['DATA = "datasets/mine"'] if name in ('own_data', 'injection') else [])]
+      ['DATA = "datasets/mine"'] if name in (
+          'own_data', 'injection', 'self_supervision_own_data') else [])]
   cli.call(cli.configure(study.study, [], bindings, arguments={
       'file': file, 'output': str(tmp_path / 'out'), 'commands': True},
                          default_files_fn=study.default_files))
@@ -31,7 +32,8 @@ def test_the_studies_that_are_there_can_begin(file, tmp_path, capsys):
       'deep_sea': 3, 'deep_sea_demonstrations': 2, 'dropout': 3, 'injection': 4,
       'losses_breakout': 5, 'losses_catch': 5, 'mountain_car': 2,
       'own_data': 3, 'planning': 7, 'self_supervision': 8,
-      'self_supervision_online': 9,
+      'self_supervision_breakout': 8, 'self_supervision_online': 9,
+      'self_supervision_own_data': 8,
       'unroll': 5, 'width': 3}[name]
 
 
