@@ -59,7 +59,7 @@ def test_one_seed_on_two_datasets_is_not_two_seeds(tmp_path):
   def learned(seed, place):
     return runs.load(report_test.make(
         tmp_path / f'{seed}{place}', 'catch', [1.0], seed=seed)
-                     )._replace(place=place)
+                     )._replace(place=f'/data/{place}')
   found = groups.group([learned(0, 'few'), learned(0, 'many'),
                         learned(1, 'few'), learned(1, 'many')])
   assert [(x.method, len(x.runs)) for x in found] == [

@@ -30,11 +30,11 @@ def check_format(info: Any) -> None:
   """Raises ValueError unless TensorFlow reads the files that TFDS describes."""
   if info.file_format not in (None, _READ_FORMAT):
     raise ValueError(
-        f'its files are of the format {info.file_format.value}, and '
-        f'{_READ_FORMAT.value} is what is read. TFDS writes them again: pip '
-        'install apache-beam; tfds convert_format --dataset_version_dir='
+        f'its files are {info.file_format.value}, and only '
+        f'{_READ_FORMAT.value} is read. To convert it, run "pip install '
+        'apache-beam" and "tfds convert_format --dataset_version_dir='
         f'{info.data_dir} --out_dir=NEW --out_file_format='
-        f'{_READ_FORMAT.value}.')
+        f'{_READ_FORMAT.value}".')
 
 
 def parts_of(instructions: Sequence[Any]) -> tuple[Part, ...]:

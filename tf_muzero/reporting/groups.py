@@ -174,14 +174,17 @@ def _summary(scores: Sequence[Optional[Score]]) -> Optional[Summary]:
 def _by_data(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
   """Returns (what to add to the method, runs of it) for each of their datasets.
 
-  All are one where each seed learned from one: it may be a dataset of its own.
+  They are one group if no seed occurs with two datasets: each may have its own.
   """
   learned = {(run.seed, run.place) for run in runs}
   if len(learned) == len({seed for seed, _ in learned}):
     return [('', list(runs))]
-  return [(f', data {place or "unknown"}',
+  places = dict.fromkeys(run.place for run in runs)
+  short = [os.path.basename(place) for place in places]
+  names = short if len(set(short)) == len(places) else list(places)
+  return [(f', data {name or "unknown"}',
            [run for run in runs if run.place == place])
-          for place in dict.fromkeys(run.place for run in runs)]
+          for place, name in zip(places, names)]
 
 
 def _method(run: Run) -> str:
