@@ -72,8 +72,9 @@ def group(runs: Sequence[Run]) -> list[Group]:
   for (task, action_repeat, method, settings), members in kinds.items():
     rivals = [dict(key[3]) for key in kinds if key[:3] == (
         task, action_repeat, method)]
+    difference = _difference(dict(settings), rivals)
     for of_data, seeds in _by_data(members):
-      name = method + _difference(dict(settings), rivals) + of_data
+      name = method + difference + of_data
       names.append((task, action_repeat, name))
       number = names.count(names[-1])  # In words, settings may look alike.
       groups.append(Group(
